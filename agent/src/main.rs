@@ -1,0 +1,2 @@
+//! lks-agent
+fn main() {}

@@ -1,0 +1,2 @@
+//! lks-ctl
+fn main() {}

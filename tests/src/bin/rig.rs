@@ -1,0 +1,2 @@
+//! The rig of real hosts.
+fn main() {}
