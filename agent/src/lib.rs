@@ -1,1 +1,6 @@
-//! lks-agent
+//! The engine of lks: playbooks, hosts and modules. See README.md for the code map.
+
+pub mod error;
+pub mod secret;
+pub mod source;
+pub mod value;
