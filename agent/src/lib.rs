@@ -1,6 +1,11 @@
 //! The engine of lks: playbooks, hosts and modules. See README.md for the code map.
 
+pub mod engine;
 pub mod error;
+pub mod event;
+pub mod host;
+pub mod module;
+pub mod modules;
 pub mod secret;
 pub mod source;
 pub mod value;

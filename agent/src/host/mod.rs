@@ -1,0 +1,14 @@
+//! THE SEAM: the only way in which lks sees and changes a machine.
+//!
+//! [`HostView`] reads, [`Host`] changes, and [`Effect`] is everything that can be changed, as data.
+//! Modules get a `&dyn HostView`; only the engine holds a `&mut dyn Host`. Nothing outside this
+//! folder may use `std::fs`, `std::process`, clocks or the environment (`agent/clippy.toml`).
+//!
+//! Check mode is another host: an overlay that remembers effects and answers reads from what it
+//! remembers. What it cannot know is an error of kind [`Unknown`](crate::error::ErrorKind::Unknown).
+
+mod effect;
+mod view;
+
+pub use effect::*;
+pub use view::*;

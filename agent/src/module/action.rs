@@ -1,0 +1,81 @@
+//! Modules that run at the seat of the engine, because they need variables, templates or the play.
+
+use super::{Params, Returns};
+use crate::error::Result;
+use crate::value::{Map, Value};
+use std::path::PathBuf;
+
+/// A module that the engine itself runs, such as `debug`, `set_fact` or `template`.
+pub trait Action: Params + Send + 'static {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When the task fails for another reason than its own judgement ([`Returns::fail`]).
+    fn run(&self, cx: &mut dyn ActionCx) -> Result<Returns>;
+}
+
+/// What the engine offers to an action. Implemented by the engine, and by a fake in tests.
+pub trait ActionCx {
+    /// The arguments as they were given, templates evaluated.
+    fn args(&self) -> &Map;
+    /// A variable of the task's host, evaluated; `None` if it is not defined.
+    ///
+    /// # Errors
+    /// When its template cannot be evaluated.
+    fn variable(&self, name: &str) -> Result<Option<Value>>;
+    /// Evaluates a condition (`when`'s language) with the task's variables.
+    ///
+    /// # Errors
+    /// When it cannot be compiled or evaluated, or is not boolean.
+    fn condition(&self, expression: &Value) -> Result<bool>;
+    /// Evaluates an expression without braces, such as a variable's name.
+    ///
+    /// # Errors
+    /// When it cannot be compiled or evaluated.
+    fn expression(&self, expression: &str) -> Result<Value>;
+    /// Renders a file of the playbook's side as a template.
+    ///
+    /// # Errors
+    /// When it cannot be read, compiled or rendered.
+    fn render_file(&self, path: &std::path::Path, options: &Map) -> Result<String>;
+    /// Finds a file of the playbook's side, in the role's and the playbook's `folder` (`files`,
+    /// `templates`, `vars`), as Ansible searches.
+    ///
+    /// # Errors
+    /// When there is none: the message lists where it was looked for.
+    fn find(&self, folder: &str, name: &str) -> Result<PathBuf>;
+    /// Reads a YAML or JSON file of the playbook's side; vaults are opened.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn load_yaml(&self, path: &std::path::Path) -> Result<Value>;
+    /// Names in a directory of the playbook's side, sorted; `None` if it is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn list_dir(&self, path: &std::path::Path) -> Result<Option<Vec<String>>>;
+    /// Runs a host module on the task's host.
+    ///
+    /// # Errors
+    /// When it could not be run at all.
+    fn run_module(&mut self, name: &str, args: Map) -> Result<Returns>;
+    /// Shows a line to the user, if there is one.
+    fn say(&self, line: &str);
+    /// Waits for a line from the user (`pause`); `None` when there is no terminal or time is up.
+    ///
+    /// # Errors
+    /// When the user aborts.
+    fn ask(&mut self, prompt: &str, echo: bool, timeout: Option<f64>) -> Result<Option<String>>;
+    /// Lets time pass, in seconds; ends early when the run is stopped.
+    fn sleep(&mut self, seconds: f64);
+    /// Seconds since 1970-01-01 UTC.
+    fn now(&self) -> f64;
+    /// How verbose the output is (`-v` count).
+    fn verbosity(&self) -> u8;
+    /// Whether this is check mode.
+    fn check(&self) -> bool;
+    /// Sets host variables with `set_fact`'s precedence.
+    fn set_facts(&mut self, facts: Map, cacheable: bool);
+    /// Sets host variables with `include_vars`' precedence.
+    fn include_vars(&mut self, vars: Map);
+}

@@ -1,0 +1,15 @@
+//! The contract of modules: parameters, plan, changes, results. A module is its parameter struct
+//! ([`params!`](crate::params)) plus `impl Module` (it compares a host with the wanted state) or
+//! `impl Action` (it needs variables and templates, such as `debug`).
+
+mod action;
+mod def;
+mod mode;
+mod param;
+mod plan;
+
+pub use action::{Action, ActionCx};
+pub use def::{Bound, BoundAction, BoundModule, ModuleDef, Seat, action, host_module};
+pub use mode::Mode;
+pub use param::{Args, HostPath, Param, ParamSpec, Params, Rule, choose, plain_name};
+pub use plan::{Change, Diff, Module, Plan, PlanCx, Returns};

@@ -1,0 +1,673 @@
+//! Parameters: read from arguments as Ansible coerces them, described for documentation and for the
+//! check before a run, from one declaration ([`params!`](crate::params)).
+
+use crate::error::{Error, Result};
+use crate::host::HostView;
+use crate::secret::Secret;
+use crate::value::{Key, Map, Value};
+use std::path::PathBuf;
+
+/// A struct of parameters, declared with [`params!`](crate::params).
+pub trait Params: Sized {
+    /// The documentation page.
+    const DOC: &'static str;
+    /// Adds the descriptions of the parameters.
+    fn specs(out: &mut Vec<ParamSpec>);
+    /// Rules across parameters.
+    fn rules() -> Vec<Rule> {
+        Vec::new()
+    }
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// When one is missing, of the wrong type, or not among its choices.
+    fn read(args: &Args<'_>) -> Result<Self>;
+}
+
+/// Describes one parameter.
+#[derive(Clone, Debug)]
+pub struct ParamSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names for it.
+    pub aliases: &'static [&'static str],
+    /// Ansible's name of its type: `str`, `bool`, `int`, `float`, `list`, `dict`, `path`, `raw`.
+    pub kind: &'static str,
+    /// Whether it must be given.
+    pub required: bool,
+    /// The only values allowed; empty if any is.
+    pub choices: &'static [&'static str],
+    /// The default, as Rust writes it; nothing if there is none.
+    pub default: Option<&'static str>,
+    /// What it does, in Markdown.
+    pub doc: &'static str,
+    /// Whether its value must not be shown.
+    pub secret: bool,
+    /// Whether a value without templates will be accepted.
+    pub check: fn(&Value) -> Result<()>,
+}
+
+impl ParamSpec {
+    /// Whether `name` is this parameter's name or one of its aliases.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+}
+
+/// A rule across parameters, checked before anything runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// At most one of these may be given.
+    Exclusive(&'static [&'static str]),
+    /// At least one of these must be given.
+    OneOf(&'static [&'static str]),
+    /// All of these or none.
+    Together(&'static [&'static str]),
+    /// When the first parameter has this value, the others must be given.
+    If(&'static str, &'static str, &'static [&'static str]),
+    /// The first parameter needs the others.
+    Needs(&'static str, &'static [&'static str]),
+}
+
+impl Rule {
+    /// Checks the rule. `given` says whether a parameter is given and what its text is.
+    ///
+    /// # Errors
+    /// When the rule is broken.
+    pub fn check(&self, given: &dyn Fn(&str) -> Option<Value>) -> Result<()> {
+        let has = |name: &&&str| given(name).is_some_and(|v| !v.is_null());
+        let list = |names: &[&str]| {
+            let quoted: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+            quoted.join(", ")
+        };
+        let missing = |names: &'static [&'static str]| -> Vec<&str> {
+            names.iter().filter(|n| !has(n)).copied().collect()
+        };
+        match self {
+            Self::Exclusive(names) => {
+                let both: Vec<&str> = names.iter().filter(has).copied().collect();
+                if both.len() > 1 {
+                    return Err(Error::params(format!(
+                        "parameters are mutually exclusive: {}",
+                        list(&both)
+                    )));
+                }
+            }
+            Self::OneOf(names) => {
+                if names.iter().all(|n| !has(&n)) {
+                    return Err(Error::params(format!(
+                        "one of the following is required: {}",
+                        list(names)
+                    )));
+                }
+            }
+            Self::Together(names) => {
+                let absent = missing(names);
+                if !absent.is_empty() && absent.len() < names.len() {
+                    return Err(Error::params(format!(
+                        "parameters are required together: {}",
+                        list(names)
+                    )));
+                }
+            }
+            Self::If(name, value, needs) => {
+                let is = given(name).is_some_and(|v| text(&v).is_ok_and(|t| t == *value));
+                let absent = missing(needs);
+                if is && !absent.is_empty() {
+                    return Err(Error::params(format!(
+                        "`{name}` is `{value}` but the following are missing: {}",
+                        list(&absent)
+                    )));
+                }
+            }
+            Self::Needs(name, needs) => {
+                let absent = missing(needs);
+                if has(&name) && !absent.is_empty() {
+                    return Err(Error::params(format!(
+                        "`{name}` also needs {}",
+                        list(&absent)
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Arguments, evaluated.
+pub struct Args<'a>(&'a Map);
+
+impl<'a> Args<'a> {
+    /// Wraps a mapping.
+    #[must_use]
+    pub fn new(map: &'a Map) -> Self {
+        Self(map)
+    }
+
+    /// The value given for a parameter under its name or an alias; `null` and `omit` count as not given.
+    #[must_use]
+    pub fn get(&self, name: &str, aliases: &[&str]) -> Option<&'a Value> {
+        std::iter::once(&name)
+            .chain(aliases)
+            .find_map(|n| self.0.get(*n))
+            .filter(|v| !matches!(v, Value::Null | Value::Omit))
+    }
+
+    /// Reads one parameter.
+    ///
+    /// # Errors
+    /// When its value does not fit its type.
+    pub fn read<T: Param>(&self, name: &str, aliases: &[&str]) -> Result<Option<T>> {
+        match self.get(name, aliases) {
+            None => Ok(None),
+            Some(value) => {
+                if let Some(why) = value.unknown_reason() {
+                    return Err(Error::unknown(&*why));
+                }
+                T::from_value(value)
+                    .map(Some)
+                    .map_err(|e| e.context(format!("parameter `{name}`")))
+            }
+        }
+    }
+
+    /// All arguments.
+    #[must_use]
+    pub fn all(&self) -> &'a Map {
+        self.0
+    }
+}
+
+/// A type that a parameter can have.
+pub trait Param: Sized {
+    /// Ansible's name of the type.
+    const KIND: &'static str;
+    /// The only values allowed.
+    const CHOICES: &'static [&'static str] = &[];
+    /// Whether the value must not be shown.
+    const SECRET: bool = false;
+    /// Reads it as Ansible coerces values: `"yes"` is true, `80` is the text `80`, `a,b` is a list.
+    ///
+    /// # Errors
+    /// When the value cannot be one of this type.
+    fn from_value(value: &Value) -> Result<Self>;
+}
+
+fn wrong(kind: &str, value: &Value) -> Error {
+    let shown = match value {
+        Value::List(_) | Value::Map(_) => value.to_json().to_string(),
+        other => text(other).unwrap_or_default(),
+    };
+    let short: String = shown.chars().take(60).collect();
+    Error::params(format!(
+        "expected {kind}, not {} `{short}`",
+        match value.type_name() {
+            t @ "int" => format!("an {t}"),
+            t => format!("a {t}"),
+        }
+    ))
+}
+
+/// A scalar as text, as Python's `str` writes it.
+fn text(value: &Value) -> Result<String> {
+    Ok(match value {
+        Value::Str(s) => s.to_string(),
+        Value::Template(t) => t.text.to_string(),
+        Value::Int(i) => i.to_string(),
+        Value::Bool(true) => "True".into(),
+        Value::Bool(false) => "False".into(),
+        Value::Float(f) if f.fract() == 0.0 && f.abs() < 1e16 => format!("{f:.1}"),
+        Value::Float(f) => f.to_string(),
+        Value::Null => String::new(),
+        other => {
+            return Err(Error::params(format!(
+                "expected text, not a {}",
+                other.type_name()
+            )));
+        }
+    })
+}
+
+impl Param for String {
+    const KIND: &'static str = "str";
+    fn from_value(value: &Value) -> Result<Self> {
+        text(value)
+    }
+}
+
+impl Param for Secret<String> {
+    const KIND: &'static str = "str";
+    const SECRET: bool = true;
+    fn from_value(value: &Value) -> Result<Self> {
+        text(value).map(Secret::new)
+    }
+}
+
+impl Param for bool {
+    const KIND: &'static str = "bool";
+    fn from_value(value: &Value) -> Result<Self> {
+        match value {
+            Value::Bool(b) => return Ok(*b),
+            Value::Int(0) => return Ok(false),
+            Value::Int(1) => return Ok(true),
+            Value::Float(f) if *f == 0.0 || *f == 1.0 => return Ok(*f == 1.0),
+            Value::Str(s) => match s.to_ascii_lowercase().as_str() {
+                "yes" | "on" | "1" | "true" | "t" | "y" | "1.0" => return Ok(true),
+                "no" | "off" | "0" | "false" | "f" | "n" | "0.0" => return Ok(false),
+                _ => {}
+            },
+            _ => {}
+        }
+        Err(wrong("a truth value (true or false)", value))
+    }
+}
+
+impl Param for i64 {
+    const KIND: &'static str = "int";
+    fn from_value(value: &Value) -> Result<Self> {
+        match value {
+            Value::Int(i) => Ok(*i),
+            Value::Bool(b) => Ok(i64::from(*b)),
+            Value::Float(f) if f.fract() == 0.0 => Ok(*f as i64),
+            Value::Str(s) => s.trim().parse().map_err(|_| wrong("a whole number", value)),
+            _ => Err(wrong("a whole number", value)),
+        }
+    }
+}
+
+impl Param for u64 {
+    const KIND: &'static str = "int";
+    fn from_value(value: &Value) -> Result<Self> {
+        u64::try_from(i64::from_value(value)?).map_err(|_| wrong("a number of 0 or more", value))
+    }
+}
+
+impl Param for u32 {
+    const KIND: &'static str = "int";
+    fn from_value(value: &Value) -> Result<Self> {
+        u32::try_from(i64::from_value(value)?).map_err(|_| wrong("a number of 0 or more", value))
+    }
+}
+
+impl Param for u16 {
+    const KIND: &'static str = "int";
+    fn from_value(value: &Value) -> Result<Self> {
+        u16::try_from(i64::from_value(value)?)
+            .map_err(|_| wrong("a number between 0 and 65535", value))
+    }
+}
+
+impl Param for f64 {
+    const KIND: &'static str = "float";
+    fn from_value(value: &Value) -> Result<Self> {
+        match value {
+            Value::Float(f) => Ok(*f),
+            Value::Int(i) => Ok(*i as f64),
+            Value::Str(s) => s.trim().parse().map_err(|_| wrong("a number", value)),
+            _ => Err(wrong("a number", value)),
+        }
+    }
+}
+
+impl Param for Value {
+    const KIND: &'static str = "raw";
+    fn from_value(value: &Value) -> Result<Self> {
+        Ok(value.clone())
+    }
+}
+
+impl Param for Map {
+    const KIND: &'static str = "dict";
+    fn from_value(value: &Value) -> Result<Self> {
+        match value {
+            Value::Map(m) => Ok((**m).clone()),
+            Value::Str(s) if s.trim_start().starts_with('{') => {
+                match serde_json::from_str::<Value>(s) {
+                    Ok(Value::Map(m)) => Ok((*m).clone()),
+                    _ => Err(wrong("a mapping", value)),
+                }
+            }
+            Value::Str(s) if s.contains('=') => s
+                .split([',', ' '])
+                .filter(|part| !part.is_empty())
+                .map(|part| {
+                    let (k, v) = part
+                        .split_once('=')
+                        .ok_or_else(|| wrong("a mapping", value))?;
+                    Ok((Key::from(k.trim()), Value::from(v.trim())))
+                })
+                .collect(),
+            _ => Err(wrong("a mapping", value)),
+        }
+    }
+}
+
+impl<T: Param> Param for Vec<T> {
+    const KIND: &'static str = "list";
+    const CHOICES: &'static [&'static str] = T::CHOICES;
+    fn from_value(value: &Value) -> Result<Self> {
+        match value {
+            Value::List(items) => items.iter().map(T::from_value).collect(),
+            Value::Str(s) if T::KIND != "raw" && T::KIND != "dict" => s
+                .split(',')
+                .map(|part| T::from_value(&Value::from(part.trim())))
+                .collect(),
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) => Ok(vec![T::from_value(value)?]),
+            Value::Map(_) if T::KIND == "dict" || T::KIND == "raw" => {
+                Ok(vec![T::from_value(value)?])
+            }
+            _ => Err(wrong("a list", value)),
+        }
+    }
+}
+
+impl<T: Param> Param for Option<T> {
+    const KIND: &'static str = T::KIND;
+    const CHOICES: &'static [&'static str] = T::CHOICES;
+    const SECRET: bool = T::SECRET;
+    fn from_value(value: &Value) -> Result<Self> {
+        T::from_value(value).map(Some)
+    }
+}
+
+/// A path on the host. `~`, `~user` and `$VAR` are expanded there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPath(pub String);
+
+impl Param for HostPath {
+    const KIND: &'static str = "path";
+    fn from_value(value: &Value) -> Result<Self> {
+        text(value).map(Self)
+    }
+}
+
+impl HostPath {
+    /// The path with `~`, `~user` and `$VAR` expanded.
+    ///
+    /// # Errors
+    /// When the host's accounts cannot be read.
+    pub fn expand(&self, host: &dyn HostView) -> Result<PathBuf> {
+        let path = expand_variables(&self.0, host);
+        let Some(rest) = path.strip_prefix('~') else {
+            return Ok(PathBuf::from(path));
+        };
+        let (name, tail) = rest.split_once('/').map_or((rest, ""), |(n, t)| (n, t));
+        let home = if name.is_empty() {
+            match host.env("HOME") {
+                Some(home) => Some(home),
+                None => host.user_by_id(host.current_uid())?.map(|u| u.home),
+            }
+        } else {
+            host.user(name)?.map(|u| u.home)
+        };
+        Ok(match home {
+            Some(home) if tail.is_empty() => PathBuf::from(home),
+            Some(home) => PathBuf::from(home).join(tail),
+            None => PathBuf::from(path),
+        })
+    }
+
+    /// Whether it was written with a slash at its end.
+    #[must_use]
+    pub fn ends_with_slash(&self) -> bool {
+        self.0.ends_with('/')
+    }
+}
+
+/// `$NAME` and `${NAME}` from the task's environment; unknown names stay as they are (as
+/// Python's `os.path.expandvars` does).
+fn expand_variables(text: &str, host: &dyn HostView) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        let (name, used) = match after.strip_prefix('{') {
+            Some(inner) => inner
+                .find('}')
+                .map_or(("", 0), |end| (&inner[..end], end + 2)),
+            None => {
+                let end = after
+                    .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                    .unwrap_or(after.len());
+                (&after[..end], end)
+            }
+        };
+        match host.env(name).filter(|_| !name.is_empty()) {
+            Some(value) => out.push_str(&value),
+            None => out.push_str(&rest[at..at + 1 + used]),
+        }
+        rest = &after[used..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Takes Rust's raw-identifier mark off a field's name (`r#type` is the parameter `type`).
+#[must_use]
+pub const fn plain_name(name: &'static str) -> &'static str {
+    let bytes = name.as_bytes();
+    if bytes.len() > 2 && bytes[0] == b'r' && bytes[1] == b'#' {
+        name.split_at(2).1
+    } else {
+        name
+    }
+}
+
+/// Declares a module's parameters: the struct, its documentation, and how it is read, all from one text.
+///
+/// ```ignore
+/// params! {
+///     /// Makes sure that packages are there.       <- the module's page
+///     pub struct Apt {
+///         /// Names of packages.                     <- the parameter's page
+///         default(Vec::new()) name | "package" | "pkg": Vec<String>,
+///         /// Path of the file.
+///         required path: HostPath,
+///         /// Only if newer than this.
+///         optional since: Option<f64>,
+///         flatten attrs: FileAttrs,
+///     }
+///     rules [Rule::Exclusive(&["name", "deb"])]
+/// }
+/// ```
+#[macro_export]
+macro_rules! params {
+    (
+        $(#[doc = $page:literal])*
+        pub struct $struct:ident {
+            $(
+                $(#[doc = $doc:literal])*
+                $kind:ident $( ( $default:expr ) )? $field:ident $( | $alias:literal )* : $type:ty
+            ),* $(,)?
+        }
+        $( rules [ $( $rule:expr ),* $(,)? ] )?
+    ) => {
+        $(#[doc = $page])*
+        #[derive(Clone, Debug)]
+        pub struct $struct {
+            $( $(#[doc = $doc])* pub $field: $type, )*
+        }
+
+        impl $crate::module::Params for $struct {
+            const DOC: &'static str = concat!($($page, "\n"),*);
+
+            #[allow(unused_variables)]
+            fn specs(out: &mut Vec<$crate::module::ParamSpec>) {
+                $( $crate::params!(@spec $kind ($($default)?) $field [$($alias),*] $type [$($doc)*] out); )*
+            }
+
+            fn rules() -> Vec<$crate::module::Rule> {
+                vec![ $( $( $rule ),* )? ]
+            }
+
+            #[allow(unused_variables)]
+            fn read(args: &$crate::module::Args<'_>) -> $crate::error::Result<Self> {
+                Ok(Self {
+                    $( $field: $crate::params!(@read $kind ($($default)?) $field [$($alias),*] $type, args), )*
+                })
+            }
+        }
+    };
+
+    (@spec flatten () $field:ident [] $type:ty [$($doc:literal)*] $out:ident) => {
+        <$type as $crate::module::Params>::specs($out)
+    };
+    (@spec $kind:ident ($($default:expr)?) $field:ident [$($alias:literal),*] $type:ty [$($doc:literal)*] $out:ident) => {
+        $out.push($crate::module::ParamSpec {
+            name: const { $crate::module::plain_name(stringify!($field)) },
+            aliases: &[$($alias),*],
+            kind: <$type as $crate::module::Param>::KIND,
+            required: $crate::params!(@required $kind),
+            choices: <$type as $crate::module::Param>::CHOICES,
+            default: $crate::params!(@default $($default)?),
+            doc: concat!($($doc, "\n"),*),
+            secret: <$type as $crate::module::Param>::SECRET,
+            check: |value| <$type as $crate::module::Param>::from_value(value).map(drop),
+        })
+    };
+    (@required required) => { true };
+    (@required $other:ident) => { false };
+    (@default) => { None };
+    (@default $default:expr) => { Some(stringify!($default)) };
+
+    (@read flatten () $field:ident [] $type:ty, $args:ident) => {
+        <$type as $crate::module::Params>::read($args)?
+    };
+    (@read required () $field:ident [$($alias:literal),*] $type:ty, $args:ident) => {
+        $args
+            .read::<$type>(const { $crate::module::plain_name(stringify!($field)) }, &[$($alias),*])?
+            .ok_or_else(|| $crate::error::Error::params(concat!(
+                "missing required arguments: ", stringify!($field)
+            )))?
+    };
+    (@read optional () $field:ident [$($alias:literal),*] $type:ty, $args:ident) => {
+        $args
+            .read::<$type>(const { $crate::module::plain_name(stringify!($field)) }, &[$($alias),*])?
+            .unwrap_or_default()
+    };
+    (@read default ($default:expr) $field:ident [$($alias:literal),*] $type:ty, $args:ident) => {
+        $args
+            .read::<$type>(const { $crate::module::plain_name(stringify!($field)) }, &[$($alias),*])?
+            .unwrap_or_else(|| $default)
+    };
+}
+
+/// Declares a parameter type that allows only some words. The first word of a row is the one that
+/// is shown; others mean the same.
+///
+/// ```ignore
+/// choices! {
+///     /// Whether the package should be there.
+///     pub enum State { Present = "present" | "installed", Absent = "absent" | "removed" }
+/// }
+/// ```
+#[macro_export]
+macro_rules! choices {
+    (
+        $(#[$meta:meta])*
+        pub enum $enum:ident { $( $(#[$vmeta:meta])* $variant:ident = $word:literal $( | $other:literal )* ),* $(,)? }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum $enum { $( $(#[$vmeta])* $variant ),* }
+
+        impl $enum {
+            /// The word that stands for it.
+            #[must_use]
+            #[allow(dead_code)]
+            pub const fn word(self) -> &'static str {
+                match self { $( Self::$variant => $word ),* }
+            }
+        }
+
+        impl $crate::module::Param for $enum {
+            const KIND: &'static str = "str";
+            const CHOICES: &'static [&'static str] = &[ $( $word $( , $other )* ),* ];
+            fn from_value(value: &$crate::value::Value) -> $crate::error::Result<Self> {
+                let given = <String as $crate::module::Param>::from_value(value)?;
+                $crate::module::choose(&given, Self::CHOICES)?;
+                $( if [$word $(, $other)*].iter().any(|w| w.eq_ignore_ascii_case(&given)) { return Ok(Self::$variant); } )*
+                unreachable!("every choice has its row")
+            }
+        }
+    };
+}
+
+/// Whether `given` is one of `choices`. YAML reads `yes` and `no` as truth values; where they are
+/// choices, `True` and `False` stand for them.
+///
+/// # Errors
+/// When it is none of them: the message names them all.
+pub fn choose(given: &str, choices: &[&str]) -> Result<()> {
+    if choices.iter().any(|c| c.eq_ignore_ascii_case(given)) {
+        return Ok(());
+    }
+    let list: Vec<String> = choices.iter().map(|c| format!("`{c}`")).collect();
+    Err(
+        Error::params(format!("`{given}` is not one of {}", list.join(", ")))
+            .did_you_mean(given, choices.iter().copied()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    choices! {
+        /// Test.
+        pub enum State { Present = "present" | "installed", Absent = "absent" }
+    }
+
+    params! {
+        /// A test module.
+        pub struct Sample {
+            /// Where.
+            required path | "dest": HostPath,
+            /// How.
+            default(State::Present) state: State,
+            /// Which.
+            optional names: Option<Vec<String>>,
+        }
+        rules [Rule::Needs("names", &["state"])]
+    }
+
+    fn read(pairs: &[(&str, Value)]) -> Result<Sample> {
+        let map: Map = pairs
+            .iter()
+            .map(|(k, v)| (Key::from(*k), v.clone()))
+            .collect();
+        Sample::read(&Args::new(&map))
+    }
+
+    #[test]
+    fn aliases_choices_and_lists_are_read_as_ansible_does() {
+        let s = read(&[
+            ("dest", "/x".into()),
+            ("state", "installed".into()),
+            ("names", "a, b".into()),
+        ])
+        .unwrap();
+        assert_eq!(s.path.0, "/x");
+        assert_eq!(s.state, State::Present);
+        assert_eq!(s.names.unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_bad_choice_and_a_missing_parameter_are_named() {
+        let e = read(&[("dest", "/x".into()), ("state", "presnt".into())]).unwrap_err();
+        assert!(e.to_string().contains("did you mean `present`?"), "{e}");
+        let e = read(&[]).unwrap_err();
+        assert_eq!(e.message(), "missing required arguments: path");
+    }
+
+    #[test]
+    fn truth_values_are_read_in_every_spelling() {
+        for (given, want) in [("yes", true), ("Off", false), ("1", true), ("n", false)] {
+            assert_eq!(bool::from_value(&given.into()).unwrap(), want, "{given}");
+        }
+        assert!(bool::from_value(&"maybe".into()).is_err());
+    }
+}

@@ -1,0 +1,23 @@
+//! The modules, one file each.
+//!
+//! To add one: write `modules/NAME.rs` with `params! { … }` (its doc comment is the page that
+//! `lks-ctl doc NAME` shows) and `impl Module` or `impl Action`; add its row to [`MODULES`]; add its
+//! cases to the module law (`tests/law.rs` beside the module's own tests). A module imports `module`,
+//! `host`, `value` and `error`, and never another module: what several need is in `module/`.
+
+use crate::module::ModuleDef;
+
+/// Every module, in the order of their names.
+pub static MODULES: &[ModuleDef] = &[];
+
+/// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static ModuleDef> {
+    let short = name
+        .strip_prefix("ansible.builtin.")
+        .or_else(|| name.strip_prefix("ansible.legacy."))
+        .unwrap_or(name);
+    MODULES
+        .iter()
+        .find(|m| m.name == name || (m.short_name() == short && !short.contains('.')))
+}
