@@ -271,3 +271,87 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 fn error(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Syntax, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Case {
+        plain: String,
+        password: String,
+        id: String,
+        salt: String,
+        vault: String,
+    }
+
+    /// What `ansible-vault` of ansible-core 2.19.14 wrote.
+    fn recorded() -> Vec<Case> {
+        let cases = include_str!("tests/vault.jsonl").lines().map(|line| {
+            let json: serde_json::Value = serde_json::from_str(line).unwrap();
+            let text = |name: &str| json[name].as_str().unwrap().to_owned();
+            Case {
+                plain: text("plain"),
+                password: text("password"),
+                id: text("id"),
+                salt: text("salt"),
+                vault: text("vault"),
+            }
+        });
+        cases.collect()
+    }
+
+    fn keys(list: &[(&str, &str)]) -> VaultKeys {
+        let mut keys = VaultKeys::none();
+        for (id, password) in list {
+            keys.add(*id, Secret::new((*password).to_owned()));
+        }
+        keys
+    }
+
+    #[test]
+    fn vaults_of_ansible_are_read_and_written_alike() {
+        for case in recorded() {
+            let keys = keys(&[("other", "nope"), (&case.id, &case.password)]);
+            assert_eq!(keys.decrypt_text(&case.vault).unwrap(), case.plain);
+            let id = Some(case.id.as_str());
+            let sealed = keys
+                .encrypt_with_salt(case.plain.as_bytes(), id, case.salt.as_bytes())
+                .unwrap();
+            assert_eq!(sealed, case.vault);
+            let fresh = keys.encrypt(case.plain.as_bytes(), id).unwrap();
+            assert_ne!(fresh, case.vault);
+            assert_eq!(keys.decrypt_text(&fresh).unwrap(), case.plain);
+        }
+    }
+
+    #[test]
+    fn a_vault_that_cannot_be_read_says_why() {
+        let cases = recorded();
+        let (plain, named) = (&cases[0].vault, &cases[1].vault);
+        let flipped = plain.replace("3830", "3831");
+        let some = keys(&[("dev", "x"), ("test", "y")]);
+        for (vault, keys, want) in [
+            (
+                plain.as_str(),
+                &VaultKeys::none(),
+                "no vault password was given",
+            ),
+            (plain, &some, "no vault password fits (tried dev, test)"),
+            (named, &some, "encrypted with vault id `prod`"),
+            (
+                &flipped,
+                &keys(&[("default", "secret")]),
+                "no vault password fits",
+            ),
+            ("hello", &some, "a vault starts with"),
+            ("$ANSIBLE_VAULT;1.0;AES\n00\n", &some, "format `1.0`"),
+            ("$ANSIBLE_VAULT;1.1;AES256\nzz\n", &some, "damaged"),
+            ("$ANSIBLE_VAULT;1.1;AES256\n", &some, "damaged"),
+            ("$ANSIBLE_VAULT", &some, "format `` is not"),
+        ] {
+            let error = keys.decrypt(vault).unwrap_err().to_string();
+            assert!(error.contains(want), "{error}");
+        }
+        assert!(!format!("{some:?}").contains("\"x\""));
+    }
+}
