@@ -6,6 +6,7 @@ pub mod event;
 pub mod host;
 pub mod module;
 pub mod modules;
+pub mod pattern;
 pub mod secret;
 pub mod source;
 pub mod value;
