@@ -41,10 +41,18 @@ impl Pattern {
     pub fn with(pattern: &str, mut flags: Flags) -> Result<Self> {
         let body = take_flags(pattern, &mut flags);
         let mut letters = String::new();
-        for (on, letter) in [(flags.multiline, 'm'), (flags.dotall, 's'), (flags.ignore_case, 'i')] {
+        for (on, letter) in [
+            (flags.multiline, 'm'),
+            (flags.dotall, 's'),
+            (flags.ignore_case, 'i'),
+        ] {
             letters.extend(on.then_some(letter));
         }
-        let prefix = if letters.is_empty() { String::new() } else { format!("(?{letters})") };
+        let prefix = if letters.is_empty() {
+            String::new()
+        } else {
+            format!("(?{letters})")
+        };
         let body = translate(&body, flags.multiline);
         let build = |text: &str| {
             RegexBuilder::new(text).build().map_err(|e| {
@@ -91,7 +99,9 @@ impl Pattern {
         let (mut out, mut last, mut count) = (String::with_capacity(text.len()), 0, 0);
         for captures in self.regex.captures_iter(text) {
             let captures = captures.map_err(|e| self.too_hard(e))?;
-            let Some(whole) = captures.get(0) else { continue };
+            let Some(whole) = captures.get(0) else {
+                continue;
+            };
             out.push_str(&text[last..whole.start()]);
             out.push_str(&expand(&captures, with)?);
             last = whole.end();
@@ -133,7 +143,11 @@ fn take_flags(pattern: &str, flags: &mut Flags) -> String {
     flags.multiline |= letters.contains('m');
     flags.dotall |= letters.contains('s');
     // `a`, `u` and `L` choose alphabets; text here is always Unicode.
-    if letters.contains('x') { format!("(?x){body}") } else { body.to_owned() }
+    if letters.contains('x') {
+        format!("(?x){body}")
+    } else {
+        body.to_owned()
+    }
 }
 
 /// Rewrites what means something else to `fancy-regex`.
@@ -246,7 +260,8 @@ fn brace(chars: &[char], out: &mut String) -> usize {
     let inner: String = end.map_or_else(String::new, |end| chars[1..end].iter().collect());
     let number = |t: &str| t.chars().all(|c| c.is_ascii_digit());
     let (low, high) = inner.split_once(',').unwrap_or((&inner, "1"));
-    if inner.is_empty() || !number(low) || !number(high) || (low.is_empty() && !inner.contains(',')) {
+    if inner.is_empty() || !number(low) || !number(high) || (low.is_empty() && !inner.contains(','))
+    {
         out.push_str("\\{");
         return 1;
     }
@@ -277,7 +292,11 @@ pub fn expand(captures: &Captures<'_, str>, with: &str) -> Result<String> {
             out.push_str(group(captures, name)?);
             rest = tail;
         } else if next.is_ascii_digit() && next != '0' {
-            let digits = rest.chars().take(2).take_while(char::is_ascii_digit).count();
+            let digits = rest
+                .chars()
+                .take(2)
+                .take_while(char::is_ascii_digit)
+                .count();
             out.push_str(group(captures, &rest[..digits])?);
             rest = &rest[digits..];
         } else {
@@ -334,7 +353,11 @@ mod tests {
             ("[]]", "]", true),
         ] {
             let compiled = Pattern::new(pattern).unwrap_or_else(|e| panic!("{pattern}: {e}"));
-            assert_eq!(compiled.is_match(text).unwrap(), want, "{pattern} on {text:?}");
+            assert_eq!(
+                compiled.is_match(text).unwrap(),
+                want,
+                "{pattern} on {text:?}"
+            );
         }
         assert!(Pattern::new("(").is_err());
     }
@@ -349,7 +372,10 @@ mod tests {
             (r"\n", "\n \n"),
             (r"\.", r"\. \."),
         ] {
-            assert_eq!(pattern.replace_all("a=1 b=", with).unwrap(), (want.to_owned(), 2));
+            assert_eq!(
+                pattern.replace_all("a=1 b=", with).unwrap(),
+                (want.to_owned(), 2)
+            );
         }
         assert!(pattern.replace_all("a=1", r"\9").is_err());
     }

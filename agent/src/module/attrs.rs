@@ -77,11 +77,7 @@ impl Difference {
             out.extend(map.clone());
             out
         };
-        Diff::new(
-            shown(path),
-            with_path(&self.before),
-            with_path(&self.after),
-        )
+        Diff::new(shown(path), with_path(&self.before), with_path(&self.after))
     }
 }
 
@@ -121,7 +117,11 @@ fn gid(host: &dyn HostView, name: &str) -> Result<u32> {
 }
 
 fn no_such(host: &dyn HostView, what: &str, name: &str, file: &str, act: &str) -> Error {
-    let table = host.read(Path::new(file)).ok().flatten().unwrap_or_default();
+    let table = host
+        .read(Path::new(file))
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     let table = String::from_utf8_lossy(&table).into_owned();
     let known = table.lines().filter_map(|l| l.split(':').next());
     Error::host(format!("{act} failed: failed to look up {what} {name}")).did_you_mean(name, known)
@@ -156,7 +156,10 @@ impl Wanted {
         Attrs {
             uid: self.uid,
             gid: self.gid,
-            mode: self.mode.as_ref().map(|m| m.bits(fresh_mode(is_dir), is_dir, UMASK)),
+            mode: self
+                .mode
+                .as_ref()
+                .map(|m| m.bits(fresh_mode(is_dir), is_dir, UMASK)),
             attributes: self.attributes.as_deref().map(signed),
             ..Attrs::default()
         }
@@ -209,18 +212,31 @@ impl Wanted {
         self.attributes.is_some()
             || self.uid.is_some_and(|u| u != uid)
             || self.gid.is_some_and(|g| g != gid)
-            || self.for_new(is_dir).mode.is_some_and(|m| m != fresh_mode(is_dir))
+            || self
+                .for_new(is_dir)
+                .mode
+                .is_some_and(|m| m != fresh_mode(is_dir))
     }
 
     /// Adds the change that gives an existing entry what it lacks. Says whether there was any.
     ///
     /// # Errors
     /// When the host cannot be read.
-    pub fn set(&self, plan: &mut Plan, host: &dyn HostView, path: &Path, follow: bool) -> Result<bool> {
+    pub fn set(
+        &self,
+        plan: &mut Plan,
+        host: &dyn HostView,
+        path: &Path,
+        follow: bool,
+    ) -> Result<bool> {
         if self.is_empty() {
             return Ok(false);
         }
-        let path = if follow { host.canonical(path)? } else { path.to_path_buf() };
+        let path = if follow {
+            host.canonical(path)?
+        } else {
+            path.to_path_buf()
+        };
         let Some(stat) = host.lstat(&path)? else {
             return Ok(false);
         };
@@ -230,7 +246,11 @@ impl Wanted {
         }
         plan.change(
             difference.diff(&path),
-            Effect::SetAttrs { path, attrs: difference.attrs, follow: false },
+            Effect::SetAttrs {
+                path,
+                attrs: difference.attrs,
+                follow: false,
+            },
         );
         Ok(true)
     }
@@ -238,7 +258,11 @@ impl Wanted {
 
 /// The mode of an entry that was made without asking for one.
 const fn fresh_mode(is_dir: bool) -> u32 {
-    if is_dir { 0o777 & !UMASK } else { 0o666 & !UMASK }
+    if is_dir {
+        0o777 & !UMASK
+    } else {
+        0o666 & !UMASK
+    }
 }
 
 /// A mode as Ansible writes it: `0644`.
@@ -260,7 +284,11 @@ pub fn shown(path: &Path) -> String {
 pub fn entry_path(host: &dyn HostView, path: &HostPath) -> Result<PathBuf> {
     let expanded = shown(&path.expand(host)?);
     let trimmed = expanded.trim_end_matches('/');
-    Ok(PathBuf::from(if trimmed.is_empty() { "/" } else { trimmed }))
+    Ok(PathBuf::from(if trimmed.is_empty() {
+        "/"
+    } else {
+        trimmed
+    }))
 }
 
 /// What `lsattr` says of an entry.
@@ -293,7 +321,11 @@ pub fn file_flags(host: &dyn HostView, path: &Path) -> Result<Option<FileFlags>>
 }
 
 fn signed(wanted: &str) -> String {
-    if wanted.starts_with(['+', '-', '=']) { wanted.to_owned() } else { format!("={wanted}") }
+    if wanted.starts_with(['+', '-', '=']) {
+        wanted.to_owned()
+    } else {
+        format!("={wanted}")
+    }
 }
 
 /// Whether the letters that are set must change. Ansible sets `-i` again and again; we do not.
@@ -319,8 +351,12 @@ pub fn add_path_info(host: &dyn HostView, path: &Path, returns: &mut Returns) ->
     let (Some(stat), Some(_)) = (host.lstat(path)?, host.stat(path)?) else {
         return Ok(());
     };
-    let owner = host.user_by_id(stat.uid)?.map_or_else(|| stat.uid.to_string(), |u| u.name);
-    let group = host.group_by_id(stat.gid)?.map_or_else(|| stat.gid.to_string(), |g| g.name);
+    let owner = host
+        .user_by_id(stat.uid)?
+        .map_or_else(|| stat.uid.to_string(), |u| u.name);
+    let group = host
+        .group_by_id(stat.gid)?
+        .map_or_else(|| stat.gid.to_string(), |g| g.name);
     returns
         .set("uid", stat.uid)
         .set("gid", stat.gid)
@@ -363,7 +399,10 @@ mod tests {
 
     #[test]
     fn the_mode_of_a_link_is_left_alone() {
-        let wanted = Wanted { mode: Some(Mode::Bits(0o600)), ..Wanted::default() };
+        let wanted = Wanted {
+            mode: Some(Mode::Bits(0o600)),
+            ..Wanted::default()
+        };
         let mut stat = Stat {
             kind: FileKind::Link,
             mode: 0o777,

@@ -80,7 +80,9 @@ impl<'a> FileWrite<'a> {
         let there = host.lstat(&self.target)?;
         let through_link = !self.follow && self.target != self.path;
         let difference = match &there {
-            Some(stat) if !through_link => Some(self.wanted.difference(host, &self.target, stat)?),
+            Some(stat) if !through_link => {
+                Some(self.wanted.difference(host, &self.target, stat)?)
+            }
             _ => None,
         };
         let attrs = match (&difference, through_link) {
@@ -112,7 +114,11 @@ impl<'a> FileWrite<'a> {
         // be written in place.
         plan.change(
             difference.diff(&self.target),
-            Effect::SetAttrs { path: self.target, attrs, follow: false },
+            Effect::SetAttrs {
+                path: self.target,
+                attrs,
+                follow: false,
+            },
         );
         Ok(true)
     }
@@ -145,7 +151,11 @@ impl<'a> FileWrite<'a> {
         } else {
             self.attributes(plan)?
         };
-        let mut said = if changed { message.to_owned() } else { String::new() };
+        let mut said = if changed {
+            message.to_owned()
+        } else {
+            String::new()
+        };
         if attributes {
             if changed {
                 said.push_str(" and ");
@@ -162,9 +172,9 @@ impl<'a> FileWrite<'a> {
 /// When it has no `%s`.
 pub fn check_validate(command: Option<&str>) -> Result<()> {
     match command {
-        Some(command) if !command.contains("%s") => {
-            Err(Error::params(format!("validate must contain %s: {command}")))
-        }
+        Some(command) if !command.contains("%s") => Err(Error::params(format!(
+            "validate must contain %s: {command}"
+        ))),
         _ => Ok(()),
     }
 }
@@ -173,9 +183,15 @@ pub fn check_validate(command: Option<&str>) -> Result<()> {
 #[must_use]
 pub fn texts(cx: &PlanCx<'_>, before: Option<&[u8]>, after: &[u8]) -> Shown {
     if !cx.diff {
-        return Shown { before: Value::Null, after: Value::Null };
+        return Shown {
+            before: Value::Null,
+            after: Value::Null,
+        };
     }
-    Shown { before: text_of(before.unwrap_or_default()), after: text_of(after) }
+    Shown {
+        before: text_of(before.unwrap_or_default()),
+        after: text_of(after),
+    }
 }
 
 /// More than this is not shown, as in Ansible.
@@ -188,7 +204,10 @@ pub fn text_of(bytes: &[u8]) -> Value {
         return Value::from(format!("(binary content, {} bytes)\n", bytes.len()));
     }
     if bytes.len() > MOST_SHOWN {
-        return Value::from(format!("(content of {} bytes, too long to show)\n", bytes.len()));
+        return Value::from(format!(
+            "(content of {} bytes, too long to show)\n",
+            bytes.len()
+        ));
     }
     Value::from(&*String::from_utf8_lossy(bytes))
 }
@@ -220,9 +239,20 @@ pub fn missing_parents(host: &dyn HostView, path: &Path) -> Result<Vec<PathBuf>>
 ///
 /// # Errors
 /// As [`missing_parents`].
-pub fn make_parents(plan: &mut Plan, host: &dyn HostView, path: &Path, attrs: &Attrs) -> Result<()> {
+pub fn make_parents(
+    plan: &mut Plan,
+    host: &dyn HostView,
+    path: &Path,
+    attrs: &Attrs,
+) -> Result<()> {
     for dir in missing_parents(host, path)? {
-        plan.change(new_dir_diff(&dir), Effect::MakeDir { path: dir, attrs: attrs.clone() });
+        plan.change(
+            new_dir_diff(&dir),
+            Effect::MakeDir {
+                path: dir,
+                attrs: attrs.clone(),
+            },
+        );
     }
     Ok(())
 }
@@ -231,7 +261,12 @@ pub fn make_parents(plan: &mut Plan, host: &dyn HostView, path: &Path, attrs: &A
 #[must_use]
 pub fn new_dir_diff(path: &Path) -> Diff {
     let state = |word: &str| -> crate::value::Map {
-        [("path".into(), shown(path).into()), ("state".into(), word.into())].into_iter().collect()
+        [
+            ("path".into(), shown(path).into()),
+            ("state".into(), word.into()),
+        ]
+        .into_iter()
+        .collect()
     };
     Diff::new(shown(path), state("absent"), state("directory"))
 }
@@ -241,7 +276,9 @@ pub fn new_dir_diff(path: &Path) -> Diff {
 pub fn backup_of(outcomes: &[Outcome]) -> Option<String> {
     outcomes.iter().find_map(|outcome| match outcome {
         Outcome::Written { backup: Some(path) }
-        | Outcome::Downloaded { backup: Some(path), .. } => Some(shown(path)),
+        | Outcome::Downloaded {
+            backup: Some(path), ..
+        } => Some(shown(path)),
         _ => None,
     })
 }

@@ -9,6 +9,7 @@ mod def;
 mod mode;
 mod param;
 mod plan;
+pub mod source;
 pub mod text;
 
 pub use action::{Action, ActionCx};

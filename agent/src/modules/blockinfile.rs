@@ -66,7 +66,8 @@ impl Module for BlockInFile {
         let path = entry_path(cx.host, &self.path)?;
         let shown = self.path.expand(cx.host)?.display().to_string();
         if cx.host.stat(&path)?.is_some_and(|s| s.is_dir()) {
-            plan.returns = Returns::failure(format!("Path {shown} is a directory !")).with("rc", 256);
+            plan.returns =
+                Returns::failure(format!("Path {shown} is a directory !")).with("rc", 256);
             return Ok(plan);
         }
         let before = cx.host.read(&path)?;
@@ -166,10 +167,13 @@ impl BlockInFile {
         let pattern = Pattern::new(&coding.seen(written))?;
         let line = if pattern.is_multiline() {
             // Looked for in the whole text, so that a pattern may span lines.
-            pattern.search(text)?.and_then(|captures| captures.get(0)).map(|m| {
-                let end = if after { m.end() } else { m.start() };
-                text[..end].matches('\n').count()
-            })
+            pattern
+                .search(text)?
+                .and_then(|captures| captures.get(0))
+                .map(|m| {
+                    let end = if after { m.end() } else { m.start() };
+                    text[..end].matches('\n').count()
+                })
         } else {
             let mut found = None;
             for (i, line) in lines.iter().enumerate() {

@@ -79,7 +79,8 @@ impl Module for LineInFile {
         let path = entry_path(cx.host, &self.path)?;
         let shown = self.path.expand(cx.host)?.display().to_string();
         if cx.host.stat(&path)?.is_some_and(|s| s.is_dir()) {
-            plan.returns = Returns::failure(format!("Path {shown} is a directory !")).with("rc", 256);
+            plan.returns =
+                Returns::failure(format!("Path {shown} is a directory !")).with("rc", 256);
             return Ok(plan);
         }
         self.check()?;
@@ -106,7 +107,11 @@ impl Module for LineInFile {
         let after = coding.encode(&after.concat());
         let file = FileWrite::edit(cx, &path, &self.attrs, &self.write)?;
         // A file that is not there and would stay empty is not made.
-        let before = if after.is_empty() { before.or_else(|| Some(Vec::new())) } else { before };
+        let before = if after.is_empty() {
+            before.or_else(|| Some(Vec::new()))
+        } else {
+            before
+        };
         let msg = file.edit_to(&mut plan, before.as_deref(), after, &message)?;
         plan.returns.set("msg", msg).set("backup", "");
         plan.returns.warnings.extend(self.warning());
@@ -141,7 +146,10 @@ impl LineInFile {
 
     fn warning(&self) -> Option<String> {
         let (name, advice) = if self.regexp.as_deref() == Some("") {
-            ("regular expression", " If this is desired, use '^' to match every line in the file and avoid this warning.")
+            (
+                "regular expression",
+                " If this is desired, use '^' to match every line in the file and avoid this warning.",
+            )
         } else if self.search_string.as_deref() == Some("") {
             ("search string", "")
         } else {
@@ -184,7 +192,10 @@ enum Found {
 impl<'a> Edit<'a> {
     fn new(params: &'a LineInFile, coding: Coding) -> Result<Self> {
         let compile = |text: &String| Pattern::new(&coding.seen(text));
-        let place = match (params.insertafter.as_deref(), params.insertbefore.as_deref()) {
+        let place = match (
+            params.insertafter.as_deref(),
+            params.insertbefore.as_deref(),
+        ) {
             (Some("BOF"), _) | (None, Some("BOF")) => Place::Start,
             (Some("EOF"), _) | (None, None) => Place::End,
             (Some(after), _) => Place::After(Pattern::new(&coding.seen(after))?),
@@ -284,7 +295,11 @@ impl<'a> Edit<'a> {
         let count = lines.len();
         let mut kept = Vec::with_capacity(count);
         for line in lines {
-            let hit = if by_line { bare(&line) == self.line } else { self.matches(&line)? };
+            let hit = if by_line {
+                bare(&line) == self.line
+            } else {
+                self.matches(&line)?
+            };
             if !hit {
                 kept.push(line);
             }

@@ -6,6 +6,8 @@
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
 mod blockinfile;
+mod copy;
+mod file;
 mod lineinfile;
 mod replace;
 

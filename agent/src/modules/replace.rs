@@ -47,7 +47,8 @@ impl Module for Replace {
         let path = entry_path(cx.host, &self.path)?;
         let shown = self.path.expand(cx.host)?.display().to_string();
         if cx.host.stat(&path)?.is_some_and(|s| s.is_dir()) {
-            plan.returns = Returns::failure(format!("Path {shown} is a directory !")).with("rc", 256);
+            plan.returns =
+                Returns::failure(format!("Path {shown} is a directory !")).with("rc", 256);
             return Ok(plan);
         }
         let Some(before) = cx.host.read(&path)? else {
@@ -61,14 +62,24 @@ impl Module for Replace {
         let Some(section) = self.section(&text)? else {
             plan.returns.set(
                 "msg",
-                format!("Pattern for before/after params did not match the given file: {}", self.around()),
+                format!(
+                    "Pattern for before/after params did not match the given file: {}",
+                    self.around()
+                ),
             );
             return Ok(plan);
         };
-        let flags = Flags { multiline: true, ..Flags::default() };
+        let flags = Flags {
+            multiline: true,
+            ..Flags::default()
+        };
         let pattern = Pattern::with(&self.regexp, flags)?;
         let (replaced, count) = pattern.replace_all(&text[section.clone()], &self.replace)?;
-        let after = format!("{}{replaced}{}", &text[..section.start], &text[section.end..]);
+        let after = format!(
+            "{}{replaced}{}",
+            &text[..section.start],
+            &text[section.end..]
+        );
         let file = FileWrite::edit(cx, &path, &self.attrs, &self.write)?;
         let message = format!("{count} replacements made");
         let msg = file.edit_to(&mut plan, Some(&before), coding.encode(&after), &message)?;
@@ -94,7 +105,10 @@ impl Replace {
                     .hint("give its `encoding`, such as latin-1")),
             },
             "latin1" | "iso88591" => Ok(Coding::Bytes),
-            _ => Err(Error::params(format!("unknown encoding: {}", self.encoding))),
+            _ => Err(Error::params(format!(
+                "unknown encoding: {}",
+                self.encoding
+            ))),
         }
     }
 
@@ -115,7 +129,13 @@ impl Replace {
         if around.is_empty() {
             return Ok(Some(0..text.len()));
         }
-        let pattern = Pattern::with(&around, Flags { dotall: true, ..Flags::default() })?;
+        let pattern = Pattern::with(
+            &around,
+            Flags {
+                dotall: true,
+                ..Flags::default()
+            },
+        )?;
         let captures = pattern.search(text)?;
         Ok(captures.and_then(|c| c.name("subsection").map(|m| m.range())))
     }
