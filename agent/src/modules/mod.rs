@@ -8,8 +8,14 @@
 mod blockinfile;
 mod copy;
 mod file;
+mod find;
+mod get_url;
 mod lineinfile;
 mod replace;
+mod slurp;
+mod stat;
+mod tempfile;
+mod uri;
 
 use crate::module::{ModuleDef, host_module};
 
