@@ -8,6 +8,7 @@ pub mod inventory;
 pub mod module;
 pub mod modules;
 pub mod playbook;
+pub mod pattern;
 pub mod secret;
 pub mod source;
 pub mod value;

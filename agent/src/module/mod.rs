@@ -3,12 +3,20 @@
 //! `impl Action` (it needs variables and templates, such as `debug`).
 
 mod action;
+pub mod attrs;
+pub mod content;
 mod def;
+pub mod entry;
+pub mod http;
 mod mode;
+pub mod multipart;
 mod param;
 mod plan;
+pub mod source;
+pub mod text;
 
 pub use action::{Action, ActionCx};
+pub use attrs::FileAttrs;
 pub use def::{Bound, BoundAction, BoundModule, ModuleDef, Seat, action, host_module};
 pub use mode::Mode;
 pub use param::{Args, HostPath, Param, ParamSpec, Params, Rule, choose, plain_name};

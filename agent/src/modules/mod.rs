@@ -5,7 +5,19 @@
 //! cases to the module law (`tests/law.rs` beside the module's own tests). A module imports `module`,
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
-use crate::module::ModuleDef;
+mod blockinfile;
+mod copy;
+mod file;
+mod find;
+mod get_url;
+mod lineinfile;
+mod replace;
+mod slurp;
+mod stat;
+mod tempfile;
+mod uri;
+
+use crate::module::{ModuleDef, host_module};
 
 /// Every module, in the order of their names.
 pub static MODULES: &[ModuleDef] = &[];
