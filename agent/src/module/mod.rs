@@ -3,10 +3,15 @@
 //! `impl Action` (it needs variables and templates, such as `debug`).
 
 mod action;
+pub mod command;
 mod def;
+pub mod glob;
 mod mode;
 mod param;
 mod plan;
+pub mod reads;
+pub mod shlex;
+pub mod time;
 
 pub use action::{Action, ActionCx};
 pub use def::{Bound, BoundAction, BoundModule, ModuleDef, Seat, action, host_module};

@@ -5,10 +5,20 @@
 //! cases to the module law (`tests/law.rs` beside the module's own tests). A module imports `module`,
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
-use crate::module::ModuleDef;
+use crate::module::{ModuleDef, host_module};
+
+mod command;
+mod shell;
 
 /// Every module, in the order of their names.
-pub static MODULES: &[ModuleDef] = &[];
+pub static MODULES: &[ModuleDef] = &[
+    host_module::<command::Command>("ansible.builtin.command")
+        .free_form("_raw_params")
+        .returns(command::RETURNS),
+    host_module::<shell::Shell>("ansible.builtin.shell")
+        .free_form("_raw_params")
+        .returns(shell::RETURNS),
+];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
 #[must_use]
