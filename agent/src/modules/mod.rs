@@ -8,6 +8,7 @@
 use crate::module::{ModuleDef, host_module};
 
 mod command;
+mod mount;
 mod shell;
 
 /// Every module, in the order of their names.
@@ -18,6 +19,7 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<shell::Shell>("ansible.builtin.shell")
         .free_form("_raw_params")
         .returns(shell::RETURNS),
+    host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
