@@ -11,6 +11,7 @@ mod param;
 mod plan;
 pub mod reads;
 pub mod shlex;
+pub mod systemd;
 pub mod time;
 
 pub use action::{Action, ActionCx};
