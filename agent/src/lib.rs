@@ -7,8 +7,13 @@ pub mod host;
 pub mod inventory;
 pub mod module;
 pub mod modules;
-pub mod playbook;
 pub mod pattern;
+pub mod playbook;
 pub mod secret;
 pub mod source;
+pub mod template;
 pub mod value;
+pub mod vars;
+
+/// The ansible-core release whose behaviour is followed.
+pub const ANSIBLE_VERSION: &str = "2.19.14";

@@ -11,6 +11,7 @@ mod clock;
 mod digest;
 mod effect;
 mod fake;
+pub mod here;
 mod memory;
 mod pending;
 mod probe;

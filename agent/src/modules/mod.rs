@@ -6,25 +6,23 @@
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
 mod blockinfile;
+mod command;
 mod copy;
 mod file;
 mod find;
 mod get_url;
 mod lineinfile;
+mod mount;
 mod replace;
+mod service;
+mod shell;
 mod slurp;
 mod stat;
+mod systemd;
 mod tempfile;
 mod uri;
 
 use crate::module::{ModuleDef, host_module};
-use crate::module::{ModuleDef, host_module};
-
-mod command;
-mod mount;
-mod service;
-mod shell;
-mod systemd;
 
 /// Every module, in the order of their names.
 pub static MODULES: &[ModuleDef] = &[
@@ -50,4 +48,13 @@ pub fn find(name: &str) -> Option<&'static ModuleDef> {
     MODULES
         .iter()
         .find(|m| m.name == name || (m.short_name() == short && !short.contains('.')))
+}
+
+/// Every name by which a module can be called, for "did you mean".
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    MODULES
+        .iter()
+        .flat_map(|m| [m.short_name(), m.name])
+        .collect()
 }
