@@ -351,3 +351,29 @@ fn hosts_and_groups_can_be_added_later() {
     );
     assert_eq!(inventory.group_names("late"), ["dynamic".into()]);
 }
+
+/// Lines of recorded inventories are cut and mixed; whatever comes, nothing panics.
+#[test]
+fn no_inventory_is_a_panic() {
+    let mut texts: Vec<String> = Vec::new();
+    for line in include_str!("tests/cases.jsonl").lines() {
+        let case: Json = serde_json::from_str(line).unwrap();
+        texts.extend(case["text"].as_str().map(str::to_owned));
+    }
+    texts.extend(
+        include_str!("tests/mistakes.txt")
+            .split("=====")
+            .map(str::to_owned),
+    );
+    for (at, text) in texts.iter().enumerate() {
+        let other: Vec<char> = texts[(at * 7 + 3) % texts.len()].chars().collect();
+        for (cut, _) in text.char_indices().step_by(5) {
+            let tail: String = other[cut % other.len()..].iter().collect();
+            for name in ["hosts", "hosts.ini", "hosts.yml"] {
+                if let Ok(inventory) = load_one(name, &format!("{}{tail}", &text[..cut])) {
+                    inventory.matching(&text[..cut]).ok();
+                }
+            }
+        }
+    }
+}

@@ -49,10 +49,12 @@ impl Reader<'_> {
         match &node.kind {
             Kind::Map(entries) => Ok(entries),
             Kind::Null => Ok(&[]),
-            _ => Err(node.error(format!(
-                "{what} must be a mapping, but this is {}",
-                node.what()
-            ))),
+            _ => {
+                let error = format!("{what} must be a mapping, but this is {}", node.what());
+                Err(node
+                    .error(error)
+                    .hint("each name is a key with a colon behind it, also where nothing follows"))
+            }
         }
     }
 
