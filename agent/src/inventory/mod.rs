@@ -149,6 +149,21 @@ impl Inventory {
         self.group_mut(name);
     }
 
+    /// As [`Inventory::add_group`], with a warning if the name would not do as a variable's.
+    fn add_group_at(&mut self, name: &str, span: &Span) {
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        let odd = !name.chars().all(word) || name.starts_with(|c: char| c.is_ascii_digit());
+        if odd && !self.groups.contains_key(name) {
+            self.warnings.push(Warning {
+                message: format!(
+                    "the group name `{name}` has characters other than letters, digits and `_`"
+                ),
+                span: span.clone(),
+            });
+        }
+        self.add_group(name);
+    }
+
     fn group_mut(&mut self, name: &str) -> &mut Group {
         let name: Arc<str> = name.into();
         self.groups

@@ -80,7 +80,7 @@ impl Reader<'_> {
             );
             return Ok(None);
         }
-        self.inventory.add_group(text);
+        self.inventory.add_group_at(text, &name.span);
         for (section, content) in self.entries(group, "a group")? {
             match section.as_str() {
                 Some("vars") => self.vars(text, content)?,

@@ -196,22 +196,29 @@ pub(crate) fn place(span: &Span, text: &str, offset: usize, part: &str) -> Span 
     let part = part.lines().next().unwrap_or_default();
     let len = number(part.chars().count()).max(1);
     let straight = Span::new(&span.file, span.line + row, span.column + column, len);
-    if source_from(&straight).starts_with(part) {
+    // Text as long as its source, on one line: nothing was folded. Most arguments are like that,
+    // and finding a line in a large file takes its time.
+    if !text.contains('\n') && number(text.chars().count()) == span.len {
         return straight;
     }
-    let found = (span.line..span.line + 50).find_map(|line| {
-        let source = span.file.line(line);
-        let at = source.find(part)?;
-        let column = number(source[..at].chars().count()) + 1;
-        Some(Span::new(&span.file, line, column, len))
+    let lines = (span.line..).zip(span.file.text.lines().skip((span.line.max(1) - 1) as usize));
+    let first_guess = lines.clone().nth(row as usize);
+    if first_guess.is_some_and(|(_, line)| from(line, straight.column).starts_with(part)) {
+        return straight;
+    }
+    let mut near = lines.take(50);
+    let found = near.find_map(|(line_number, line)| {
+        let at = line.find(part)?;
+        let column = number(line[..at].chars().count()) + 1;
+        Some(Span::new(&span.file, line_number, column, len))
     });
     found.unwrap_or_else(|| span.clone())
 }
 
-fn source_from(span: &Span) -> &str {
-    let line = span.file.line(span.line);
+/// The rest of a line from a column on.
+fn from(line: &str, column: u32) -> &str {
     let mut starts = line.char_indices().map(|(at, _)| at);
-    let at = starts.nth((span.column.max(1) - 1) as usize);
+    let at = starts.nth((column.max(1) - 1) as usize);
     at.map_or("", |at| &line[at..])
 }
 

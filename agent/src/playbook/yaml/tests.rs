@@ -178,6 +178,7 @@ fn only_trusted_text_becomes_a_template() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a test of time needs a clock")]
 fn a_billion_laughs_are_refused_quickly() {
     use std::fmt::Write;
     let mut bomb = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
@@ -270,6 +271,7 @@ fn structs_say_what_is_wrong_and_where() {
 /// Speed is a promise: a megabyte in a quarter of a second. Meant for `--release`.
 #[test]
 #[ignore = "measures; run with --release"]
+#[allow(clippy::disallowed_methods, reason = "a test of time needs a clock")]
 fn a_megabyte_takes_a_quarter_of_a_second() {
     let task = "    - name: install a package\n      apt: {name: foo, state: present}\n      when: ansible_os_family == 'Debian'\n      notify: [restart foo]\n";
     let text = format!("- hosts: all\n  tasks:\n{}", task.repeat(8_000));
