@@ -4,18 +4,20 @@
 
 mod action;
 pub mod attrs;
+pub mod clock;
 pub mod content;
 mod def;
 pub mod entry;
 pub mod http;
 mod mode;
 pub mod multipart;
+pub mod names;
 mod param;
 mod plan;
 pub mod source;
 pub mod text;
 
-pub use action::{Action, ActionCx};
+pub use action::{Action, ActionCx, engine_only};
 pub use attrs::FileAttrs;
 pub use def::{Bound, BoundAction, BoundModule, ModuleDef, Seat, action, host_module};
 pub use mode::Mode;
