@@ -78,6 +78,27 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<uri::Uri>("ansible.builtin.uri")
         .assets(&[("src", "files")])
         .returns(uri::RETURNS),
+use crate::module::{ModuleDef, host_module};
+use crate::module::{ModuleDef, host_module};
+
+mod command;
+mod mount;
+mod service;
+mod shell;
+mod systemd;
+
+/// Every module, in the order of their names.
+pub static MODULES: &[ModuleDef] = &[
+    host_module::<command::Command>("ansible.builtin.command")
+        .free_form("_raw_params")
+        .returns(command::RETURNS),
+    host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
+    host_module::<shell::Shell>("ansible.builtin.shell")
+        .free_form("_raw_params")
+        .returns(shell::RETURNS),
+    host_module::<systemd::Systemd>("ansible.builtin.systemd").returns(systemd::RETURNS),
+    host_module::<systemd::Systemd>("ansible.builtin.systemd_service").returns(systemd::RETURNS),
+    host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
