@@ -5,23 +5,22 @@
 mod action;
 pub mod attrs;
 pub mod clock;
+pub mod command;
 pub mod content;
 mod def;
 pub mod entry;
-pub mod http;
-pub mod command;
-mod def;
 pub mod glob;
+pub mod http;
 mod mode;
 pub mod multipart;
 pub mod names;
 mod param;
 mod plan;
-pub mod source;
-pub mod text;
 pub mod reads;
 pub mod shlex;
+pub mod source;
 pub mod systemd;
+pub mod text;
 pub mod time;
 
 pub use action::{Action, ActionCx, engine_only};
