@@ -4,6 +4,7 @@
 
 mod action;
 pub mod attrs;
+pub mod clock;
 pub mod command;
 pub mod content;
 mod def;
@@ -12,6 +13,7 @@ pub mod glob;
 pub mod http;
 mod mode;
 pub mod multipart;
+pub mod names;
 mod param;
 mod plan;
 pub mod reads;
@@ -21,7 +23,7 @@ pub mod systemd;
 pub mod text;
 pub mod time;
 
-pub use action::{Action, ActionCx};
+pub use action::{Action, ActionCx, engine_only};
 pub use attrs::FileAttrs;
 pub use def::{Bound, BoundAction, BoundModule, ModuleDef, Seat, action, host_module};
 pub use mode::Mode;

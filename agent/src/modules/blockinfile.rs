@@ -60,6 +60,12 @@ params! {
     rules [Rule::Exclusive(&["insertbefore", "insertafter"])]
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("msg", "What was done."),
+    ("backup_file", "Path of the backup, if one was made."),
+];
+
 impl Module for BlockInFile {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let mut plan = Plan::default();

@@ -53,19 +53,43 @@ params! {
         optional local_follow: Option<bool>,
         /// SHA-1 that the source must have.
         optional checksum: Option<String>,
-        /// Whether a source that is a vault is opened. Vaults are opened before this module sees them.
+        /// Whether a source that is a vault is opened. It always is: `false` is not supported.
         default(true) decrypt: bool,
         /// Name that the file gets in a directory; `template` gives it, playbooks have no use for it.
         optional _original_basename: Option<String>,
+        /// Encoding in which `content` is written; `template` gives it, playbooks have no use for it.
+        optional _output_encoding: Option<String>,
         flatten write: WriteParams,
         flatten attrs: FileAttrs,
     }
     rules [Rule::OneOf(&["src", "content"]), Rule::Exclusive(&["src", "content"])]
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("dest", "Path of the file."),
+    ("src", "Path of the source."),
+    ("checksum", "SHA-1 of the file."),
+    ("md5sum", "MD5 of a file that was written."),
+    ("backup_file", "Path of the backup, if one was made."),
+    ("uid", "Number of the owner."),
+    ("gid", "Number of the group."),
+    ("owner", "Name of the owner."),
+    ("group", "Name of the group."),
+    ("mode", "Permissions, as octal digits."),
+    ("size", "Size in bytes."),
+    (
+        "state",
+        "What is there: `file`, `hard`, `link`, `directory` or `absent`.",
+    ),
+];
+
 impl Module for Copy {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         check_validate(self.write.validate.as_deref())?;
+        if !self.decrypt {
+            return Err(Error::params("`decrypt: false` is not supported"));
+        }
         let source = self.source(cx.host)?;
         let dest = self.dest.expand(cx.host)?;
         let task = Task {
@@ -116,7 +140,7 @@ impl Module for Copy {
 impl Copy {
     fn source(&self, host: &dyn HostView) -> Result<Source> {
         if let Some(content) = &self.content {
-            return Ok(Source::Text(text(content)?));
+            return Ok(Source::Text(self.text(content)?));
         }
         let Some(src) = &self.src else {
             return Ok(Source::Missing("src (or content) is required".into()));
@@ -147,18 +171,19 @@ impl Copy {
         })
     }
 
+    /// Content as it is written: text as it is, structures as JSON with Python's spaces.
+    fn text(&self, content: &Value) -> Result<Vec<u8>> {
+        let text = match content {
+            Value::List(_) | Value::Map(_) => crate::module::text::json(content),
+            other => <String as crate::module::Param>::from_value(other)?,
+        };
+        crate::module::text::encoded(text, self._output_encoding.as_deref().unwrap_or("utf-8"))
+    }
+
     /// Whether links of the source are followed.
     fn follows_source(&self) -> bool {
         self.local_follow.unwrap_or(true)
     }
-}
-
-/// Content as it is written: text as it is, structures as JSON with Python's spaces.
-fn text(content: &Value) -> Result<Vec<u8>> {
-    Ok(match content {
-        Value::List(_) | Value::Map(_) => crate::module::text::json(content).into_bytes(),
-        other => <String as crate::module::Param>::from_value(other)?.into_bytes(),
-    })
 }
 
 /// Where the mode of a copied file comes from.

@@ -66,6 +66,23 @@ params! {
     }
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("path", "The path (`file`, `directory`, `absent`)."),
+    ("dest", "The path (`link`, `hard`, `touch`)."),
+    ("src", "What the link leads to."),
+    ("uid", "Number of the owner."),
+    ("gid", "Number of the group."),
+    ("owner", "Name of the owner."),
+    ("group", "Name of the group."),
+    ("mode", "Permissions, as octal digits."),
+    ("size", "Size in bytes."),
+    (
+        "state",
+        "What is there: `file`, `hard`, `link`, `directory` or `absent`.",
+    ),
+];
+
 impl Module for File {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let host = cx.host;

@@ -84,6 +84,21 @@ params! {
     }
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    (
+        "files",
+        "What was found: for each its `path` and what `stat` tells.",
+    ),
+    ("matched", "How many were found."),
+    ("examined", "How many were looked at."),
+    (
+        "skipped_paths",
+        "Directories that could not be looked at, and why.",
+    ),
+    ("msg", "Whether all was looked at."),
+];
+
 impl Module for Find {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let mut search = Search::new(self, cx)?;
@@ -326,7 +341,17 @@ impl<'a> Search<'a> {
             return Ok(true);
         };
         let bytes = self.host.read(path)?.unwrap_or_default();
-        let text = Coding::of(&bytes).decode(&bytes);
+        let coding = match self
+            .params
+            .encoding
+            .as_deref()
+            .map(str::to_ascii_lowercase)
+            .as_deref()
+        {
+            Some("latin-1" | "latin1" | "iso-8859-1") => Coding::Bytes,
+            _ => Coding::of(&bytes),
+        };
+        let text = coding.decode(&bytes);
         if self.params.read_whole_file {
             return pattern.is_match(&text);
         }

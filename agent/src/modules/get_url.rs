@@ -56,6 +56,29 @@ params! {
     }
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("url", "The URL, without a password."),
+    ("status_code", "HTTP status of the answer."),
+    ("msg", "The answer in words."),
+    ("elapsed", "Seconds that the download took."),
+    ("checksum_src", "SHA-1 of the file."),
+    ("checksum_dest", "SHA-1 of the file that was there before."),
+    ("md5sum", "MD5 of the file."),
+    ("backup_file", "Path of the backup, if one was made."),
+    ("dest", "Path of the file."),
+    ("uid", "Number of the owner."),
+    ("gid", "Number of the group."),
+    ("owner", "Name of the owner."),
+    ("group", "Name of the group."),
+    ("mode", "Permissions, as octal digits."),
+    ("size", "Size in bytes."),
+    (
+        "state",
+        "What is there: `file`, `hard`, `link`, `directory` or `absent`.",
+    ),
+];
+
 impl Module for GetUrl {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let mut plan = Plan::default();
@@ -335,9 +358,10 @@ impl GetUrl {
     fn foresee(&self, cx: &PlanCx<'_>, there: Option<&Stat>) -> Result<bool> {
         let mut request = self.request(cx, "HEAD", &self.url)?;
         if let Some(stat) = there.filter(|_| !self.http.force) {
-            request
-                .headers
-                .push(("If-Modified-Since".into(), http_date(stat.mtime)));
+            request.headers.push((
+                "If-Modified-Since".into(),
+                crate::module::clock::http_date(stat.mtime),
+            ));
         }
         let response = cx.host.fetch(&request)?;
         let length = response
@@ -400,34 +424,6 @@ fn listed_digest(list: &str, name: &str) -> Option<String> {
     })
 }
 
-/// A time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(seconds: f64) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let total = seconds.max(0.0) as i64;
-    let (days, rest) = (total.div_euclid(86_400), total.rem_euclid(86_400));
-    // Days since 1970-01-01 to a date, with years that begin in March.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
-    format!(
-        "{}, {day:02} {} {year} {:02}:{:02}:{:02} GMT",
-        DAYS[days.rem_euclid(7) as usize],
-        MONTHS[(month - 1) as usize],
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -444,12 +440,5 @@ mod tests {
         ] {
             assert_eq!(listed_digest(list, "tool.tgz").as_deref(), want, "{list}");
         }
-    }
-
-    #[test]
-    fn times_are_written_as_http_wants_them() {
-        assert_eq!(http_date(784_111_777.0), "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(http_date(0.0), "Thu, 01 Jan 1970 00:00:00 GMT");
-        assert_eq!(http_date(951_782_400.0), "Tue, 29 Feb 2000 00:00:00 GMT");
     }
 }

@@ -73,6 +73,13 @@ params! {
     ]
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("msg", "What was done."),
+    ("backup", "Path of the backup, or nothing."),
+    ("found", "How many lines were removed."),
+];
+
 impl Module for LineInFile {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let mut plan = Plan::default();

@@ -41,6 +41,13 @@ params! {
     }
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("msg", "What was done."),
+    ("rc", "0, or why the file cannot be edited."),
+    ("backup_file", "Path of the backup, if one was made."),
+];
+
 impl Module for Replace {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let mut plan = Plan::default();

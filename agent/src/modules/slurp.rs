@@ -23,6 +23,13 @@ params! {
     }
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("content", "The file's content as Base64."),
+    ("encoding", "`base64`."),
+    ("source", "Path of the file."),
+];
+
 impl Module for Slurp {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let path = self.src.expand(cx.host)?;

@@ -38,6 +38,12 @@ params! {
     }
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[(
+    "stat",
+    "A mapping: `exists`, and if it does: `path`, `mode`, `isdir`, `isreg`, `islnk`, `isblk`, `ischr`, `isfifo`, `issock`, `uid`, `gid`, `size`, `inode`, `dev`, `nlink`, `atime`, `mtime`, `ctime`, `rusr` … `xoth`, `isuid`, `isgid`, `readable`, `writeable`, `executable`, `lnk_source`, `lnk_target`, `pw_name`, `gr_name`, `checksum`, `mimetype`, `charset`, `version`, `attributes`, `attr_flags`.",
+)];
+
 impl Module for Stat {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let path = self.path.expand(cx.host)?;

@@ -36,6 +36,18 @@ params! {
     }
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("path", "Path of what was made."),
+    ("uid", "Number of the owner."),
+    ("gid", "Number of the group."),
+    ("owner", "Name of the owner."),
+    ("group", "Name of the group."),
+    ("mode", "Permissions."),
+    ("size", "Size in bytes."),
+    ("state", "`file` or `directory`."),
+];
+
 impl Module for Tempfile {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         for (name, value) in [("prefix", &self.prefix), ("suffix", &self.suffix)] {

@@ -93,6 +93,25 @@ params! {
     rules [Rule::Exclusive(&["body", "src"])]
 }
 
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("status", "HTTP status; -1 if no answer came."),
+    ("url", "The URL that answered."),
+    ("redirected", "Whether it is another one than was asked."),
+    ("msg", "The answer in words."),
+    ("content", "The body, with `return_content`."),
+    ("json", "The body, if it is JSON."),
+    ("elapsed", "Seconds until the answer."),
+    ("cookies", "Cookies by name."),
+    ("cookies_string", "Cookies as a `Cookie` header has them."),
+    ("location", "Where a redirect leads."),
+    ("path", "Path of the file with the body."),
+    (
+        "content_type",
+        "This header, like every other, with underscores for dashes.",
+    ),
+];
+
 impl Module for Uri {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         if let Some(reason) = self.skips(cx)? {
