@@ -7,6 +7,7 @@
 
 use crate::module::{ModuleDef, host_module};
 
+mod apt;
 mod command;
 mod mount;
 mod service;
@@ -15,6 +16,7 @@ mod systemd;
 
 /// Every module, in the order of their names.
 pub static MODULES: &[ModuleDef] = &[
+    host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
     host_module::<command::Command>("ansible.builtin.command")
         .free_form("_raw_params")
         .returns(command::RETURNS),
