@@ -11,6 +11,7 @@ mod apt;
 mod command;
 mod mount;
 mod service;
+mod setup;
 mod shell;
 mod systemd;
 
@@ -21,6 +22,7 @@ pub static MODULES: &[ModuleDef] = &[
         .free_form("_raw_params")
         .returns(command::RETURNS),
     host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
+    host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
     host_module::<shell::Shell>("ansible.builtin.shell")
         .free_form("_raw_params")
         .returns(shell::RETURNS),
