@@ -7,8 +7,21 @@
 //! Check mode is another host: an overlay that remembers effects and answers reads from what it
 //! remembers. What it cannot know is an error of kind [`Unknown`](crate::error::ErrorKind::Unknown).
 
+mod clock;
+mod digest;
 mod effect;
+mod fake;
+mod memory;
+mod pending;
+mod probe;
+mod remember;
+mod script;
+mod tables;
+mod tree;
 mod view;
 
+pub use digest::{Hasher, digest_of};
 pub use effect::*;
+pub use fake::FakeHost;
+pub use memory::is_provisional;
 pub use view::*;

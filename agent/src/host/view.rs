@@ -4,6 +4,7 @@ use super::{Command, Output, Request, Response};
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a module may look at while it plans. Nothing here changes the machine.
@@ -40,6 +41,10 @@ pub trait HostView: Send + Sync {
     fn groups_of(&self, user: &str) -> Result<Vec<String>>;
     /// The account this process runs as.
     fn current_uid(&self) -> u32;
+    /// The file mode creation mask of this process: what a new file's mode lacks.
+    fn umask(&self) -> u32 {
+        0o022
+    }
 
     /// The installed package of this name (dpkg's status). `None` if it is not installed.
     fn package(&self, name: &str) -> Result<Option<Package>>;
@@ -69,6 +74,13 @@ pub trait HostView: Send + Sync {
     fn asset_digest(&self, path: &Path, algorithm: Digest) -> Result<String>;
     /// Names in such a directory, sorted.
     fn asset_list(&self, path: &Path) -> Result<Vec<String>>;
+
+    /// The same machine, seen with these variables (`environment:`) on top of the host's own; nothing
+    /// if this kind of host does not care.
+    fn with_environment(&self, variables: &[(String, String)]) -> Option<Arc<dyn HostView>> {
+        let _ = variables;
+        None
+    }
 }
 
 /// What sort of entry a path is.
@@ -104,6 +116,9 @@ pub struct Stat {
 }
 
 impl Stat {
+    /// The size of a file whose content check mode cannot know.
+    pub const SIZE_UNKNOWN: u64 = u64::MAX;
+
     /// Whether it is a directory.
     #[must_use]
     pub fn is_dir(&self) -> bool {

@@ -1,0 +1,553 @@
+//! How effects and consequences change what is remembered of a machine.
+
+use super::clock::stamp;
+use super::memory::{Memory, UnitState, unit_name};
+use super::tables::unescape;
+use super::tree::{Body, Data, Node, new_stat};
+use super::*;
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Where unit files lie, best first.
+const UNIT_FOLDERS: [&str; 5] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+impl Memory {
+    /// Takes an effect on files or mounts in; `None` for an effect of another sort.
+    pub fn remember(&mut self, effect: &Effect) -> Result<Option<Outcome>> {
+        match effect {
+            Effect::WriteFile {
+                path,
+                content,
+                attrs,
+                backup,
+                ..
+            } => {
+                let data = self.content(content)?;
+                let backup = self.write(path, data, attrs, *backup)?;
+                return Ok(Some(Outcome::Written { backup }));
+            }
+            Effect::SetAttrs {
+                path,
+                attrs,
+                follow,
+            } => self.set_attrs(path, attrs, *follow)?,
+            Effect::MakeDir { path, attrs } => self.make_dir(path, attrs)?,
+            Effect::Symlink { path, target } => self.symlink(path, target)?,
+            Effect::HardLink { path, target } => self.hard_link(path, target)?,
+            Effect::Remove { path } => {
+                let at = self.tree.resolve(self, path, false)?;
+                self.tree.remove(&at);
+            }
+            Effect::Rename { from, to } => self.rename(from, to)?,
+            Effect::Mount { .. } | Effect::Unmount { .. } | Effect::Remount { .. } => {
+                self.remember_mount(effect)?;
+            }
+            Effect::Run { .. } | Effect::Http(_) | Effect::Await { .. } | Effect::Download(_) => {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Outcome::Done))
+    }
+
+    fn content(&self, content: &Content) -> Result<Data> {
+        Ok(match content {
+            Content::Bytes(bytes) => Data::Bytes(bytes.as_slice().into()),
+            Content::Asset(path) => {
+                if self.asset(path)?.is_none() {
+                    return Err(Error::host(format!("no such file: {}", path.display())));
+                }
+                Data::Asset(path.clone())
+            }
+            Content::HostFile(path) => match self.find(path, true)?.1 {
+                Some(Node {
+                    body: Body::File(data),
+                    ..
+                }) => data,
+                _ => return Err(Error::host(format!("no such file: {}", path.display()))),
+            },
+        })
+    }
+
+    fn size(&self, data: &Data) -> Result<u64> {
+        Ok(match data {
+            Data::Bytes(bytes) => bytes.len() as u64,
+            Data::Base(path) => self.base.stat(path)?.map_or(0, |s| s.size),
+            Data::Asset(path) => self.base.asset(path)?.map_or(0, |s| s.size),
+            Data::Unknown(_) => Stat::SIZE_UNKNOWN,
+        })
+    }
+
+    /// Puts a file in place, and gives the backup's path.
+    pub fn write(
+        &mut self,
+        path: &Path,
+        data: Data,
+        attrs: &Attrs,
+        backup: bool,
+    ) -> Result<Option<PathBuf>> {
+        let (at, old) = self.find(path, true)?;
+        if old.as_ref().is_some_and(|o| o.stat.is_dir()) {
+            return Err(Error::host(format!("{} is a directory", path.display())));
+        }
+        self.parent_of(&at)?;
+        let now = self.now();
+        let mut stat = match &old {
+            Some(old) => Stat {
+                mtime: now,
+                ctime: now,
+                ..old.stat.clone()
+            },
+            None => {
+                let (uid, gid) = self.owner()?;
+                new_stat(FileKind::File, 0o666 & !self.umask(), uid, gid, now)
+            }
+        };
+        (stat.kind, stat.nlink, stat.inode, stat.device) = (FileKind::File, 1, self.inode(), 0);
+        stat.size = self.size(&data)?;
+        apply_attrs(&mut stat, attrs);
+        let backup = match old {
+            Some(old) if backup => {
+                let name = PathBuf::from(format!("{}.1.{}~", at.display(), stamp(now)));
+                self.tree.put(&name, old);
+                Some(name)
+            }
+            _ => None,
+        };
+        let body = Body::File(data);
+        self.put(&at, stat, body);
+        Ok(backup)
+    }
+
+    fn put(&mut self, at: &Path, stat: Stat, body: Body) {
+        let sealed = stat.is_dir();
+        self.tree.put(at, Node { stat, body, sealed });
+    }
+
+    fn inode(&mut self) -> u64 {
+        self.next_inode += 1;
+        self.next_inode
+    }
+
+    fn owner(&self) -> Result<(u32, u32)> {
+        let uid = self.current_uid();
+        Ok((uid, self.user_by_id(uid)?.map_or(uid, |u| u.gid)))
+    }
+
+    /// The folder of a canonical path must be there.
+    fn parent_of(&self, at: &Path) -> Result<()> {
+        let parent = at.parent().unwrap_or(Path::new("/"));
+        match self.tree.node(self, parent)? {
+            Some(node) if node.stat.is_dir() => Ok(()),
+            Some(_) => Err(Error::host(format!(
+                "{} is not a directory",
+                parent.display()
+            ))),
+            None => Err(Error::host(format!(
+                "no such directory: {}",
+                parent.display()
+            ))),
+        }
+    }
+
+    fn set_attrs(&mut self, path: &Path, attrs: &Attrs, follow: bool) -> Result<()> {
+        let (at, node) = self.find(path, follow)?;
+        let Some(mut node) = node else {
+            return Err(Error::host(format!(
+                "no such file or directory: {}",
+                path.display()
+            )));
+        };
+        apply_attrs(&mut node.stat, attrs);
+        node.stat.ctime = self.now();
+        self.tree.put(&at, node);
+        Ok(())
+    }
+
+    fn make_dir(&mut self, path: &Path, attrs: &Attrs) -> Result<()> {
+        let (at, old) = self.find(path, false)?;
+        if old.is_some() {
+            return Err(Error::host(format!("{} exists", path.display())));
+        }
+        self.parent_of(&at)?;
+        let (uid, gid) = self.owner()?;
+        let mode = 0o777 & !self.umask();
+        let mut stat = new_stat(FileKind::Dir, mode, uid, gid, self.now());
+        (stat.nlink, stat.size, stat.inode) = (2, 4096, self.inode());
+        apply_attrs(&mut stat, attrs);
+        self.put(&at, stat, Body::Dir);
+        Ok(())
+    }
+
+    fn make_room(&mut self, path: &Path) -> Result<PathBuf> {
+        let (at, old) = self.find(path, false)?;
+        self.parent_of(&at)?;
+        if old.is_some_and(|o| o.stat.is_dir())
+            && self.tree.list(self, &at)?.is_some_and(|l| !l.is_empty())
+        {
+            return Err(Error::host(format!(
+                "{} is a directory that is not empty",
+                path.display()
+            )));
+        }
+        Ok(at)
+    }
+
+    fn symlink(&mut self, path: &Path, target: &Path) -> Result<()> {
+        let at = self.make_room(path)?;
+        let (uid, gid) = self.owner()?;
+        let mut stat = new_stat(FileKind::Link, 0o777, uid, gid, self.now());
+        stat.size = target.as_os_str().len() as u64;
+        stat.inode = self.inode();
+        self.put(&at, stat, Body::Link(target.to_owned()));
+        Ok(())
+    }
+
+    fn hard_link(&mut self, path: &Path, target: &Path) -> Result<()> {
+        let at = self.make_room(path)?;
+        let (from, node) = self.find(target, true)?;
+        let Some(mut node) = node.filter(|n| !n.stat.is_dir()) else {
+            return Err(Error::host(format!("no such file: {}", target.display())));
+        };
+        node.stat.nlink += 1;
+        self.tree.put(&from, node.clone());
+        self.tree.put(&at, node);
+        Ok(())
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
+        let (at, node) = self.find(from, false)?;
+        if node.is_none() {
+            return Err(Error::host(format!(
+                "no such file or directory: {}",
+                from.display()
+            )));
+        }
+        let to = self.tree.resolve(self, to, false)?;
+        self.parent_of(&to)?;
+        let mut tree = self.tree.clone();
+        tree.rename(self, &at, &to)?;
+        self.tree = tree;
+        Ok(())
+    }
+
+    fn remember_mount(&mut self, effect: &Effect) -> Result<()> {
+        let mut mounts = self.mounts()?;
+        let at = |this: &Self, target: &Path| this.tree.resolve(this, target, true);
+        match effect {
+            Effect::Mount { target, .. } => {
+                let target = at(self, target)?;
+                let entry = self.mount_entry(effect, &target)?;
+                self.words.push(entry.source.clone());
+                mounts.push(entry);
+                self.mount_changed(&target, "would be mounted on");
+            }
+            Effect::Unmount { target } => {
+                let target = at(self, target)?;
+                let found = mounts.iter().rposition(|m| Path::new(&m.target) == target);
+                let Some(found) = found else {
+                    return Err(Error::host(format!("{} is not mounted", target.display())));
+                };
+                let gone = mounts.remove(found);
+                self.words.push(gone.source);
+                self.mount_changed(&target, "would be unmounted");
+            }
+            Effect::Remount { target, options } => {
+                let target = at(self, target)?;
+                let found = mounts
+                    .iter_mut()
+                    .rfind(|m| Path::new(&m.target) == target)
+                    .ok_or_else(|| Error::host(format!("{} is not mounted", target.display())))?;
+                if !options.is_empty() {
+                    found.options.clone_from(options);
+                }
+            }
+            _ => {}
+        }
+        self.mounts = Some(mounts);
+        Ok(())
+    }
+
+    /// The files below a mount point are others than before.
+    fn mount_changed(&mut self, target: &Path, what: &str) {
+        if self.imagined {
+            let why = format!("{} {what} by an earlier task", target.display());
+            self.tree.blur(target, &why, true);
+        }
+    }
+
+    fn mount_entry(&self, effect: &Effect, at: &Path) -> Result<MountEntry> {
+        let Effect::Mount {
+            source,
+            target,
+            fstype,
+            options,
+            from_fstab,
+            fstab,
+        } = effect
+        else {
+            return Ok(MountEntry::default());
+        };
+        let mut entry = MountEntry {
+            source: source.clone(),
+            target: at.display().to_string(),
+            fstype: fstype.clone(),
+            options: options.clone(),
+            root: "/".to_owned(),
+        };
+        if *from_fstab {
+            let path = fstab.as_deref().unwrap_or(Path::new("/etc/fstab"));
+            let text = self.read(path)?.unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let line = text.lines().rev().find_map(|line| {
+                let f: Vec<String> = line.split_whitespace().map(unescape).collect();
+                let ours = f.len() >= 3 && !f[0].starts_with('#') && Path::new(&f[1]) == target;
+                ours.then_some(f)
+            });
+            let Some(f) = line else {
+                return Err(Error::host(format!(
+                    "{} has no entry for {}",
+                    path.display(),
+                    target.display()
+                )));
+            };
+            (entry.source, entry.fstype) = (f[0].clone(), f[2].clone());
+            entry.options = f.get(3).cloned().unwrap_or_else(|| "defaults".to_owned());
+        }
+        Ok(entry)
+    }
+
+    /// A file that a download would bring, or brought.
+    pub fn downloaded(&mut self, download: &Download, data: Data) -> Result<Option<PathBuf>> {
+        self.write(&download.dest, data, &download.attrs, download.backup)
+    }
+
+    /// Holds what a program brings about.
+    pub fn consequence(&mut self, consequence: &Consequence) -> Result<()> {
+        match consequence {
+            Consequence::PackageInstalled { name, version } => self.installed(name, version)?,
+            Consequence::PackageRemoved { name } => {
+                self.packages.insert(name.clone(), None);
+                self.pending.forget(name);
+            }
+            Consequence::Unit {
+                scope,
+                name,
+                active,
+                enabled,
+                masked,
+            } => {
+                let key = (*scope, unit_name(name));
+                let state = self.units.entry(key).or_default();
+                state.active = active.or(state.active);
+                state.enabled = enabled.or(state.enabled);
+                state.masked = masked.or(state.masked);
+            }
+            Consequence::User { user, id_known } => self.user_is(user, *id_known)?,
+            Consequence::UserGone { name } => {
+                self.words.push(name.clone());
+                self.memberships.remove(name);
+                self.users.insert(name.clone(), None);
+            }
+            Consequence::Membership { user, groups } => {
+                self.words.push(user.clone());
+                let mut groups = groups.clone();
+                groups.sort();
+                self.memberships.insert(user.clone(), groups);
+            }
+            Consequence::Group { group, id_known } => self.group_is(group, *id_known)?,
+            Consequence::GroupGone { name } => {
+                self.words.push(name.clone());
+                self.groups.insert(name.clone(), None);
+            }
+            Consequence::PathUnknown { path } => {
+                if self.imagined {
+                    let at = self.tree.resolve(self, path, true)?;
+                    let why = format!("{} would be changed by an earlier task", path.display());
+                    self.tree.blur(&at, &why, false);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn installed(&mut self, name: &str, version: &Option<String>) -> Result<()> {
+        let old = self.package(name)?;
+        if self.imagined {
+            self.pending.add(name, version.as_deref());
+        }
+        let old = old.unwrap_or_else(|| Package {
+            name: name.to_owned(),
+            version: None,
+            architecture: String::new(),
+            held: false,
+            automatic: false,
+        });
+        let package = Package {
+            version: version.clone(),
+            automatic: false,
+            ..old
+        };
+        self.packages.insert(name.to_owned(), Some(package));
+        Ok(())
+    }
+
+    fn id(&mut self, old: Option<u32>, taken: &dyn Fn(&Self, u32) -> Result<bool>) -> Result<u32> {
+        if let Some(id) = old {
+            return Ok(id);
+        }
+        while taken(self, self.next_id)? {
+            self.next_id += 1;
+        }
+        self.next_id += 1;
+        Ok(self.next_id - 1)
+    }
+
+    fn user_is(&mut self, user: &User, id_known: bool) -> Result<()> {
+        self.words.push(user.name.clone());
+        let mut user = user.clone();
+        if !id_known {
+            let old = self.users.get(&user.name).cloned().flatten();
+            let old = old.or(self.base.user(&user.name)?).map(|u| u.uid);
+            user.uid = self.id(old, &|this, id| Ok(this.user_by_id(id)?.is_some()))?;
+        }
+        self.users.insert(user.name.clone(), Some(user));
+        Ok(())
+    }
+
+    fn group_is(&mut self, group: &Group, id_known: bool) -> Result<()> {
+        self.words.push(group.name.clone());
+        let mut group = group.clone();
+        if !id_known {
+            let old = self.groups.get(&group.name).cloned().flatten();
+            let old = old.or(self.base.group(&group.name)?).map(|g| g.gid);
+            group.gid = self.id(old, &|this, id| Ok(this.group_by_id(id)?.is_some()))?;
+        }
+        self.groups.insert(group.name.clone(), Some(group));
+        Ok(())
+    }
+
+    /// A group's members, as memberships set since say.
+    pub fn with_members(&self, mut group: Group) -> Group {
+        for (user, groups) in &self.memberships {
+            group.members.retain(|m| m != user);
+            if groups.contains(&group.name) {
+                group.members.push(user.clone());
+            }
+        }
+        group
+            .members
+            .retain(|m| !matches!(self.users.get(m), Some(None)));
+        group
+    }
+
+    /// A unit's properties: the base's, those of a unit file written since, those of a pending
+    /// package, and on top what was done to it.
+    pub fn unit_state(&self, scope: UnitScope, name: &str) -> Result<Unit> {
+        let state = self.units.get(&(scope, name.to_owned())).copied();
+        let mut unit = self.base.unit(scope, name)?;
+        if !unit.exists() && scope == UnitScope::System {
+            if let Some(written) = self.written_unit(name)? {
+                unit = written;
+            } else {
+                match self.pending.ships_unit(&*self.base, name) {
+                    Ok(true) => unit = started_unit(name),
+                    Err(e) if state.is_none() => return Err(e),
+                    _ => {}
+                }
+            }
+        }
+        if let Some(state) = state {
+            change_unit(&mut unit, name, state);
+        }
+        Ok(unit)
+    }
+
+    fn written_unit(&self, name: &str) -> Result<Option<Unit>> {
+        for folder in UNIT_FOLDERS {
+            let path = Path::new(folder).join(name);
+            // What a pending package ships is another question: it would be started, too.
+            if self.tree.changed().all(|p| !p.ends_with(name)) {
+                return Ok(None);
+            }
+            if self.lstat(&path)?.is_none() {
+                continue;
+            }
+            let text = self.read(&path)?.unwrap_or_default();
+            let installable = String::from_utf8_lossy(&text).contains("[Install]");
+            let state = if installable { "disabled" } else { "static" };
+            let mut unit = Unit::default();
+            for (key, value) in [
+                ("Id", name),
+                ("LoadState", "loaded"),
+                ("ActiveState", "inactive"),
+                ("SubState", "dead"),
+                ("UnitFileState", state),
+                ("FragmentPath", &path.to_string_lossy()),
+            ] {
+                unit.properties.insert(key.to_owned(), value.to_owned());
+            }
+            return Ok(Some(unit));
+        }
+        Ok(None)
+    }
+}
+
+/// A unit as Debian's packages leave it: running and enabled.
+fn started_unit(name: &str) -> Unit {
+    let mut unit = Unit::default();
+    let on = UnitState {
+        active: Some(true),
+        enabled: Some(true),
+        masked: None,
+    };
+    change_unit(&mut unit, name, on);
+    unit
+}
+
+/// Sets the properties that go with a state.
+pub(super) fn change_unit(unit: &mut Unit, name: &str, state: UnitState) {
+    let mut set = |key: &str, value: &str| {
+        unit.properties.insert(key.to_owned(), value.to_owned());
+    };
+    set("Id", name);
+    set("LoadState", "loaded");
+    match state.active {
+        Some(true) => {
+            set("ActiveState", "active");
+            set("SubState", "running");
+        }
+        Some(false) => {
+            set("ActiveState", "inactive");
+            set("SubState", "dead");
+        }
+        None => {}
+    }
+    match (state.masked, state.enabled) {
+        (Some(true), _) => {
+            set("LoadState", "masked");
+            set("UnitFileState", "masked");
+        }
+        (_, Some(true)) => set("UnitFileState", "enabled"),
+        (_, Some(false)) => set("UnitFileState", "disabled"),
+        (Some(false), None) => set("UnitFileState", "disabled"),
+        (None, None) => {}
+    }
+    if !unit.properties.contains_key("ActiveState") {
+        unit.properties
+            .insert("ActiveState".to_owned(), "inactive".to_owned());
+    }
+}
+
+fn apply_attrs(stat: &mut Stat, attrs: &Attrs) {
+    stat.uid = attrs.uid.unwrap_or(stat.uid);
+    stat.gid = attrs.gid.unwrap_or(stat.gid);
+    stat.mode = attrs.mode.unwrap_or(stat.mode);
+    stat.atime = attrs.atime.unwrap_or(stat.atime);
+    stat.mtime = attrs.mtime.unwrap_or(stat.mtime);
+}
