@@ -8,6 +8,9 @@
 mod add_host;
 mod assert;
 mod blockinfile;
+use crate::module::{ModuleDef, host_module};
+
+mod apt;
 mod command;
 mod copy;
 mod debug;
@@ -33,6 +36,7 @@ mod replace;
 mod service;
 mod set_fact;
 mod set_stats;
+mod setup;
 mod shell;
 mod slurp;
 mod stat;
@@ -52,6 +56,7 @@ pub static MODULES: &[ModuleDef] = &[
     action::<assert::Assert>("ansible.builtin.assert").returns(assert::RETURNS),
     host_module::<blockinfile::BlockInFile>("ansible.builtin.blockinfile")
         .returns(blockinfile::RETURNS),
+    host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
     host_module::<command::Command>("ansible.builtin.command")
         .free_form("_raw_params")
         .returns(command::RETURNS),
@@ -82,6 +87,7 @@ pub static MODULES: &[ModuleDef] = &[
         .any_name()
         .returns(set_fact::RETURNS),
     action::<set_stats::SetStats>("ansible.builtin.set_stats").returns(set_stats::RETURNS),
+    host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
     host_module::<shell::Shell>("ansible.builtin.shell")
         .free_form("_raw_params")
         .returns(shell::RETURNS),
