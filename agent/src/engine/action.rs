@@ -10,7 +10,7 @@ use crate::module::{ActionCx, ModuleDef, Returns};
 use crate::modules;
 use crate::playbook::yaml;
 use crate::source::SourceFile;
-use crate::template::{FileOptions, Variables};
+use crate::template::FileOptions;
 use crate::value::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,12 @@ impl<'a> Actor<'a> {
             requests: Vec::new(),
             ran: None,
         }
+    }
+
+    fn is_in_group(&self, host: &str, group: &str) -> bool {
+        let groups = self.cx.play.magic.get("groups");
+        let members = groups.and_then(|g| g.get(group)).and_then(Value::as_list);
+        members.is_some_and(|list| list.iter().any(|v| v.as_str() == Some(host)))
     }
 
     /// The action's end: its own values, over those of the module that it ran.
@@ -171,6 +177,30 @@ impl ActionCx for Actor<'_> {
 
     fn include_vars(&mut self, vars: Map) {
         self.changes.push(VarChange::Include(vars));
+    }
+
+    fn file_mode(&self, path: &Path) -> Result<u32> {
+        here::mode(path)
+    }
+
+    fn add_host(&mut self, name: &str, groups: &[String], variables: Map) -> Result<bool> {
+        let known = self.cx.run.hosts.get(name).is_some();
+        let changed = !known || groups.iter().any(|g| !self.is_in_group(name, g));
+        self.requests
+            .push(Request::AddHost(name.into(), groups.to_vec(), variables));
+        Ok(changed)
+    }
+
+    fn group_by(&mut self, group: &str, parents: &[String]) -> Result<bool> {
+        let changed = !self.is_in_group(&self.cx.slot.name, group);
+        self.requests
+            .push(Request::GroupBy(group.into(), parents.to_vec()));
+        Ok(changed)
+    }
+
+    fn set_stats(&mut self, data: Map, per_host: bool, aggregate: bool) {
+        self.requests
+            .push(Request::Stats(data, per_host, aggregate));
     }
 }
 

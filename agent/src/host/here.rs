@@ -126,6 +126,17 @@ pub fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
+/// A file's permission bits.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub fn mode(path: &Path) -> Result<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path)
+        .map(|m| m.permissions().mode() & 0o7777)
+        .map_err(|e| Error::host(format!("cannot look at {}", path.display())).caused_by(e))
+}
+
 /// Names in a directory, sorted; `None` if it is none or cannot be read.
 #[must_use]
 pub fn list(path: &Path) -> Option<Vec<String>> {

@@ -6,11 +6,9 @@
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
 mod add_host;
+mod apt;
 mod assert;
 mod blockinfile;
-use crate::module::{ModuleDef, host_module};
-
-mod apt;
 mod command;
 mod copy;
 mod debug;
@@ -25,9 +23,6 @@ pub mod include_role;
 pub mod include_tasks;
 mod include_vars;
 mod lineinfile;
-mod mount;
-mod replace;
-mod service;
 pub mod meta;
 mod mount;
 mod pause;
@@ -45,7 +40,6 @@ mod tempfile;
 mod template;
 mod uri;
 
-use crate::module::{ModuleDef, host_module};
 use crate::module::{ModuleDef, action, host_module};
 
 /// Every module, in the order of their names.
@@ -53,10 +47,10 @@ pub static MODULES: &[ModuleDef] = &[
     action::<add_host::AddHost>("ansible.builtin.add_host")
         .any_name()
         .returns(add_host::RETURNS),
+    host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
     action::<assert::Assert>("ansible.builtin.assert").returns(assert::RETURNS),
     host_module::<blockinfile::BlockInFile>("ansible.builtin.blockinfile")
         .returns(blockinfile::RETURNS),
-    host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
     host_module::<command::Command>("ansible.builtin.command")
         .free_form("_raw_params")
         .returns(command::RETURNS),
