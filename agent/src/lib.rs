@@ -11,3 +11,4 @@ pub mod playbook;
 pub mod secret;
 pub mod source;
 pub mod value;
+pub mod view;
