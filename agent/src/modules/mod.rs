@@ -9,11 +9,13 @@ use crate::module::{ModuleDef, host_module};
 
 mod apt;
 mod command;
+mod group;
 mod mount;
 mod service;
 mod setup;
 mod shell;
 mod systemd;
+mod user;
 
 /// Every module, in the order of their names.
 pub static MODULES: &[ModuleDef] = &[
@@ -21,6 +23,7 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<command::Command>("ansible.builtin.command")
         .free_form("_raw_params")
         .returns(command::RETURNS),
+    host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
     host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
     host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
     host_module::<shell::Shell>("ansible.builtin.shell")
@@ -28,6 +31,7 @@ pub static MODULES: &[ModuleDef] = &[
         .returns(shell::RETURNS),
     host_module::<systemd::Systemd>("ansible.builtin.systemd").returns(systemd::RETURNS),
     host_module::<systemd::Systemd>("ansible.builtin.systemd_service").returns(systemd::RETURNS),
+    host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
 ];
 
