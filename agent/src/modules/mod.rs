@@ -10,12 +10,15 @@ use crate::module::{ModuleDef, host_module};
 mod apt;
 mod command;
 mod group;
+mod hostname;
 mod mount;
 mod service;
 mod setup;
 mod shell;
+mod sysctl;
 mod systemd;
 mod user;
+mod wait_for;
 
 /// Every module, in the order of their names.
 pub static MODULES: &[ModuleDef] = &[
@@ -24,6 +27,7 @@ pub static MODULES: &[ModuleDef] = &[
         .free_form("_raw_params")
         .returns(command::RETURNS),
     host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
+    host_module::<hostname::Hostname>("ansible.builtin.hostname").returns(hostname::RETURNS),
     host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
     host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
     host_module::<shell::Shell>("ansible.builtin.shell")
@@ -32,7 +36,9 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<systemd::Systemd>("ansible.builtin.systemd").returns(systemd::RETURNS),
     host_module::<systemd::Systemd>("ansible.builtin.systemd_service").returns(systemd::RETURNS),
     host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
+    host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
+    host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
