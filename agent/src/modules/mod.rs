@@ -9,6 +9,15 @@ mod add_host;
 mod apt;
 mod assert;
 mod blockinfile;
+use crate::module::{ModuleDef, host_module};
+
+mod apt;
+mod command;
+mod group;
+mod hostname;
+mod add_host;
+mod assert;
+mod blockinfile;
 mod command;
 mod copy;
 mod debug;
@@ -29,9 +38,25 @@ mod pause;
 mod ping;
 mod replace;
 mod service;
+mod setup;
+mod shell;
+mod sysctl;
+mod systemd;
+mod user;
+mod wait_for;
+
+/// Every module, in the order of their names.
+pub static MODULES: &[ModuleDef] = &[
+    host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
+    host_module::<command::Command>("ansible.builtin.command")
+        .free_form("_raw_params")
+        .returns(command::RETURNS),
+    host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
+    host_module::<hostname::Hostname>("ansible.builtin.hostname").returns(hostname::RETURNS),
+    host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
+    host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
 mod set_fact;
 mod set_stats;
-mod setup;
 mod shell;
 mod slurp;
 mod stat;
@@ -81,7 +106,6 @@ pub static MODULES: &[ModuleDef] = &[
         .any_name()
         .returns(set_fact::RETURNS),
     action::<set_stats::SetStats>("ansible.builtin.set_stats").returns(set_stats::RETURNS),
-    host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
     host_module::<shell::Shell>("ansible.builtin.shell")
         .free_form("_raw_params")
         .returns(shell::RETURNS),
@@ -89,6 +113,8 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<stat::Stat>("ansible.builtin.stat").returns(stat::RETURNS),
     host_module::<systemd::Systemd>("ansible.builtin.systemd").returns(systemd::RETURNS),
     host_module::<systemd::Systemd>("ansible.builtin.systemd_service").returns(systemd::RETURNS),
+    host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
+    host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<tempfile::Tempfile>("ansible.builtin.tempfile").returns(tempfile::RETURNS),
     action::<template::Template>("ansible.builtin.template")
         .assets(&[("src", "templates")])
@@ -97,6 +123,7 @@ pub static MODULES: &[ModuleDef] = &[
         .assets(&[("src", "files")])
         .returns(uri::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
+    host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
