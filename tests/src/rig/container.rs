@@ -173,8 +173,14 @@ fn enter(init: u32, program: &str) -> Command {
         .args([
             "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root",
         ])
-        .arg("--wd=/root")
-        .args(["--target", &init.to_string(), "--", "/usr/bin/env", "-i"])
+        .args([
+            "--target",
+            &init.to_string(),
+            "--",
+            "/usr/bin/env",
+            "-i",
+            "--chdir=/root",
+        ])
         .args(ENVIRONMENT)
         .arg(program);
     command

@@ -33,7 +33,7 @@ impl Services {
         let running = vec![("efs", efs(namespace)?), ("internet", internet(namespace)?)];
         let mut services = Services { running };
         for listener in [
-            "10.77.0.20:2049",
+            "*:2049",
             "10.77.0.1:80",
             "10.77.0.30:443",
             "10.77.0.1:5000",
