@@ -9,7 +9,9 @@ use lks_tests::rig::container::Container;
 use lks_tests::rig::options::Options;
 use lks_tests::rig::stage::{say, stage};
 use lks_tests::rig::vm::Vm;
-use lks_tests::rig::{Result, Rig, can_run, disk, first_light, kill, ollama, rootfs, setup};
+use lks_tests::rig::{
+    Result, Rig, can_run, disk, ensure, first_light, kill, ollama, rootfs, setup,
+};
 
 const USAGE: &str = "usage: rig COMMAND
 
@@ -91,7 +93,7 @@ fn exec(command: &str) -> Result<()> {
         let _ = std::io::stdout().write_all(part);
         let _ = std::io::stdout().flush();
     })?;
-    output.good().map(drop)
+    ensure(output.code == 0, format_args!("ended with {}", output.code))
 }
 
 fn light(command: &str) -> Result<()> {

@@ -10,8 +10,9 @@ use super::cache::Kept;
 use super::stage::say;
 use super::{Attempt, Result, process};
 
-/// What the fresh host has. Python is there for the console's end in the guest.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,iproute2,ca-certificates,python3,procps,kmod,udev,netbase,\
+/// What the fresh host has, as cloud images do. Python is there for the console's end in the guest;
+/// a docker engine starts no container on a kernel with AppArmor where its parser is missing.
+const PACKAGES: &str = "apparmor,systemd,systemd-sysv,dbus,iproute2,ca-certificates,python3,procps,kmod,udev,netbase,\
      initramfs-tools,busybox,linux-image-cloud-amd64";
 
 /// What can be installed on it, with everything these need.

@@ -32,12 +32,7 @@ impl Services {
             .attempt("cannot make the network")?;
         let running = vec![("efs", efs(namespace)?), ("internet", internet(namespace)?)];
         let mut services = Services { running };
-        for listener in [
-            "*:2049",
-            "10.77.0.1:80",
-            "10.77.0.30:443",
-            "10.77.0.1:5000",
-        ] {
+        for listener in ["*:2049", "10.77.0.1:80", "10.77.0.30:443", "10.77.0.1:5000"] {
             services.wait_for(namespace, listener)?;
         }
         Ok(services)
