@@ -3,15 +3,17 @@
 
 use serde_json::Value;
 
-use super::{Attempt, Failure, Result};
+use super::{Attempt, Failure, Result, ensure};
 
 /// What one task did on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Its name.
     pub name: String,
-    /// Whether it changed something; in check mode, whether it would or may.
+    /// Whether it changed something; in check mode, whether it would.
     pub changed: bool,
+    /// Whether a check could not tell if it would change something.
+    pub may_change: bool,
     /// Whether it failed, and nothing in the playbook forgave it.
     pub failed: bool,
     /// Whether it did not run.
@@ -45,7 +47,8 @@ impl Report {
                 let says = |key: &str| host[key] == Value::Bool(true);
                 Some(Task {
                     name: row["task"]["name"].as_str()?.to_string(),
-                    changed: says("changed") || says("may_change"),
+                    changed: says("changed") && !says("may_change"),
+                    may_change: says("may_change"),
                     failed: says("failed") && !says("ignored"),
                     skipped: says("skipped"),
                 })
@@ -60,18 +63,41 @@ impl Report {
         changed.map(|task| task.name.as_str()).collect()
     }
 
+    /// The names of the tasks of which a check could not tell whether they would change something.
+    pub fn left_open(&self) -> Vec<&str> {
+        let open = self.tasks.iter().filter(|task| task.may_change);
+        open.map(|task| task.name.as_str()).collect()
+    }
+
+    /// `Err` unless `real` changed everything that this check foretold, and nothing that it ruled out.
+    pub fn foretold(&self, real: &Report) -> Result<()> {
+        let (sure, open, changed) = (self.changed(), self.left_open(), real.changed());
+        let wrong: Vec<&&str> = sure.iter().filter(|name| !changed.contains(name)).collect();
+        let missed: Vec<&&str> = changed
+            .iter()
+            .filter(|name| !sure.contains(name) && !open.contains(name))
+            .collect();
+        ensure(
+            wrong.is_empty() && missed.is_empty(),
+            format_args!("foretold but unchanged: {wrong:?}; changed but not foretold: {missed:?}"),
+        )
+    }
+
     /// One line for a human for each task.
     pub fn lines(&self) -> String {
         let word = |task: &Task| match task {
             Task { failed: true, .. } => "failed",
             Task { skipped: true, .. } => "skipped",
             Task { changed: true, .. } => "changed",
+            Task {
+                may_change: true, ..
+            } => "may change",
             _ => "ok",
         };
         let lines = self
             .tasks
             .iter()
-            .map(|task| format!("     {:8} {}\n", word(task), task.name));
+            .map(|task| format!("     {:10} {}\n", word(task), task.name));
         lines.collect()
     }
 }
@@ -91,7 +117,24 @@ mod tests {
     fn rows_are_read_in_their_order() {
         let report = Report::parse(PRINTED).unwrap();
         assert_eq!(report.tasks.len(), 3);
-        assert_eq!(report.changed(), ["one", "three"]);
+        assert_eq!(report.changed(), ["one"]);
+        assert_eq!(report.left_open(), ["three"]);
+    }
+
+    #[test]
+    fn a_check_is_held_to_what_it_was_sure_of() {
+        let check = Report::parse(PRINTED).unwrap();
+        let with = |changed: [bool; 3]| {
+            let mut real = check.clone();
+            for (task, changed) in real.tasks.iter_mut().zip(changed) {
+                task.changed = changed;
+            }
+            check.foretold(&real)
+        };
+        assert!(with([true, false, false]).is_ok());
+        assert!(with([true, false, true]).is_ok());
+        assert!(with([false, false, true]).is_err());
+        assert!(with([true, true, true]).is_err());
     }
 
     #[test]
