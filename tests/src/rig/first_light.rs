@@ -12,7 +12,7 @@ use super::vm::Vm;
 use super::{Attempt, Result, disk, ensure, ollama, playbook_run};
 
 /// The one task of the playbook that reports a change each time.
-const ALWAYS_CHANGES: &str = "Run Docker Compose";
+pub const ALWAYS_CHANGES: &str = "Run Docker Compose";
 
 /// How long a started container may take until it answers.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(180);
@@ -144,7 +144,7 @@ fn container_start(vm: &mut Vm) -> Result<String> {
 fn fingerprint(vm: &mut Vm) -> Result<String> {
     vm.exec(
         "dpkg-query -W | sha256sum; findmnt -l -n -o TARGET,SOURCE | sort | sha256sum; \
-         find / -xdev \\( -path /tmp -o -path /root -o -path /var/log -o -path /var/tmp -o -path /var/lib/systemd \
+         find / -xdev \\( -path /tmp -o -path /var/log -o -path /var/tmp -o -path /var/lib/systemd \
          -o -path /var/cache \\) -prune -o \\( -type f -o -type l \\) -printf '%p %s %m %u %T@\\n' | sort | sha256sum",
     )
 }
