@@ -89,20 +89,6 @@ pub static MODULES: &[ModuleDef] = &[
         .returns(set_fact::RETURNS),
     action::<set_stats::SetStats>("ansible.builtin.set_stats").returns(set_stats::RETURNS),
     host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
-mod set_fact;
-mod set_stats;
-mod shell;
-mod slurp;
-mod stat;
-mod systemd;
-mod tempfile;
-mod template;
-mod uri;
-
-use crate::module::{ModuleDef, action, host_module};
-
-/// Every module, in the order of their names.
-pub static MODULES: &[ModuleDef] = &[
     host_module::<shell::Shell>("ansible.builtin.shell")
         .free_form("_raw_params")
         .returns(shell::RETURNS),
