@@ -490,3 +490,55 @@ pub fn make_dir(path: &Path, mode: u32) -> Result<()> {
 pub fn remove_folder(path: &Path) {
     let _ = std::fs::remove_dir_all(path);
 }
+
+/// Standard output, to be written to in pieces.
+#[must_use]
+pub fn stdout() -> Box<dyn Write + Send> {
+    Box::new(std::io::stdout())
+}
+
+/// Standard error.
+#[must_use]
+pub fn stderr() -> Box<dyn Write + Send> {
+    Box::new(std::io::stderr())
+}
+
+/// Makes a file to write a report to.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create(path: &Path) -> Result<Box<dyn Write + Send>> {
+    let file = std::fs::File::create(path)
+        .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
+    Ok(Box::new(std::io::BufWriter::new(file)))
+}
+
+/// Prints text and a line break. A reader that went away (`| head`) is no error of ours.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints text and a line break to standard error.
+pub fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// From now on, the first Ctrl-C (or SIGTERM) asks the run to stop after the tasks that are under
+/// way; the second ends the process.
+pub fn stop_on_interrupt() {
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    extern "C" fn handle(_: nix::libc::c_int) {
+        STOP.store(true, Ordering::SeqCst);
+    }
+    let action = SigAction::new(
+        SigHandler::Handler(handle),
+        // The second signal finds the default again.
+        SaFlags::SA_RESETHAND,
+        SigSet::empty(),
+    );
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        // SAFETY: the handler only stores to an atomic, which is async-signal-safe.
+        #[allow(unsafe_code)]
+        let _ = unsafe { sigaction(signal, &action) };
+    }
+}
