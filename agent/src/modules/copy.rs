@@ -121,17 +121,12 @@ impl Module for Copy {
         else {
             return Ok(());
         };
-        if outcomes
-            .iter()
-            .any(|o| matches!(o, Outcome::Written { .. } | Outcome::Remembered))
-            && let Some(md5) = cx.host.digest(&dest, Digest::Md5)?
-        {
-            returns.set("md5sum", md5);
-        }
-        if cx.host.stat(&dest)?.is_some_and(|s| s.is_file())
-            && let Some(sha1) = cx.host.digest(&dest, Digest::Sha1)?
-        {
-            returns.set("checksum", sha1);
+        if cx.host.stat(&dest)?.is_some_and(|s| s.is_file()) {
+            let written = |o: &Outcome| matches!(o, Outcome::Written { .. } | Outcome::Remembered);
+            if outcomes.iter().any(written) {
+                returns.set("md5sum", cx.host.digest(&dest, Digest::Md5)?);
+            }
+            returns.set("checksum", cx.host.digest(&dest, Digest::Sha1)?);
         }
         add_path_info(cx.host, &dest, returns)
     }
