@@ -1,8 +1,8 @@
 //! Documentation pages: every example parses, and names only what the module has.
 
+use super::yaml::from_str;
 use crate::module::ModuleDef;
 use crate::modules::{MODULES, find};
-use crate::playbook::yaml::from_str;
 use crate::value::Value;
 
 /// Keywords of tasks that may stand beside a module's name in examples.

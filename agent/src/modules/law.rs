@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::host::{FakeHost, Host, HostView};
 use crate::module::{Args, BoundModule, ModuleDef, Rule, Seat};
 use crate::modules::{MODULES, find};
+use crate::playbook::yaml;
 use crate::value::{Map, Value};
 use case::{Again, Case, Details, Entry, map_of};
 use std::path::{Path, PathBuf};
@@ -61,8 +62,7 @@ fn case_files() -> Vec<(String, Vec<Case>)> {
                 .into_owned();
             #[allow(clippy::disallowed_methods)]
             let text = std::fs::read_to_string(&path).expect("a case file");
-            let cases = crate::playbook::yaml::from_str(&text)
-                .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let cases = yaml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             out.push((name, cases));
         }
     }
