@@ -2,10 +2,12 @@
 //!
 //! Each file `modules/cases/NAME.yml` holds cases (see [`case::Case`]) of the module `NAME`; a new
 //! case needs no Rust. Every case is carried out on a host in memory, then again (nothing to do),
-//! and predicted in check mode (the same word, and nothing touched).
+//! predicted in check mode (the same word, and nothing touched), and if it is only about files, done
+//! once more on a real file system.
 
 mod case;
 mod docs;
+mod real;
 mod seat;
 
 use crate::engine::{Mode, Performed, perform};
@@ -79,7 +81,13 @@ fn modules_do_what_they_say_and_then_nothing() {
         for case in &cases {
             count += 1;
             let found = match &def.seat {
-                Seat::Host(bind) => on_fake(def, *bind, case),
+                Seat::Host(bind) => {
+                    let mut found = on_fake(def, *bind, case);
+                    if real::is_possible(case) {
+                        found.extend(real::on_real(def, *bind, case));
+                    }
+                    found
+                }
                 Seat::Engine(bind) => seat::run(def, *bind, case),
             };
             faults.extend(
