@@ -152,9 +152,11 @@ impl Module for Uri {
             }
             // Not sent: check mode. Without a file to write, nothing changes on the host.
             Some(_) if self.dest.is_none() => {
-                let mut returns = Returns::default();
-                returns.changed = Some(false);
-                Ok(Plan::returning(returns))
+                let changed = Some(false);
+                Ok(Plan::returning(Returns {
+                    changed,
+                    ..Returns::default()
+                }))
             }
             Some(_) => Err(self.not_sent()),
         }
