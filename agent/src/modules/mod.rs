@@ -5,13 +5,10 @@
 //! cases to the module law (`cases/NAME.yml`, see `law.rs`). A module imports `module`,
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
-use crate::module::{ModuleDef, host_module};
+use crate::module::{ModuleDef, action, host_module};
 
-mod apt;
-mod command;
-mod group;
-mod hostname;
 mod add_host;
+mod apt;
 mod assert;
 mod blockinfile;
 mod command;
@@ -21,7 +18,9 @@ mod fail;
 mod file;
 mod find;
 mod get_url;
+mod group;
 mod group_by;
+mod hostname;
 pub mod import_role;
 pub mod import_tasks;
 pub mod include_role;
@@ -34,40 +33,26 @@ mod pause;
 mod ping;
 mod replace;
 mod service;
-mod setup;
-mod shell;
-mod sysctl;
-mod systemd;
-mod user;
-mod wait_for;
-
-/// Every module, in the order of their names.
-pub static MODULES: &[ModuleDef] = &[
-    host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
-    host_module::<command::Command>("ansible.builtin.command")
-        .free_form("_raw_params")
-        .returns(command::RETURNS),
-    host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
-    host_module::<hostname::Hostname>("ansible.builtin.hostname").returns(hostname::RETURNS),
-    host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
-    host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
 mod set_fact;
 mod set_stats;
+mod setup;
 mod shell;
 mod slurp;
 mod stat;
+mod sysctl;
 mod systemd;
 mod tempfile;
 mod template;
 mod uri;
-
-use crate::module::{ModuleDef, action, host_module};
+mod user;
+mod wait_for;
 
 /// Every module, in the order of their names.
 pub static MODULES: &[ModuleDef] = &[
     action::<add_host::AddHost>("ansible.builtin.add_host")
         .any_name()
         .returns(add_host::RETURNS),
+    host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
     action::<assert::Assert>("ansible.builtin.assert").returns(assert::RETURNS),
     host_module::<blockinfile::BlockInFile>("ansible.builtin.blockinfile")
         .returns(blockinfile::RETURNS),
@@ -82,7 +67,9 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<file::File>("ansible.builtin.file").returns(file::RETURNS),
     host_module::<find::Find>("ansible.builtin.find").returns(find::RETURNS),
     host_module::<get_url::GetUrl>("ansible.builtin.get_url").returns(get_url::RETURNS),
+    host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
     action::<group_by::GroupBy>("ansible.builtin.group_by").returns(group_by::RETURNS),
+    host_module::<hostname::Hostname>("ansible.builtin.hostname").returns(hostname::RETURNS),
     action::<import_role::ImportRole>("ansible.builtin.import_role"),
     action::<import_tasks::ImportTasks>("ansible.builtin.import_tasks").free_form("_raw_params"),
     action::<include_role::IncludeRole>("ansible.builtin.include_role"),
@@ -101,6 +88,7 @@ pub static MODULES: &[ModuleDef] = &[
         .any_name()
         .returns(set_fact::RETURNS),
     action::<set_stats::SetStats>("ansible.builtin.set_stats").returns(set_stats::RETURNS),
+    host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
     host_module::<shell::Shell>("ansible.builtin.shell")
         .free_form("_raw_params")
         .returns(shell::RETURNS),
@@ -108,8 +96,6 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<stat::Stat>("ansible.builtin.stat").returns(stat::RETURNS),
     host_module::<systemd::Systemd>("ansible.builtin.systemd").returns(systemd::RETURNS),
     host_module::<systemd::Systemd>("ansible.builtin.systemd_service").returns(systemd::RETURNS),
-    host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
-    host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<tempfile::Tempfile>("ansible.builtin.tempfile").returns(tempfile::RETURNS),
     action::<template::Template>("ansible.builtin.template")
         .assets(&[("src", "templates")])
@@ -117,6 +103,8 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<uri::Uri>("ansible.builtin.uri")
         .assets(&[("src", "files")])
         .returns(uri::RETURNS),
+    host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
+    host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
     host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
 ];
