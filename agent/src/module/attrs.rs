@@ -3,7 +3,7 @@
 
 use super::{HostPath, Mode, Returns};
 use crate::error::{Error, Result};
-use crate::host::{Attrs, Command, Effect, FileKind, HostView, Stat};
+use crate::host::{Attrs, Command, Effect, FileKind, HostView, Stat, is_provisional};
 use crate::module::{Diff, Plan};
 use crate::params;
 use crate::value::{Key, Map, Value};
@@ -351,21 +351,37 @@ pub fn add_path_info(host: &dyn HostView, path: &Path, returns: &mut Returns) ->
     let (Some(stat), Some(_)) = (host.lstat(path)?, host.stat(path)?) else {
         return Ok(());
     };
-    let owner = host
-        .user_by_id(stat.uid)?
-        .map_or_else(|| stat.uid.to_string(), |u| u.name);
-    let group = host
-        .group_by_id(stat.gid)?
-        .map_or_else(|| stat.gid.to_string(), |g| g.name);
+    let owner = host.user_by_id(stat.uid)?.map(|u| u.name);
+    let group = host.group_by_id(stat.gid)?.map(|g| g.name);
     returns
-        .set("uid", stat.uid)
-        .set("gid", stat.gid)
-        .set("owner", owner)
-        .set("group", group)
+        .set("uid", number(stat.uid))
+        .set("gid", number(stat.gid))
+        .set("owner", owner.unwrap_or_else(|| stat.uid.to_string()))
+        .set("group", group.unwrap_or_else(|| stat.gid.to_string()))
         .set("mode", octal(stat.mode))
         .set("state", state_word(&stat))
-        .set("size", stat.size);
+        .set("size", size(&stat));
     Ok(())
+}
+
+/// The number of an account, unless check mode only stands in for it.
+#[must_use]
+pub fn number(id: u32) -> Value {
+    if is_provisional(id) {
+        return Value::Unknown("the account gets its number only when it is made".into());
+    }
+    id.into()
+}
+
+/// The size of an entry, unless check mode cannot know it.
+#[must_use]
+pub fn size(stat: &Stat) -> Value {
+    if stat.size == Stat::SIZE_UNKNOWN {
+        return Value::Unknown(
+            "the file gets its content only when the task is carried out".into(),
+        );
+    }
+    stat.size.into()
 }
 
 /// What Ansible calls the state of an entry that is there.

@@ -1,6 +1,6 @@
 //! Facts about an entry of the file system under Ansible's names, for `stat` and `find`.
 
-use super::attrs::octal;
+use super::attrs::{number, octal, size};
 use crate::choices;
 use crate::error::Result;
 use crate::host::{Digest, FileKind, HostView, Stat};
@@ -43,9 +43,9 @@ pub fn facts(stat: &Stat) -> Map {
         ("isfifo", kind(FileKind::Fifo)),
         ("islnk", kind(FileKind::Link)),
         ("issock", kind(FileKind::Socket)),
-        ("uid", stat.uid.into()),
-        ("gid", stat.gid.into()),
-        ("size", stat.size.into()),
+        ("uid", number(stat.uid)),
+        ("gid", number(stat.gid)),
+        ("size", size(stat)),
         ("inode", stat.inode.into()),
         ("dev", stat.device.into()),
         ("nlink", stat.nlink.into()),

@@ -94,7 +94,8 @@ impl Source {
     /// # Errors
     /// When one of them cannot be read.
     pub fn is_content_of(&self, host: &dyn HostView, path: &Path, stat: &Stat) -> Result<bool> {
-        if stat.size != self.size() {
+        // Check mode may not know a size; then the content decides, or is unknown too.
+        if stat.size != self.size() && stat.size != Stat::SIZE_UNKNOWN {
             return Ok(false);
         }
         match self {

@@ -1,7 +1,7 @@
 //! `copy`.
 
 use crate::error::{Error, Result};
-use crate::host::{Attrs, Digest, Effect, HostView, Outcome, Stat};
+use crate::host::{Attrs, Digest, Effect, FileKind, HostView, Outcome, Stat, digest_of};
 use crate::module::attrs::{FileAttrs, Wanted, add_path_info, shown};
 use crate::module::content::{
     FileWrite, Shown, WriteParams, backup_of, check_validate, missing_parents, new_dir_diff, texts,
@@ -121,17 +121,12 @@ impl Module for Copy {
         else {
             return Ok(());
         };
-        if outcomes
-            .iter()
-            .any(|o| matches!(o, Outcome::Written { .. } | Outcome::Remembered))
-            && let Some(md5) = cx.host.digest(&dest, Digest::Md5)?
-        {
-            returns.set("md5sum", md5);
-        }
-        if cx.host.stat(&dest)?.is_some_and(|s| s.is_file())
-            && let Some(sha1) = cx.host.digest(&dest, Digest::Sha1)?
-        {
-            returns.set("checksum", sha1);
+        if cx.host.stat(&dest)?.is_some_and(|s| s.is_file()) {
+            let written = |o: &Outcome| matches!(o, Outcome::Written { .. } | Outcome::Remembered);
+            if outcomes.iter().any(written) {
+                returns.set("md5sum", cx.host.digest(&dest, Digest::Md5)?);
+            }
+            returns.set("checksum", cx.host.digest(&dest, Digest::Sha1)?);
         }
         add_path_info(cx.host, &dest, returns)
     }
@@ -209,7 +204,10 @@ impl Task<'_> {
     fn one(&self, source: &Source, dest: &Path) -> Result<Plan> {
         let mut plan = Plan::default();
         if let Some(wanted) = &self.params.checksum {
-            let is = source.sha1(self.host)?;
+            let is = match source {
+                Source::Text(text) => Some(digest_of(text, Digest::Sha1)),
+                _ => source.sha1(self.host)?,
+            };
             if is.as_ref().is_some_and(|is| is != wanted) {
                 plan.returns
                     .fail("Copied file does not match the expected checksum. Transfer failed.")
@@ -310,6 +308,17 @@ impl Task<'_> {
         if same {
             file.attributes(plan)?;
         } else {
+            if there.is_some_and(|stat| stat.kind == FileKind::Link) {
+                // The file takes the place of the link, and not of what it leads to.
+                let gone = Effect::Remove {
+                    path: dest.to_path_buf(),
+                };
+                plan.changes.push(Change {
+                    diff: None,
+                    effect: gone,
+                    counts: true,
+                });
+            }
             let texts = self.texts(source, dest)?;
             file.write(plan, source.content(), texts)?;
         }

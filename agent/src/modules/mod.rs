@@ -26,6 +26,8 @@ pub mod import_tasks;
 pub mod include_role;
 pub mod include_tasks;
 mod include_vars;
+#[cfg(test)]
+mod law;
 mod lineinfile;
 pub mod meta;
 mod mount;
