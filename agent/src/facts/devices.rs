@@ -137,7 +137,7 @@ fn human(bytes: i64) -> String {
     let units = [("TB", 40), ("GB", 30), ("MB", 20), ("KB", 10)];
     match units.into_iter().find(|(_, shift)| bytes >= 1 << shift) {
         Some((unit, shift)) => format!("{:.2} {unit}", bytes as f64 / (1_i64 << shift) as f64),
-        None => format!("{bytes:.2} Bytes"),
+        None => format!("{:.2} Bytes", bytes as f64),
     }
 }
 

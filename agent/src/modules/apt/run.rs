@@ -70,6 +70,8 @@ impl Apt {
             "-o".into(),
             format!("DPkg::Lock::Timeout={}", self.patience(host)?),
         ]);
+        // Without a terminal of its own, dpkg does not count files while it reads its database.
+        argv.extend(["-o", "Dpkg::Use-Pty=0"].map(String::from));
         if let Some(release) = &self.default_release {
             argv.extend(["-t".into(), release.clone()]);
         }
