@@ -18,3 +18,4 @@ pub mod vars;
 
 /// The ansible-core release whose behaviour is followed.
 pub const ANSIBLE_VERSION: &str = "2.19.14";
+pub mod view;

@@ -16,7 +16,9 @@ mod fail;
 mod file;
 mod find;
 mod get_url;
+mod group;
 mod group_by;
+mod hostname;
 pub mod import_role;
 pub mod import_tasks;
 pub mod include_role;
@@ -35,10 +37,13 @@ mod setup;
 mod shell;
 mod slurp;
 mod stat;
+mod sysctl;
 mod systemd;
 mod tempfile;
 mod template;
 mod uri;
+mod user;
+mod wait_for;
 
 use crate::module::{ModuleDef, action, host_module};
 
@@ -62,7 +67,9 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<file::File>("ansible.builtin.file").returns(file::RETURNS),
     host_module::<find::Find>("ansible.builtin.find").returns(find::RETURNS),
     host_module::<get_url::GetUrl>("ansible.builtin.get_url").returns(get_url::RETURNS),
+    host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
     action::<group_by::GroupBy>("ansible.builtin.group_by").returns(group_by::RETURNS),
+    host_module::<hostname::Hostname>("ansible.builtin.hostname").returns(hostname::RETURNS),
     action::<import_role::ImportRole>("ansible.builtin.import_role"),
     action::<import_tasks::ImportTasks>("ansible.builtin.import_tasks").free_form("_raw_params"),
     action::<include_role::IncludeRole>("ansible.builtin.include_role"),
@@ -96,7 +103,10 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<uri::Uri>("ansible.builtin.uri")
         .assets(&[("src", "files")])
         .returns(uri::RETURNS),
+    host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
+    host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
+    host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
