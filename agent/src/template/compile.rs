@@ -126,7 +126,7 @@ impl Lower<'_> {
                 Node::Block(block)
             }
             ast::Stmt::Import(i) => Node::Import(self.expr(&i.expr)?, self.plain_name(&i.name)?),
-            ast::Stmt::FromImport(f) => self.from_import(f)?,
+            ast::Stmt::FromImport(f) => self.names_from(f)?,
             ast::Stmt::Extends(e) => Node::Extends(self.expr(&e.name)?),
             ast::Stmt::Include(i) => Node::Include(self.expr(&i.name)?, i.ignore_missing),
             ast::Stmt::Macro(m) => Node::Macro(Arc::new(self.macro_of(m)?)),
@@ -151,7 +151,7 @@ impl Lower<'_> {
         })))
     }
 
-    fn from_import(&self, f: &ast::FromImport<'_>) -> Res<Node> {
+    fn names_from(&self, f: &ast::FromImport<'_>) -> Res<Node> {
         let names = f.names.iter().map(|(name, alias)| {
             let name = self.plain_name(name)?;
             let alias = match alias {

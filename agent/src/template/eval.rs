@@ -71,9 +71,7 @@ fn evaluate(ctx: &Ctx, scope: &Scope, expr: &Expr) -> Res<Val> {
         Kind::If(test, yes, no) => match (ops::truth(ctx, &eval(test)?)?, no) {
             (true, _) => eval(yes)?,
             (false, Some(no)) => eval(no)?,
-            (false, None) => Val::Missing(Fault::undefined(
-                "the inline if-expression evaluated to false and no else section was defined",
-            )),
+            (false, None) => Val::Missing(Fault::no_else()),
         },
         Kind::Filter(filter, input, args) => {
             let input = eval(input)?;

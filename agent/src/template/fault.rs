@@ -25,6 +25,8 @@ struct Inner {
     place: Option<Place>,
     /// The variable that is not there, for "did you mean".
     name: Option<Arc<str>>,
+    /// Prints as nothing: what `{{ 'x' if false }}` gives.
+    blank: bool,
 }
 
 /// An offset in a template's text, and where that text was written.
@@ -43,6 +45,7 @@ impl Fault {
             hints: Vec::new(),
             place: None,
             name: None,
+            blank: false,
         }))
     }
 
@@ -61,6 +64,25 @@ impl Fault {
         let mut fault = Self::undefined(format!("'{name}' is undefined"));
         fault.inner().name = Some(Arc::clone(name));
         fault
+    }
+
+    /// The other side of an `if` without `else`: it prints as nothing and counts as false, and is
+    /// undefined otherwise.
+    pub fn no_else() -> Self {
+        let mut fault = Self::undefined(
+            "the inline if-expression evaluated to false and no else section was defined",
+        );
+        fault.inner().blank = true;
+        fault
+    }
+
+    pub fn is_blank(&self) -> bool {
+        self.0.blank
+    }
+
+    /// The name of the variable that is not there.
+    pub fn variable(&self) -> Option<&str> {
+        self.0.name.as_deref()
     }
 
     /// A value that check mode cannot know.
@@ -93,10 +115,11 @@ impl Fault {
     /// Names the file for a place that knows only its offset.
     pub fn in_file(mut self, span: Option<&Span>) -> Self {
         let open = matches!(&self.0.place, Some(p) if p.span.is_none());
-        if let (true, Some(span)) = (open, span) {
-            if let Some(place) = &mut self.inner().place {
-                place.span = Some(span.clone());
-            }
+        if open
+            && let Some(span) = span
+            && let Some(place) = &mut self.inner().place
+        {
+            place.span = Some(span.clone());
         }
         self
     }

@@ -78,8 +78,9 @@ pub(super) fn concat(ctx: &Ctx, mut parts: Vec<Val>) -> Res<Val> {
         match part {
             Val::Str(s) => out.push_str(s),
             Val::Omit => {}
+            Val::Missing(fault) if fault.is_blank() => {}
             Val::Missing(_) | Val::Unknown(_) => return Ok(part.clone()),
-            other => out.push_str(&text::to_text(ctx, other)?),
+            other => out.push_str(&text::printed(ctx, other)?),
         }
     }
     Ok(Val::from(out))

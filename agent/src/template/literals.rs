@@ -101,7 +101,7 @@ pub(super) enum Region {
 }
 
 impl Region {
-    pub fn start<'s>(self, syntax: &'s Syntax) -> &'s str {
+    pub fn start(self, syntax: &Syntax) -> &str {
         match self {
             Self::Variable => &syntax.variable.0,
             Self::Block => &syntax.block.0,

@@ -183,6 +183,20 @@ impl Templar {
             .map_err(|f| f.at(|| ctx.place(0)).into_error(vars))
     }
 
+    /// A value as Python prints it: `True`, `None`, `[1, 'a']`. Templates inside are not evaluated.
+    #[must_use]
+    pub fn text(&self, value: &Value) -> String {
+        let home: Home = Arc::new(NoVariables);
+        let run = Run::new(self, &home);
+        let ctx = run.ctx(&home, &"".into(), None);
+        let plain = filters::inert(value);
+        match text::to_text(&ctx, &ctx.lift(&plain, &home)) {
+            Ok(text) => text,
+            // What check mode does not know has no text.
+            Err(fault) => fault.message().to_owned(),
+        }
+    }
+
     /// A condition: `when`, `until`, `failed_when`, `changed_when`, `assert.that`. Its result must
     /// be a boolean, unless the templar is in `compat` mode.
     ///
@@ -406,18 +420,21 @@ fn cached<K: std::hash::Hash + Eq>(
     Ok(Arc::clone(write.entry(key).or_insert(program)))
 }
 
+/// For errors and texts that have no variables around them.
+#[derive(Debug)]
+struct NoVariables;
+
+impl Variables for NoVariables {
+    fn get(&self, _name: &str) -> Option<Value> {
+        None
+    }
+    fn names(&self) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+}
+
 /// An error of compilation with its place.
 fn in_file(fault: Fault, span: Option<&Span>) -> Error {
-    #[derive(Debug)]
-    struct NoVariables;
-    impl Variables for NoVariables {
-        fn get(&self, _name: &str) -> Option<Value> {
-            None
-        }
-        fn names(&self) -> Vec<Arc<str>> {
-            Vec::new()
-        }
-    }
     let home: Home = Arc::new(NoVariables);
     fault.in_file(span).into_error(&home)
 }

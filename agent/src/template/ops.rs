@@ -14,6 +14,11 @@ const MAX_LEN: usize = 1 << 26;
 
 /// Python's truth.
 pub(super) fn truth(ctx: &Ctx, value: &Val) -> Res<bool> {
+    if let Val::Missing(fault) = value
+        && fault.is_blank()
+    {
+        return Ok(false);
+    }
     Ok(match value.usable()? {
         Val::Null => false,
         Val::Bool(b) => *b,

@@ -17,14 +17,34 @@ pub(super) fn to_text(ctx: &Ctx, value: &Val) -> Res<String> {
     }
 }
 
+/// As text between other text of a template: there, tuples have become lists.
+pub(super) fn printed(ctx: &Ctx, value: &Val) -> Res<String> {
+    match value.usable()? {
+        Val::List(_) | Val::Tuple(_) | Val::Map(_) => {
+            let mut out = String::new();
+            let lists = Tuples::AsLists;
+            write_repr(ctx, value, lists, &mut out, 0)?;
+            Ok(out)
+        }
+        other => to_text(ctx, other),
+    }
+}
+
 /// Python's `repr(value)`.
 pub(super) fn repr(ctx: &Ctx, value: &Val) -> Res<String> {
     let mut out = String::new();
-    write_repr(ctx, value, &mut out, 0)?;
+    write_repr(ctx, value, Tuples::Kept, &mut out, 0)?;
     Ok(out)
 }
 
-fn write_repr(ctx: &Ctx, value: &Val, out: &mut String, depth: usize) -> Res<()> {
+/// How tuples are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tuples {
+    Kept,
+    AsLists,
+}
+
+fn write_repr(ctx: &Ctx, value: &Val, tuples: Tuples, out: &mut String, depth: usize) -> Res<()> {
     if depth > MAX_DEPTH {
         return Err(Fault::error("a container holds itself"));
     }
@@ -37,10 +57,13 @@ fn write_repr(ctx: &Ctx, value: &Val, out: &mut String, depth: usize) -> Res<()>
         }
         Val::Float(f) => out.push_str(&float(*f)),
         Val::Str(s) => quoted(s, out),
-        Val::List(l) => write_items(ctx, &l.items(ctx), ("[", "]"), out, depth)?,
+        Val::List(l) => write_items(ctx, &l.items(ctx), ("[", "]"), tuples, out, depth)?,
+        Val::Tuple(t) if tuples == Tuples::AsLists => {
+            write_items(ctx, t, ("[", "]"), tuples, out, depth)?;
+        }
         Val::Tuple(t) => {
             let close = if t.len() == 1 { ",)" } else { ")" };
-            write_items(ctx, t, ("(", close), out, depth)?;
+            write_items(ctx, t, ("(", close), tuples, out, depth)?;
         }
         Val::Map(m) => {
             out.push('{');
@@ -50,15 +73,15 @@ fn write_repr(ctx: &Ctx, value: &Val, out: &mut String, depth: usize) -> Res<()>
                 if i > 0 {
                     out.push_str(", ");
                 }
-                write_repr(ctx, &Val::from(key.clone()), out, depth + 1)?;
+                write_repr(ctx, &Val::from(key.clone()), tuples, out, depth + 1)?;
                 out.push_str(": ");
-                write_repr(ctx, value, out, depth + 1)?;
+                write_repr(ctx, value, tuples, out, depth + 1)?;
             }
             out.push('}');
         }
         Val::Omit => out.push_str("<<Omit>>"),
         Val::Object(o) => match o.plain(ctx) {
-            Some(plain) => write_repr(ctx, &plain, out, depth + 1)?,
+            Some(plain) => write_repr(ctx, &plain, tuples, out, depth + 1)?,
             None => out.push_str(&o.text()),
         },
         Val::Missing(_) | Val::Unknown(_) => {}
@@ -70,6 +93,7 @@ fn write_items(
     ctx: &Ctx,
     items: &[Val],
     (open, close): (&str, &str),
+    tuples: Tuples,
     out: &mut String,
     depth: usize,
 ) -> Res<()> {
@@ -79,7 +103,7 @@ fn write_items(
         if i > 0 {
             out.push_str(", ");
         }
-        write_repr(ctx, item, out, depth + 1)?;
+        write_repr(ctx, item, tuples, out, depth + 1)?;
     }
     out.push_str(close);
     Ok(())

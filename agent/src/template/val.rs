@@ -252,10 +252,6 @@ fn needs_work(value: &Value) -> bool {
 }
 
 impl Val {
-    pub fn str(text: impl Into<Arc<str>>) -> Self {
-        Self::Str(text.into())
-    }
-
     pub fn list(items: Vec<Val>) -> Self {
         Self::List(List::new(items))
     }

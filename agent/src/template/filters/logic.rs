@@ -105,13 +105,12 @@ fn default(c: &Call) -> Res<Val> {
 fn mandatory(c: &Call) -> Res<Val> {
     match c.need(0)? {
         Val::Missing(fault) if fault.kind() == ErrorKind::Undefined => {
-            Err(match c.opt_text(1)? {
-                Some(message) => Fault::undefined(message),
-                None => Fault::undefined(format!(
-                    "Mandatory variable is not defined: {}",
-                    fault.message()
-                )),
-            })
+            let message = match (c.opt_text(1)?, fault.variable()) {
+                (Some(message), _) => message,
+                (None, Some(name)) => format!("Mandatory variable '{name}' not defined."),
+                (None, None) => format!("Mandatory variable not defined: {}", fault.message()),
+            };
+            Err(Fault::error(message))
         }
         value => Ok(value.clone()),
     }

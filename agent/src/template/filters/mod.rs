@@ -18,6 +18,7 @@ mod urls;
 mod wrap;
 
 pub(super) use crypt::{crypt, random_salt};
+pub(super) use data::inert;
 pub(super) use lists::{flatten_one, subelements};
 pub(super) use paths::expand_user;
 pub(super) use random::Twister;

@@ -49,7 +49,8 @@ impl Twister {
                 other => {
                     let text = text::to_text(ctx, other)?;
                     let mut bytes = text.into_bytes();
-                    bytes.extend_from_slice(&Sha512::digest(&bytes.clone()));
+                    let digest = Sha512::digest(&bytes);
+                    bytes.extend_from_slice(&digest);
                     words(&bytes)
                 }
             },

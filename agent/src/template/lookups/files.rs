@@ -226,12 +226,20 @@ pub(in super::super) fn glob_files(ctx: &Ctx, pattern: &str) -> Res<Val> {
         paths = next;
     }
     let is_file = |path: &String| {
-        let entry = ctx.outside().entry(Path::new(path), true);
-        entry.is_some_and(|e| e.kind == EntryKind::File)
+        let path = Path::new(path);
+        match ctx.outside().entry(path, true) {
+            Some(entry) => entry.kind == EntryKind::File,
+            None => matches!(ctx.outside().read(path), Ok(Some(_))),
+        }
     };
     Ok(Val::list(
         paths.into_iter().filter(is_file).map(Val::from).collect(),
     ))
+}
+
+/// Whether anything is at `path`.
+fn is_there(ctx: &Ctx, path: &Path) -> bool {
+    ctx.outside().entry(path, true).is_some() || matches!(ctx.outside().read(path), Ok(Some(_)))
 }
 
 /// Python's `fnmatch`.
@@ -450,10 +458,7 @@ fn first_found(l: &Look) -> Res<Vec<Val>> {
         let name = expand_user(l.ctx, name)?;
         let path = Path::new(&name);
         let found = if path.is_absolute() {
-            l.ctx
-                .outside()
-                .entry(path, true)
-                .map(|_| path.to_path_buf())
+            is_there(l.ctx, path).then(|| path.to_path_buf())
         } else {
             ["files", "templates", "vars"]
                 .iter()

@@ -6,7 +6,7 @@ use super::super::filters::{Twister, subelements};
 use super::super::methods::percent;
 use super::super::ops;
 use super::super::text;
-use super::super::val::Val;
+use super::super::val::{Val, ValMap};
 use super::{Look, Lookup, flattened, lists_of};
 
 pub(super) static TABLE: &[Lookup] = &[
@@ -180,7 +180,29 @@ fn sub(l: &Look) -> Res<Vec<Val>> {
         }
     }
     let pairs = subelements(l.ctx, &Val::list(wanted), path, skip)?;
-    access::iterate(l.ctx, &pairs)
+    let keys = text::to_text(l.ctx, path)?;
+    let keys: Vec<&str> = keys.split('.').collect();
+    let mut out = Vec::new();
+    for pair in access::iterate(l.ctx, &pairs)? {
+        if let [item, element] = &access::iterate(l.ctx, &pair)?[..] {
+            out.push(Val::pair(without(l, item, &keys)?, element.clone()));
+        }
+    }
+    Ok(out)
+}
+
+/// The item without the list that its elements came from.
+fn without(l: &Look, item: &Val, path: &[&str]) -> Res<Val> {
+    let (Val::Map(map), [key, deeper @ ..]) = (item, path) else {
+        return Ok(item.clone());
+    };
+    let mut kept: ValMap = map.entries(l.ctx).into_iter().collect();
+    if deeper.is_empty() {
+        kept.shift_remove(*key);
+    } else if let Some(inner) = kept.get_mut(*key) {
+        *inner = without(l, inner, deeper)?;
+    }
+    Ok(Val::map(kept))
 }
 
 fn random_choice(l: &Look) -> Res<Vec<Val>> {

@@ -90,3 +90,8 @@ fn compare(name: &str, cases: &str) {
 fn expressions_give_what_ansible_gives() {
     compare("jinja", include_str!("../testdata/jinja.json"));
 }
+
+#[test]
+fn filters_tests_lookups_and_methods_give_what_ansible_gives() {
+    compare("more", include_str!("../testdata/more.json"));
+}

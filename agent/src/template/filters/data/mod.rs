@@ -200,7 +200,7 @@ pub(in super::super) fn parse_yaml(text: &str) -> Res<Vec<Value>> {
 }
 
 /// The value with its templates as plain text.
-fn inert(value: &Value) -> Value {
+pub(in super::super) fn inert(value: &Value) -> Value {
     match value {
         Value::Template(t) => Value::Str(Arc::clone(&t.text)),
         Value::List(l) => Value::list(l.iter().map(inert).collect()),
