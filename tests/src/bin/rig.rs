@@ -17,15 +17,16 @@ const USAGE: &str = "usage: rig COMMAND
 
   setup        install what the rigs need and build their images (quick when that is done)
   can-run      say which rigs can run here, and why not
-  first-light  the first user's playbook on a real host: check, run, use, run again
+  first-light  the first user's playbook on a real host: check, run, use, run again, reboot
   kill         kill -9 of the agent in the middle of each task; a rerun converges
   exec CMD     boot a real host, run one shell command on it, end it
   shell        boot a real host and log in on its serial line (Ctrl-] leaves)
   light [CMD]  boot a systemd container, run one shell command in it, end it
 
 first-light and kill take --agent PATH (default: built from this workspace), --playbook PATH and
---reports DIR. Images are kept in $LKS_RIG_CACHE (default ~/.cache/lks-rig). LKS_RIG_ACCEL=kvm uses
-KVM. Nothing else remains, however the rig ends. Exit code: 0 passed, 1 failed, 75 cannot run here.";
+--reports DIR. Images are kept in $LKS_RIG_CACHE (default ~/.cache/lks-rig); nothing else remains,
+however the rig ends. LKS_RIG_ACCEL=kvm uses KVM; LKS_RIG_COMPOSE=FILE serves a real compose plugin in
+place of the stand-in. Exit code: 0 passed, 1 failed, 2 wrong usage, 75 cannot run here.";
 
 /// sysexits' EX_TEMPFAIL, for callers that skip what a machine cannot run.
 const CANNOT_RUN: u8 = 75;

@@ -2,8 +2,15 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Attempt, Result};
+
+/// A file whose time says when its directory was last asked for.
+const LAST_USE: &str = "last-use";
+
+/// How long a version is kept that nobody asks for.
+const KEPT_UNUSED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The cache's directory.
 pub fn dir() -> PathBuf {
@@ -51,19 +58,27 @@ impl Kept {
             build(&partial)?;
             fs::rename(&partial, self.path())?;
         }
+        fs::write(self.path().join(LAST_USE), "")?;
         Ok(self.path())
     }
 
-    /// Older versions and halves of the same kind only take up room.
+    /// Older versions only take up room, unless another checkout works with one just now.
     fn forget_others(&self) -> Result<()> {
         let prefix = format!("{}-", self.kind);
         for entry in fs::read_dir(dir())?.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            let ours = entry.file_name().to_string_lossy().starts_with(&prefix);
+            if ours && !used_lately(&entry.path()) {
                 fs::remove_dir_all(entry.path()).attempt("cannot remove an old image")?;
             }
         }
         Ok(())
     }
+}
+
+/// A build that was cut off has never been used.
+fn used_lately(dir: &Path) -> bool {
+    let used = fs::metadata(dir.join(LAST_USE)).and_then(|file| file.modified());
+    used.is_ok_and(|when| when.elapsed().is_ok_and(|age| age < KEPT_UNUSED))
 }
 
 /// FNV-1a: a name, not a defence; stable across compilers, unlike std's hasher.

@@ -1,4 +1,4 @@
-//! The first user's playbook on a fresh host, as a user would see it: check, run, use, run again.
+//! The first user's playbook on a fresh host, as a user would see it: check, run, use, run again, reboot.
 
 use std::fs;
 use std::time::{Duration, Instant};

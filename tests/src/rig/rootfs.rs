@@ -18,15 +18,14 @@ const PACKAGES: &str = "apparmor,systemd,systemd-sysv,dbus,iproute2,ca-certifica
 /// What can be installed on it, with everything these need.
 const POOL: &[&str] = &["nfs-common", "docker.io", "gpg", "curl", "jq"];
 
-/// Timers that would take apt's lock or the processor at a moment of their own, and waits that an
-/// address written in a file makes pointless.
+/// Timers that would take apt's lock or the processor at a moment of their own, and a clock that
+/// nobody serves.
 const MASKED: &[&str] = &[
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
-    "systemd-networkd-wait-online.service",
     "systemd-timesyncd.service",
 ];
 
