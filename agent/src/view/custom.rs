@@ -28,7 +28,12 @@ impl CustomStats {
             } else {
                 &mut self.run
             };
-            for (key, value) in stats.get("data").and_then(Value::as_map).into_iter().flatten() {
+            for (key, value) in stats
+                .get("data")
+                .and_then(Value::as_map)
+                .into_iter()
+                .flatten()
+            {
                 add(into, key, value, flag("aggregate"));
             }
         }

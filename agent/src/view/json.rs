@@ -27,7 +27,10 @@ impl<W: Write + Send> Json<W> {
 
     /// Gives the writer back.
     pub fn into_inner(self) -> W {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).out
+        self.0
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .out
     }
 }
 
@@ -103,7 +106,10 @@ impl<W: Write> Document<W> {
             .map(|(host, data)| (Key::from(host.as_str()), Value::map(data.clone())))
             .collect();
         let mut document = vec![
-            ("plays", Value::list(self.plays.iter().map(Play::value).collect())),
+            (
+                "plays",
+                Value::list(self.plays.iter().map(Play::value).collect()),
+            ),
             ("stats", Value::map(hosts)),
             ("custom_stats", Value::map(custom)),
             ("global_custom_stats", Value::map(self.custom.run.clone())),

@@ -25,7 +25,10 @@ impl<W: Write + Send> Junit<W> {
 
     /// Gives the writer back.
     pub fn into_inner(self) -> W {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).out
+        self.0
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .out
     }
 }
 
@@ -126,7 +129,11 @@ impl<W: Write> State<W> {
         let mut xml = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
         xml.push_str(&format!("<testsuites disabled=\"0\" {}>\n", sums(cases())));
         for suite in &self.suites {
-            let skipped = suite.cases.iter().filter(|c| c.is(Outcome::is_skipped)).count();
+            let skipped = suite
+                .cases
+                .iter()
+                .filter(|c| c.is(Outcome::is_skipped))
+                .count();
             xml.push_str(&format!(
                 "\t<testsuite disabled=\"0\" name=\"{}\" skipped=\"{skipped}\" {}>\n",
                 escaped(&suite.name),
@@ -178,7 +185,14 @@ fn output(report: &Report) -> String {
         Value::Map(map) => (*map).clone(),
         _ => Map::new(),
     };
-    let hidden = ["failed", "skipped", "diff", "invocation", "exception", "warnings"];
+    let hidden = [
+        "failed",
+        "skipped",
+        "diff",
+        "invocation",
+        "exception",
+        "warnings",
+    ];
     map.retain(|key, _| !key.as_str().is_some_and(|k| hidden.contains(&k)));
     let layout = Layout {
         indent: Some(0),

@@ -174,7 +174,8 @@ fn py_repr(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Map(map) => {
-            let pair = |(k, v): (&Key, &Value)| format!("{}: {}", py_repr(&k.to_value()), py_repr(v));
+            let pair =
+                |(k, v): (&Key, &Value)| format!("{}: {}", py_repr(&k.to_value()), py_repr(v));
             let pairs: Vec<String> = map.iter().map(pair).collect();
             format!("{{{}}}", pairs.join(", "))
         }
@@ -300,7 +301,10 @@ mod tests {
         for (json, want) in [
             (r#""a b""#, "a b"),
             (r#"{"k": "v"}"#, "{'k': 'v'}"),
-            (r#"[1, "x", null, true, "it's", "a'\"b\n"]"#, r#"[1, 'x', None, True, "it's", 'a\'"b\n']"#),
+            (
+                r#"[1, "x", null, true, "it's", "a'\"b\n"]"#,
+                r#"[1, 'x', None, True, "it's", 'a\'"b\n']"#,
+            ),
             ("null", "None"),
         ] {
             assert_eq!(py_str(&value(json)), want);

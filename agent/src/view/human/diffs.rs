@@ -40,7 +40,10 @@ fn colour(line: &str) -> Colour {
 
 /// One difference, its lines with their ends. Nothing if both sides look the same.
 fn diff_lines(diff: &Diff) -> Vec<String> {
-    if [&diff.before, &diff.after].iter().any(|side| is_binary(side)) {
+    if [&diff.before, &diff.after]
+        .iter()
+        .any(|side| is_binary(side))
+    {
         return vec!["diff skipped: destination file appears to be binary\n".into()];
     }
     let header = |word: &str, side: &Value| match side {

@@ -129,7 +129,9 @@ impl<W: Write, E: Write> State<W, E> {
         self.progress.take(event, &self.tasks);
         self.show(event);
         if self.options.tty {
-            let lines = self.progress.lines(self.options.width, self.screen.is_drawn());
+            let lines = self
+                .progress
+                .lines(self.options.width, self.screen.is_drawn());
             self.screen.draw(lines, event.at_ms);
         } else if let Some(line) = self.progress.log_line(event) {
             self.screen.err(Colour::Verbose, &line);
@@ -187,7 +189,10 @@ impl<W: Write, E: Write> State<W, E> {
     fn play(&mut self, play: &PlayInfo) {
         self.tasks.clear();
         self.banner = None;
-        let free = matches!(play.strategy.rsplit('.').next(), Some("free" | "host_pinned"));
+        let free = matches!(
+            play.strategy.rsplit('.').next(),
+            Some("free" | "host_pinned")
+        );
         self.eager = !free && self.options.display_ok_hosts && self.options.display_skipped_hosts;
         let mark = self.mark(play.check);
         match play.name.trim() {
@@ -220,11 +225,14 @@ impl<W: Write, E: Write> State<W, E> {
         let Some(task) = self.tasks.get(&id).cloned() else {
             return;
         };
-        let kind = if task.handler { "RUNNING HANDLER" } else { "TASK" };
-        let args = if self.options.display_args && !task.no_log {
-            format!(" {}", results::written_args(&task.args))
+        let kind = if task.handler {
+            "RUNNING HANDLER"
         } else {
-            String::new()
+            "TASK"
+        };
+        let args = match results::written_args(&task.args) {
+            args if args.is_empty() || task.no_log || !self.options.display_args => String::new(),
+            args => format!(" {args}"),
         };
         let mark = self.mark(task.check);
         self.screen

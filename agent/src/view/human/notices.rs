@@ -74,13 +74,23 @@ fn block(tag: &str, text: &str) -> String {
 
 /// Modules that run at the engine: Ansible says `Action failed` of them.
 const ACTIONS: &[&str] = &[
-    "assert", "debug", "fail", "set_fact", "include_vars", "pause", "wait_for_connection",
+    "assert",
+    "debug",
+    "fail",
+    "set_fact",
+    "include_vars",
+    "pause",
+    "wait_for_connection",
 ];
 
 /// What is said when a module itself reports the failure.
 fn module_failure(task: Option<&TaskInfo>, report: &Report) -> String {
     let module = task.map_or("", |t| t.module.rsplit('.').next().unwrap_or(""));
-    let who = if ACTIONS.contains(&module) { "Action" } else { "Module" };
+    let who = if ACTIONS.contains(&module) {
+        "Action"
+    } else {
+        "Module"
+    };
     let mut text = format!("Task failed: {who} failed");
     if let Some(message) = report.result.get("msg").and_then(Value::as_str) {
         text.push_str(": ");

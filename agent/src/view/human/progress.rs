@@ -74,7 +74,9 @@ impl Progress {
         self.running.push(Running {
             host: Arc::clone(&event.host),
             task,
-            name: tasks.get(&task).map_or_else(String::new, |t| t.name.clone()),
+            name: tasks
+                .get(&task)
+                .map_or_else(String::new, |t| t.name.clone()),
             since: event.at_ms,
             news: None,
         });
@@ -145,7 +147,12 @@ impl Running {
 
     fn line(&self) -> String {
         let news = self.news.as_ref().map(News::text);
-        format!("  {}  {}: {}", self.host, self.name, news.unwrap_or_else(|| "running".into()))
+        format!(
+            "  {}  {}: {}",
+            self.host,
+            self.name,
+            news.unwrap_or_else(|| "running".into())
+        )
     }
 }
 

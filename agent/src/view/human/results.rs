@@ -25,7 +25,11 @@ impl<W: Write, E: Write> State<W, E> {
         match report.status {
             Status::Ok | Status::Changed | Status::MayChange if report.looped => {}
             Status::Ok | Status::Changed if is_include(task.as_deref()) => {}
-            Status::Ok => self.line(Colour::Ok, &format!("ok: [{}]", label(host, report)), &shown),
+            Status::Ok => self.line(
+                Colour::Ok,
+                &format!("ok: [{}]", label(host, report)),
+                &shown,
+            ),
             Status::Changed => {
                 let text = format!("changed: [{}]", label(host, report));
                 self.line(Colour::Changed, &text, &shown);
@@ -63,7 +67,11 @@ impl<W: Write, E: Write> State<W, E> {
         } else {
             Colour::Failed
         };
-        let text = format!("fatal: [{}]: {word}! => {}", label(host, report), shown.json);
+        let text = format!(
+            "fatal: [{}]: {word}! => {}",
+            label(host, report),
+            shown.json
+        );
         self.failed_line(colour, &text);
     }
 
@@ -140,7 +148,8 @@ impl<W: Write, E: Write> State<W, E> {
 
     fn line(&mut self, colour: Colour, text: &str, shown: &Shown) {
         if shown.wanted {
-            self.screen.out(colour, &format!("{text} => {}", shown.json));
+            self.screen
+                .out(colour, &format!("{text} => {}", shown.json));
         } else {
             self.screen.out(colour, text);
         }
