@@ -5,8 +5,6 @@
 //! cases to the module law (`cases/NAME.yml`, see `law.rs`). A module imports `module`,
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
-use crate::module::{ModuleDef, action, host_module};
-
 mod add_host;
 mod apt;
 mod assert;

@@ -230,10 +230,9 @@ impl<W: Write, E: Write> State<W, E> {
         } else {
             "TASK"
         };
-        let args = if self.options.display_args && !task.no_log {
-            format!(" {}", results::written_args(&task.args))
-        } else {
-            String::new()
+        let args = match results::written_args(&task.args) {
+            args if args.is_empty() || task.no_log || !self.options.display_args => String::new(),
+            args => format!(" {args}"),
         };
         let mark = self.mark(task.check);
         self.screen
