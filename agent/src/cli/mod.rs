@@ -1,3 +1,0 @@
-//! The command line.
-pub mod execute;
-mod listing;
