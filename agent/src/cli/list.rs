@@ -45,13 +45,18 @@ pub struct ListedTask {
 }
 
 impl Listing {
-    /// The whole text.
+    /// The whole text. With nothing to list (`--syntax-check`) only the playbooks are named.
     #[must_use]
     pub fn text(self, playbooks: &[ListedPlaybook]) -> String {
         let mut out = String::new();
         for playbook in playbooks {
             out.push_str(&format!("\nplaybook: {}\n", playbook.path));
-            for (n, play) in playbook.plays.iter().enumerate() {
+            let plays = if self == Self::default() {
+                &[]
+            } else {
+                &playbook.plays[..]
+            };
+            for (n, play) in plays.iter().enumerate() {
                 self.play(&mut out, n + 1, play);
             }
         }
@@ -61,11 +66,17 @@ impl Listing {
     fn play(self, out: &mut String, number: usize, play: &ListedPlay) {
         let patterns = play.patterns.join(",");
         let tags = sorted(&play.tags).join(",");
-        out.push_str(&format!("\n  play #{number} ({patterns}): {}\tTAGS: [{tags}]\n", play.name));
+        out.push_str(&format!(
+            "\n  play #{number} ({patterns}): {}\tTAGS: [{tags}]\n",
+            play.name
+        ));
         if self.hosts {
             let quoted: Vec<String> = play.patterns.iter().map(|p| format!("'{p}'")).collect();
             let count = play.hosts.len();
-            out.push_str(&format!("    pattern: [{}]\n    hosts ({count}):\n", quoted.join(", ")));
+            out.push_str(&format!(
+                "    pattern: [{}]\n    hosts ({count}):\n",
+                quoted.join(", ")
+            ));
             for host in &play.hosts {
                 out.push_str(&format!("      {host}\n"));
             }

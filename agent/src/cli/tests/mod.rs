@@ -39,7 +39,11 @@ fn call(line: &str) -> String {
     );
     let text = |bytes| String::from_utf8(bytes).expect("text");
     let (out, err) = (text(out), text(err));
-    let err = if err.is_empty() { err } else { format!("=== stderr\n{err}") };
+    let err = if err.is_empty() {
+        err
+    } else {
+        format!("=== stderr\n{err}")
+    };
     format!("$ {line}\n{out}{err}=== exit {code}\n")
 }
 
@@ -155,9 +159,7 @@ fn a_page_is_made_of_the_types() {
 
 #[test]
 fn lists_read_as_ansible_prints_them() {
-    let words = |text: &str| -> Vec<String> {
-        text.split_whitespace().map(Into::into).collect()
-    };
+    let words = |text: &str| -> Vec<String> { text.split_whitespace().map(Into::into).collect() };
     let task = |name: &str, tags: &str| ListedTask {
         name: name.into(),
         tags: words(tags),
@@ -188,7 +190,13 @@ fn lists_read_as_ansible_prints_them() {
         },
         ListedPlaybook {
             path: "l2.yml".into(),
-            plays: vec![play("Other", "localhost", "localhost", "", vec![task("debug", "")])],
+            plays: vec![play(
+                "Other",
+                "localhost",
+                "localhost",
+                "",
+                vec![task("debug", "")],
+            )],
         },
     ];
     let all = Listing {
