@@ -1,7 +1,7 @@
 //! Modules that run at the seat of the engine, because they need variables, templates or the play.
 
 use super::{Params, Returns};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::value::{Map, Value};
 use std::path::PathBuf;
 
@@ -78,4 +78,34 @@ pub trait ActionCx {
     fn set_facts(&mut self, facts: Map, cacheable: bool);
     /// Sets host variables with `include_vars`' precedence.
     fn include_vars(&mut self, vars: Map);
+    /// Permission bits of a file of the playbook's side.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn file_mode(&self, path: &std::path::Path) -> Result<u32>;
+    /// Adds a host to the inventory of this run, or groups and variables to one that is there.
+    /// Says whether that changed anything.
+    ///
+    /// # Errors
+    /// When the name cannot be a host's.
+    fn add_host(&mut self, name: &str, groups: &[String], variables: Map) -> Result<bool>;
+    /// Puts the task's host into a group of this run, which is made below `parents`. Says whether
+    /// that changed anything.
+    ///
+    /// # Errors
+    /// When the name cannot be a group's.
+    fn group_by(&mut self, group: &str, parents: &[String]) -> Result<bool>;
+    /// Adds to the statistics that are shown at the end of the run.
+    fn set_stats(&mut self, data: Map, per_host: bool, aggregate: bool);
+}
+
+/// The answer of a module that has a row in the table, but that the engine carries out itself.
+///
+/// # Errors
+/// Always.
+pub fn engine_only(name: &str) -> Result<Returns> {
+    Err(Error::new(
+        ErrorKind::Internal,
+        format!("`{name}` is carried out by the engine, and was run as a module"),
+    ))
 }

@@ -3,12 +3,28 @@
 //! `impl Action` (it needs variables and templates, such as `debug`).
 
 mod action;
+pub mod attrs;
+pub mod clock;
+pub mod command;
+pub mod content;
 mod def;
+pub mod entry;
+pub mod glob;
+pub mod http;
 mod mode;
+pub mod multipart;
+pub mod names;
 mod param;
 mod plan;
+pub mod reads;
+pub mod shlex;
+pub mod source;
+pub mod systemd;
+pub mod text;
+pub mod time;
 
-pub use action::{Action, ActionCx};
+pub use action::{Action, ActionCx, engine_only};
+pub use attrs::FileAttrs;
 pub use def::{Bound, BoundAction, BoundModule, ModuleDef, Seat, action, host_module};
 pub use mode::Mode;
 pub use param::{Args, HostPath, Param, ParamSpec, Params, Rule, choose, plain_name};

@@ -2,13 +2,114 @@
 //!
 //! To add one: write `modules/NAME.rs` with `params! { … }` (its doc comment is the page that
 //! `lks-ctl doc NAME` shows) and `impl Module` or `impl Action`; add its row to [`MODULES`]; add its
-//! cases to the module law (`tests/law.rs` beside the module's own tests). A module imports `module`,
+//! cases to the module law (`cases/NAME.yml`, see `law.rs`). A module imports `module`,
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
-use crate::module::ModuleDef;
+mod add_host;
+mod apt;
+mod assert;
+mod blockinfile;
+mod command;
+mod copy;
+mod debug;
+mod fail;
+mod file;
+mod find;
+mod get_url;
+mod group;
+mod group_by;
+mod hostname;
+pub mod import_role;
+pub mod import_tasks;
+pub mod include_role;
+pub mod include_tasks;
+mod include_vars;
+#[cfg(test)]
+mod law;
+mod lineinfile;
+pub mod meta;
+mod mount;
+mod pause;
+mod ping;
+mod replace;
+mod service;
+mod set_fact;
+mod set_stats;
+mod setup;
+mod shell;
+mod slurp;
+mod stat;
+mod sysctl;
+mod systemd;
+mod tempfile;
+mod template;
+mod uri;
+mod user;
+mod wait_for;
+
+use crate::module::{ModuleDef, action, host_module};
 
 /// Every module, in the order of their names.
-pub static MODULES: &[ModuleDef] = &[];
+pub static MODULES: &[ModuleDef] = &[
+    action::<add_host::AddHost>("ansible.builtin.add_host")
+        .any_name()
+        .returns(add_host::RETURNS),
+    host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
+    action::<assert::Assert>("ansible.builtin.assert").returns(assert::RETURNS),
+    host_module::<blockinfile::BlockInFile>("ansible.builtin.blockinfile")
+        .returns(blockinfile::RETURNS),
+    host_module::<command::Command>("ansible.builtin.command")
+        .free_form("_raw_params")
+        .returns(command::RETURNS),
+    host_module::<copy::Copy>("ansible.builtin.copy")
+        .assets(&[("src", "files")])
+        .returns(copy::RETURNS),
+    action::<debug::Debug>("ansible.builtin.debug").returns(debug::RETURNS),
+    action::<fail::Fail>("ansible.builtin.fail").returns(fail::RETURNS),
+    host_module::<file::File>("ansible.builtin.file").returns(file::RETURNS),
+    host_module::<find::Find>("ansible.builtin.find").returns(find::RETURNS),
+    host_module::<get_url::GetUrl>("ansible.builtin.get_url").returns(get_url::RETURNS),
+    host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
+    action::<group_by::GroupBy>("ansible.builtin.group_by").returns(group_by::RETURNS),
+    host_module::<hostname::Hostname>("ansible.builtin.hostname").returns(hostname::RETURNS),
+    action::<import_role::ImportRole>("ansible.builtin.import_role"),
+    action::<import_tasks::ImportTasks>("ansible.builtin.import_tasks").free_form("_raw_params"),
+    action::<include_role::IncludeRole>("ansible.builtin.include_role"),
+    action::<include_tasks::IncludeTasks>("ansible.builtin.include_tasks").free_form("_raw_params"),
+    action::<include_vars::IncludeVars>("ansible.builtin.include_vars")
+        .free_form("_raw_params")
+        .returns(include_vars::RETURNS),
+    host_module::<lineinfile::LineInFile>("ansible.builtin.lineinfile")
+        .returns(lineinfile::RETURNS),
+    action::<meta::Meta>("ansible.builtin.meta").free_form("_raw_params"),
+    action::<pause::Pause>("ansible.builtin.pause").returns(pause::RETURNS),
+    host_module::<ping::Ping>("ansible.builtin.ping").returns(ping::RETURNS),
+    host_module::<replace::Replace>("ansible.builtin.replace").returns(replace::RETURNS),
+    host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
+    action::<set_fact::SetFact>("ansible.builtin.set_fact")
+        .any_name()
+        .returns(set_fact::RETURNS),
+    action::<set_stats::SetStats>("ansible.builtin.set_stats").returns(set_stats::RETURNS),
+    host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
+    host_module::<shell::Shell>("ansible.builtin.shell")
+        .free_form("_raw_params")
+        .returns(shell::RETURNS),
+    host_module::<slurp::Slurp>("ansible.builtin.slurp").returns(slurp::RETURNS),
+    host_module::<stat::Stat>("ansible.builtin.stat").returns(stat::RETURNS),
+    host_module::<systemd::Systemd>("ansible.builtin.systemd").returns(systemd::RETURNS),
+    host_module::<systemd::Systemd>("ansible.builtin.systemd_service").returns(systemd::RETURNS),
+    host_module::<tempfile::Tempfile>("ansible.builtin.tempfile").returns(tempfile::RETURNS),
+    action::<template::Template>("ansible.builtin.template")
+        .assets(&[("src", "templates")])
+        .returns(template::RETURNS),
+    host_module::<uri::Uri>("ansible.builtin.uri")
+        .assets(&[("src", "files")])
+        .returns(uri::RETURNS),
+    host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
+    host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
+    host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
+    host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
+];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
 #[must_use]
@@ -20,4 +121,13 @@ pub fn find(name: &str) -> Option<&'static ModuleDef> {
     MODULES
         .iter()
         .find(|m| m.name == name || (m.short_name() == short && !short.contains('.')))
+}
+
+/// Every name by which a module can be called, for "did you mean".
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    MODULES
+        .iter()
+        .flat_map(|m| [m.short_name(), m.name])
+        .collect()
 }

@@ -1,0 +1,65 @@
+//! `debug`.
+
+use crate::error::{ErrorKind, Result};
+use crate::module::{Action, ActionCx, Returns, Rule};
+use crate::params;
+use crate::value::Value;
+
+params! {
+    /// Shows a message, or the value of a variable or expression.
+    ///
+    /// ```yaml
+    /// - debug:
+    ///     msg: "{{ inventory_hostname }} has {{ ansible_memtotal_mb }} MB"
+    ///
+    /// - debug:
+    ///     var: result.stdout_lines
+    ///     verbosity: 1
+    /// ```
+    pub struct Debug {
+        /// What to show; anything.
+        default("Hello world!".into()) msg: Value,
+        /// The name of a variable, or an expression without braces.
+        optional var: Option<String>,
+        /// Show it only from this many `-v` on.
+        default(0) verbosity: u32,
+    }
+    rules [Rule::Exclusive(&["msg", "var"])]
+}
+
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("msg", "The message."),
+    ("skipped_reason", "Why nothing was shown."),
+];
+
+impl Action for Debug {
+    fn run(&self, cx: &mut dyn ActionCx) -> Result<Returns> {
+        let mut returns = Returns::default();
+        if self.verbosity > u32::from(cx.verbosity()) {
+            returns.skipped = true;
+            returns.set("skipped_reason", "Verbosity threshold not met.");
+            return Ok(returns);
+        }
+        // Views show it without `-v`, as Ansible's do.
+        returns.set("_ansible_verbose_always", true);
+        match self.var.as_deref().filter(|var| !var.is_empty()) {
+            Some(var) => {
+                let value = match cx.expression(var) {
+                    Err(error) if error.kind() == ErrorKind::Undefined => {
+                        Value::from("VARIABLE IS NOT DEFINED!")
+                    }
+                    Err(error) => {
+                        return Err(error.context("Error while resolving `var` expression"));
+                    }
+                    Ok(value) => value,
+                };
+                returns.set(var, value);
+            }
+            None => {
+                returns.set("msg", self.msg.clone());
+            }
+        }
+        Ok(returns)
+    }
+}

@@ -1,0 +1,103 @@
+//! `ansible.builtin.systemd_service`, also known as `systemd`.
+
+use crate::error::Result;
+use crate::host::{Outcome, UnitScope};
+use crate::module::systemd::{UnitState, UnitWish};
+use crate::module::{Module, Plan, PlanCx, Returns, Rule};
+use crate::{choices, params};
+
+choices! {
+    /// Whose systemd.
+    pub enum Scope {
+        System = "system",
+        User = "user",
+        Global = "global",
+    }
+}
+
+params! {
+    /// Starts, stops, enables and masks systemd units.
+    ///
+    /// `started` and `stopped` do nothing if it is so already; `restarted` always acts, `reloaded` too;
+    /// both start a unit that does not run.
+    ///
+    /// Without a running systemd (an image that is being built, a container) units can be enabled and
+    /// masked, but not started: that is said in a warning.
+    ///
+    /// ```yaml
+    /// - name: Docker runs, now and after a reboot
+    ///   systemd:
+    ///     name: docker
+    ///     state: started
+    ///     enabled: yes
+    ///
+    /// - name: Read unit files anew
+    ///   ansible.builtin.systemd_service:
+    ///     daemon_reload: true
+    /// ```
+    pub struct Systemd {
+        /// The unit; `.service` may be left out.
+        optional name | "service" | "unit": Option<String>,
+        /// How it should be, or what should happen to it.
+        optional state: Option<UnitState>,
+        /// Whether it starts at boot.
+        optional enabled: Option<bool>,
+        /// Whether existing links in the way are replaced.
+        optional force: Option<bool>,
+        /// Whether it cannot be started at all.
+        optional masked: Option<bool>,
+        /// Whether unit files are read anew, before anything else.
+        default(false) daemon_reload | "daemon-reload": bool,
+        /// Whether systemd itself is started anew, before anything else.
+        default(false) daemon_reexec | "daemon-reexec": bool,
+        /// Whose systemd: the machine's, the user's, or the configuration for all users.
+        default(Scope::System) scope: Scope,
+        /// Whether not to wait until it is done.
+        default(false) no_block: bool,
+    }
+    rules [
+        Rule::OneOf(&["state", "enabled", "masked", "daemon_reload", "daemon_reexec"]),
+        Rule::Needs("state", &["name"]),
+        Rule::Needs("enabled", &["name"]),
+        Rule::Needs("masked", &["name"]),
+    ]
+}
+
+/// What it returns.
+pub const RETURNS: &[(&str, &str)] = &[
+    ("name", "the unit"),
+    ("state", "`started` or `stopped`"),
+    ("enabled", "whether it starts at boot"),
+    ("status", "all properties, as `systemctl show` prints them"),
+];
+
+impl Systemd {
+    fn wish(&self) -> UnitWish {
+        UnitWish {
+            scope: match self.scope {
+                Scope::System => UnitScope::System,
+                Scope::User => UnitScope::User,
+                Scope::Global => UnitScope::Global,
+            },
+            name: self.name.clone(),
+            daemon_reload: self.daemon_reload,
+            daemon_reexec: self.daemon_reexec,
+            masked: self.masked,
+            enabled: self.enabled,
+            state: self.state,
+            force: self.force.unwrap_or(false),
+            no_block: self.no_block,
+        }
+    }
+}
+
+impl Module for Systemd {
+    fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
+        self.wish().plan(cx)
+    }
+
+    fn finish(&self, _: &PlanCx<'_>, returns: &mut Returns, outcomes: &[Outcome]) -> Result<()> {
+        self.wish().finish(returns, outcomes);
+        Ok(())
+    }
+}
