@@ -129,7 +129,7 @@ impl Tree {
                 self.entries.get(&next),
                 Some(Entry::Unknown { exists: true, .. })
             );
-            if sure && todo.is_empty() || todo.is_empty() && !follow {
+            if todo.is_empty() && (sure || !follow) {
                 return Ok(next);
             }
             if sure {

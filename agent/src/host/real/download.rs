@@ -8,10 +8,12 @@ use super::http::{failed, file_path, head, on_runtime, send, shown};
 use super::write::{NewFile, Placing, old_file};
 use super::*;
 use crate::host::clock::http_date;
+use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 
 /// Pause before the second attempt; it doubles with each.
 const FIRST_PAUSE: f64 = 0.5;
@@ -57,6 +59,8 @@ fn boot_id() -> String {
 /// A download under way.
 struct Fetching<'a> {
     download: &'a Download,
+    /// Held from the start: two that fetch the same file would spoil each other's work.
+    file: RefCell<Flock<File>>,
     part: PathBuf,
     note: PathBuf,
     client: reqwest::Client,
@@ -84,13 +88,14 @@ impl RealHost {
     ) -> Result<Outcome> {
         let at = self.destination(&download.dest)?;
         let old = old_file(&at)?;
-        let (part, note) = self.part_paths(download, &at)?;
         if let Some(source) = file_path(&download.request.url) {
             return self.copy_local(download, &source, &at, old.as_ref());
         }
+        let (part, note) = self.part_paths(download, &at)?;
         let fetching = Fetching {
             download,
-            part,
+            file: RefCell::new(open_part(&part)?),
+            part: part.clone(),
             note,
             client: self.client(&download.request, false)?,
             fetched: Cell::new(0),
@@ -99,14 +104,25 @@ impl RealHost {
             progress,
             told: Cell::new(0.0),
         };
-        let (response, complete) = fetching.run()?;
+        let (response, complete) = fetching.run().inspect_err(|_| fetching.tidy())?;
         if !complete {
+            fetching.tidy();
             return Ok(fetching.outcome(response, false, None));
         }
         fetching.verify()?;
-        let (replaced, backup) = self.take_over(download, &fetching.part, &at, old.as_ref())?;
-        fetching.clear();
-        Ok(fetching.outcome(response, replaced, backup))
+        let (fetched, resumed) = (fetching.fetched.get(), fetching.resumed.get());
+        let note = fetching.note.clone();
+        let (replaced, backup) = self.take_over(fetching, &at, old.as_ref())?;
+        // The part is there still if its content was the same, or was copied.
+        let _ = std::fs::remove_file(note);
+        let _ = std::fs::remove_file(part);
+        Ok(Outcome::Downloaded {
+            response,
+            replaced,
+            backup,
+            fetched,
+            resumed,
+        })
     }
 
     fn part_paths(&self, download: &Download, at: &Path) -> Result<(PathBuf, PathBuf)> {
@@ -122,18 +138,43 @@ impl RealHost {
         Ok((part, note))
     }
 
-    /// Puts the fetched file in place, unless the same is there already.
+    /// Puts the fetched file in place: by a rename, or by a copy from another file system.
     fn take_over(
         &self,
+        fetching: Fetching<'_>,
+        at: &Path,
+        old: Option<&std::fs::Metadata>,
+    ) -> Result<(bool, Option<PathBuf>)> {
+        let download = fetching.download;
+        let fetched = NewFile {
+            file: fetching.file.into_inner(),
+            path: fetching.part,
+            // Kept if it cannot be put in place: it may have taken an hour.
+            placed: true,
+        };
+        let dir = at.parent().unwrap_or(Path::new("/"));
+        let device = |p: &Path| files::lstat(p).map(|s| s.map(|s| s.device));
+        if device(&fetched.path)? == device(dir)? {
+            return self.place_if_new(fetched, download, at, old);
+        }
+        let mut copy = NewFile::beside(at)?;
+        let mut from = files::open(&fetched.path)?.ok_or_else(|| no_file(&fetched.path))?;
+        std::io::copy(&mut from, &mut *copy.file).map_err(|e| io_error("write", &copy.path, e))?;
+        self.place_if_new(copy, download, at, old)
+    }
+
+    /// Puts a file in place, unless the same is there already.
+    fn place_if_new(
+        &self,
+        new: NewFile,
         download: &Download,
-        part: &Path,
         at: &Path,
         old: Option<&std::fs::Metadata>,
     ) -> Result<(bool, Option<PathBuf>)> {
         if let Some(old) = old
             && old.is_file()
-            && files::stat(part)?.is_some_and(|s| s.size == old.len())
-            && files::digest(part, Digest::Sha256)? == files::digest(at, Digest::Sha256)?
+            && files::stat(&new.path)?.is_some_and(|s| s.size == old.len())
+            && files::digest(&new.path, Digest::Sha256)? == files::digest(at, Digest::Sha256)?
         {
             self.set_attrs(&download.dest, &download.attrs, true)?;
             return Ok((false, None));
@@ -144,16 +185,6 @@ impl RealHost {
             in_place: download.in_place,
             // A file that is there is not fetched again: it must be whole.
             durable: true,
-        };
-        let new = match NewFile::take(part, at)? {
-            Some(new) => new,
-            None => {
-                let mut new = NewFile::beside(at)?;
-                let mut from = files::open(part)?.ok_or_else(|| no_file(part))?;
-                std::io::copy(&mut from, &mut *new.file)
-                    .map_err(|e| io_error("write", &new.path, e))?;
-                new
-            }
         };
         Ok((true, self.place(new, at, old, &placing)?))
     }
@@ -166,14 +197,14 @@ impl RealHost {
         old: Option<&std::fs::Metadata>,
     ) -> Result<Outcome> {
         let source = self.real(source, true)?;
-        let size = files::stat(&source)?.ok_or_else(|| no_file(&source))?.size;
-        if let Some((algorithm, want)) = &download.checksum {
-            check(&source, *algorithm, want, &download.request.url)?;
-        }
         let mut copy = NewFile::beside(at)?;
         let mut from = files::open(&source)?.ok_or_else(|| no_file(&source))?;
-        std::io::copy(&mut from, &mut *copy.file).map_err(|e| io_error("write", at, e))?;
-        let (replaced, backup) = self.take_over(download, &copy.path, at, old)?;
+        let size = std::io::copy(&mut from, &mut *copy.file);
+        let size = size.map_err(|e| io_error("write", &copy.path, e))?;
+        if let Some((algorithm, want)) = &download.checksum {
+            check(&copy.path, *algorithm, want, &download.request.url)?;
+        }
+        let (replaced, backup) = self.place_if_new(copy, download, at, old)?;
         Ok(Outcome::Downloaded {
             response: Response {
                 status: 200,
@@ -232,9 +263,15 @@ impl Fetching<'_> {
             206 if continues(&response, offset, origin.as_ref()) => {
                 self.receive(answer, response, offset).await
             }
+            // An earlier process had fetched all of it, and got no further.
+            416 if ended_at(&response, offset) => Ok(Attempt::Complete(Response {
+                status: 200,
+                reason: "OK".to_owned(),
+                ..response
+            })),
             206 | 416 => {
                 // Not the piece that was asked for: from the start.
-                self.clear();
+                self.start_over()?;
                 Ok(Attempt::Broken(status_error(request, &response)))
             }
             200..=299 => {
@@ -260,8 +297,7 @@ impl Fetching<'_> {
                 && o.validator().is_some()
                 && (o.boot == boot_id() || self.download.checksum.is_some())
         });
-        let size = files::lstat(&self.part).ok().flatten();
-        let size = size.filter(Stat::is_file).map_or(0, |s| s.size);
+        let size = self.file.borrow().metadata().map_or(0, |m| m.len());
         match ours {
             Some(origin) if size > 0 => (size, Some(origin)),
             _ => (0, None),
@@ -280,12 +316,22 @@ impl Fetching<'_> {
         headers
     }
 
+    /// Forgets what lies there.
+    fn start_over(&self) -> Result<()> {
+        if_there(std::fs::remove_file(&self.note))
+            .map_err(|e| io_error("remove", &self.note, e))?;
+        let file = self.file.borrow_mut();
+        file.set_len(0)
+            .map_err(|e| io_error("write", &self.part, e))
+    }
+
+    /// Writes down what the coming bytes are of.
     fn note_origin(&self, response: &Response) -> Result<()> {
-        let origin = Origin::of(&shown(&self.download.request.url), response);
         // The part first: a note must never speak of other bytes.
-        fresh(&self.part)?;
+        self.start_over()?;
+        let origin = Origin::of(&shown(&self.download.request.url), response);
         let text = serde_json::to_vec(&origin).unwrap_or_default();
-        fresh(&self.note)?
+        create(&self.note)?
             .write_all(&text)
             .map_err(|e| io_error("write", &self.note, e))
     }
@@ -298,12 +344,11 @@ impl Fetching<'_> {
     ) -> Result<Attempt> {
         let length = answer.content_length();
         let total = length.map(|l| l + offset);
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .open(&self.part)
-            .map_err(|e| io_error("write", &self.part, e))?;
-        file.seek(SeekFrom::Start(offset))
-            .map_err(|e| io_error("write", &self.part, e))?;
+        let write_error = |e| io_error("write", &self.part, e);
+        self.file
+            .borrow_mut()
+            .seek(SeekFrom::Start(offset))
+            .map_err(write_error)?;
         if self.fetched.get() == 0 {
             self.resumed.set(offset);
         }
@@ -311,8 +356,9 @@ impl Fetching<'_> {
         loop {
             match answer.chunk().await {
                 Ok(Some(piece)) => {
-                    file.write_all(&piece)
-                        .map_err(|e| io_error("write", &self.part, e))?;
+                    let mut file = self.file.borrow_mut();
+                    file.write_all(&piece).map_err(write_error)?;
+                    drop(file);
                     done += piece.len() as u64;
                     self.fetched.set(self.fetched.get() + piece.len() as u64);
                     self.tell(done, total, false);
@@ -352,6 +398,13 @@ impl Fetching<'_> {
         let _ = std::fs::remove_file(&self.part);
     }
 
+    /// Leaves nothing where nothing was fetched.
+    fn tidy(&self) {
+        if self.lying_there().0 == 0 {
+            self.clear();
+        }
+    }
+
     fn outcome(&self, response: Response, replaced: bool, backup: Option<PathBuf>) -> Outcome {
         Outcome::Downloaded {
             response,
@@ -380,6 +433,12 @@ fn continues(response: &Response, offset: u64, origin: Option<&Origin>) -> bool 
     start == Some(offset) && same
 }
 
+/// Whether the server has nothing beyond `offset`, of the version that was asked for.
+fn ended_at(response: &Response, offset: u64) -> bool {
+    let range = response.header("content-range");
+    offset > 0 && range == Some(&format!("bytes */{offset}"))
+}
+
 fn status_error(request: &Request, response: &Response) -> Error {
     Error::host(format!(
         "{} {}: HTTP {} {}",
@@ -400,11 +459,33 @@ fn check(path: &Path, algorithm: Digest, want: &str, url: &str) -> Result<()> {
     )))
 }
 
+/// The file that takes the bytes: the one an earlier attempt left, if only this account can have
+/// written it, or a new one.
+fn open_part(path: &Path) -> Result<Flock<File>> {
+    let ours = |s: &Stat| s.is_file() && s.uid == files::effective_uid() && s.mode & 0o077 == 0;
+    let file = match files::lstat(path)?.filter(ours) {
+        Some(_) => std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(path)
+            .map_err(|e| io_error("open", path, e))?,
+        None => create(path)?,
+    };
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| match e {
+        nix::errno::Errno::EWOULDBLOCK => Error::host(format!(
+            "another process is fetching into {}",
+            path.display()
+        )),
+        e => io_error("lock", path, e.into()),
+    })
+}
+
 /// An empty file that only this account may read, whatever was there under this name.
-fn fresh(path: &Path) -> Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
+fn create(path: &Path) -> Result<File> {
     if_there(std::fs::remove_file(path)).map_err(|e| io_error("remove", path, e))?;
     std::fs::OpenOptions::new()
+        .read(true)
         .write(true)
         .create_new(true)
         .mode(0o600)

@@ -260,3 +260,6 @@ impl Host for RealHost {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -342,29 +342,6 @@ impl NewFile {
             dir.display()
         )))
     }
-
-    /// Takes a file that is complete already, if a rename can bring it to `at`: it lies in a folder
-    /// of the same file system.
-    pub fn take(path: &Path, at: &Path) -> Result<Option<Self>> {
-        let dir = at.parent().unwrap_or(Path::new("/"));
-        let device = |p: &Path| files::lstat(p).map(|s| s.map(|s| s.device));
-        if device(path)? != device(dir)? {
-            return Ok(None);
-        }
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(nix::libc::O_NOFOLLOW)
-            .open(path)
-            .map_err(|e| io_error("open", path, e))?;
-        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, e)| io_error("lock", path, e.into()))?;
-        Ok(Some(Self {
-            file,
-            path: path.to_owned(),
-            placed: false,
-        }))
-    }
 }
 
 impl Drop for NewFile {
