@@ -6,6 +6,7 @@
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
 mod add_host;
+mod apt;
 mod assert;
 mod blockinfile;
 mod command;
@@ -15,7 +16,9 @@ mod fail;
 mod file;
 mod find;
 mod get_url;
+mod group;
 mod group_by;
+mod hostname;
 pub mod import_role;
 pub mod import_tasks;
 pub mod include_role;
@@ -32,13 +35,17 @@ mod replace;
 mod service;
 mod set_fact;
 mod set_stats;
+mod setup;
 mod shell;
 mod slurp;
 mod stat;
+mod sysctl;
 mod systemd;
 mod tempfile;
 mod template;
 mod uri;
+mod user;
+mod wait_for;
 
 use crate::module::{ModuleDef, action, host_module};
 
@@ -47,6 +54,7 @@ pub static MODULES: &[ModuleDef] = &[
     action::<add_host::AddHost>("ansible.builtin.add_host")
         .any_name()
         .returns(add_host::RETURNS),
+    host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
     action::<assert::Assert>("ansible.builtin.assert").returns(assert::RETURNS),
     host_module::<blockinfile::BlockInFile>("ansible.builtin.blockinfile")
         .returns(blockinfile::RETURNS),
@@ -61,7 +69,9 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<file::File>("ansible.builtin.file").returns(file::RETURNS),
     host_module::<find::Find>("ansible.builtin.find").returns(find::RETURNS),
     host_module::<get_url::GetUrl>("ansible.builtin.get_url").returns(get_url::RETURNS),
+    host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
     action::<group_by::GroupBy>("ansible.builtin.group_by").returns(group_by::RETURNS),
+    host_module::<hostname::Hostname>("ansible.builtin.hostname").returns(hostname::RETURNS),
     action::<import_role::ImportRole>("ansible.builtin.import_role"),
     action::<import_tasks::ImportTasks>("ansible.builtin.import_tasks").free_form("_raw_params"),
     action::<include_role::IncludeRole>("ansible.builtin.include_role"),
@@ -80,6 +90,7 @@ pub static MODULES: &[ModuleDef] = &[
         .any_name()
         .returns(set_fact::RETURNS),
     action::<set_stats::SetStats>("ansible.builtin.set_stats").returns(set_stats::RETURNS),
+    host_module::<setup::Setup>("ansible.builtin.setup").returns(setup::RETURNS),
     host_module::<shell::Shell>("ansible.builtin.shell")
         .free_form("_raw_params")
         .returns(shell::RETURNS),
@@ -94,7 +105,10 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<uri::Uri>("ansible.builtin.uri")
         .assets(&[("src", "files")])
         .returns(uri::RETURNS),
+    host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
+    host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
+    host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
@@ -107,4 +121,13 @@ pub fn find(name: &str) -> Option<&'static ModuleDef> {
     MODULES
         .iter()
         .find(|m| m.name == name || (m.short_name() == short && !short.contains('.')))
+}
+
+/// Every name by which a module can be called, for "did you mean".
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    MODULES
+        .iter()
+        .flat_map(|m| [m.short_name(), m.name])
+        .collect()
 }
