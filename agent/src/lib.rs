@@ -1,5 +1,6 @@
 //! The engine of lks: playbooks, hosts and modules. See README.md for the code map.
 
+pub mod cli;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -12,4 +13,10 @@ pub mod pattern;
 pub mod playbook;
 pub mod secret;
 pub mod source;
+pub mod template;
 pub mod value;
+pub mod vars;
+
+/// The ansible-core release whose behaviour is followed.
+pub const ANSIBLE_VERSION: &str = "2.19.14";
+pub mod view;

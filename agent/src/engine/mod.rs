@@ -1,5 +1,43 @@
 //! The engine: plays, blocks, loops, handlers and strategies over n hosts, with Ansible's semantics.
+//!
+//! [`Run`] takes plays over an inventory; `play` runs one batch of hosts in lock-step; `cursor` says
+//! where each host stands; `task` is one task on one host, `invoke` one attempt of it; `runner` is
+//! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
+//! mistakes before anything runs. Events are all that leaves.
 
+mod action;
+mod connect;
+pub mod context;
+mod cursor;
+mod emit;
+mod files;
+mod groups;
+mod include;
+mod invoke;
+pub mod job;
+mod load;
+mod login;
+mod options;
+mod outside;
+mod parallel;
 mod perform;
+mod play;
+pub mod preflight;
+mod progress;
+mod prompt;
+mod result;
+pub mod run;
+pub mod runner;
+pub mod seat;
+mod task;
 
+pub use action::load_yaml;
+pub use connect::LocalConnector;
+pub use context::{Connector, Login};
+pub use emit::Emitter;
+pub use groups::Groups;
+pub use load::{HereFiles, TableModules};
+pub use options::{Gathering, Options};
+pub use outside::Controller;
 pub use perform::{Mode, Performed, perform};
+pub use run::Run;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A machine that can be changed. Only the engine calls it.
-pub trait Host: HostView {
+pub trait Host: Send {
     /// Carries one effect out, or (an overlay) remembers it.
     ///
     /// # Errors

@@ -126,6 +126,17 @@ pub fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
+/// A file's permission bits.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub fn mode(path: &Path) -> Result<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path)
+        .map(|m| m.permissions().mode() & 0o7777)
+        .map_err(|e| Error::host(format!("cannot look at {}", path.display())).caused_by(e))
+}
+
 /// Names in a directory, sorted; `None` if it is none or cannot be read.
 #[must_use]
 pub fn list(path: &Path) -> Option<Vec<String>> {
@@ -351,5 +362,183 @@ impl Drop for HiddenInput {
         use nix::sys::termios::{SetArg, tcsetattr};
         // Nothing better can be done when this fails than to leave the terminal as it is.
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.0);
+    }
+}
+
+/// A program that is talked to by lines.
+pub struct Piped {
+    child: std::process::Child,
+    input: Option<std::process::ChildStdin>,
+    output: std::io::BufReader<std::process::ChildStdout>,
+}
+
+/// Starts a program to talk to by lines; its standard error goes to ours.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn pipe(argv: &[String]) -> Result<Piped> {
+    use std::process::Stdio;
+    let (program, arguments) = argv
+        .split_first()
+        .ok_or_else(|| Error::host("no program to run"))?;
+    let failed = || Error::host(format!("cannot run {program}"));
+    let mut child = std::process::Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| failed().caused_by(e))?;
+    let input = child.stdin.take();
+    let output = child.stdout.take().ok_or_else(failed)?;
+    Ok(Piped {
+        child,
+        input,
+        output: std::io::BufReader::new(output),
+    })
+}
+
+impl Piped {
+    /// Sends a line.
+    ///
+    /// # Errors
+    /// When the program is gone.
+    pub fn send(&mut self, line: &str) -> Result<()> {
+        let gone = || Error::host("the program is gone");
+        let input = self.input.as_mut().ok_or_else(gone)?;
+        writeln!(input, "{line}")
+            .and_then(|()| input.flush())
+            .map_err(|e| gone().caused_by(e))
+    }
+
+    /// Waits for a line; `None` when the program is gone.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn receive(&mut self) -> Result<Option<String>> {
+        use std::io::BufRead;
+        let mut line = String::new();
+        let read = self
+            .output
+            .read_line(&mut line)
+            .map_err(|e| Error::host("cannot read what the program says").caused_by(e))?;
+        Ok((read > 0).then(|| line.trim_end().to_string()))
+    }
+}
+
+impl Drop for Piped {
+    fn drop(&mut self) {
+        // End of input is the program's sign to end.
+        self.input = None;
+        let _ = self.child.wait();
+    }
+}
+
+/// This program at a path where other users can run it, and the folder to remove once it runs there:
+/// where it is, or a copy in a folder that all can enter and only this user can write.
+///
+/// # Errors
+/// When it cannot be copied.
+pub fn program_for_others() -> Result<(PathBuf, Option<PathBuf>)> {
+    use std::os::unix::fs::PermissionsExt;
+    let program = program().ok_or_else(|| Error::host("this program does not know its path"))?;
+    let open = |p: &Path| std::fs::metadata(p).is_ok_and(|m| m.permissions().mode() & 0o001 != 0);
+    if program.ancestors().all(open) {
+        return Ok((program, None));
+    }
+    let copied = || -> std::io::Result<(PathBuf, Option<PathBuf>)> {
+        let folder = folder_in_tmp(0o755)?;
+        let copy = folder.join("lks-agent");
+        std::fs::copy(&program, &copy)?;
+        std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755))?;
+        Ok((copy, Some(folder)))
+    };
+    copied().map_err(|e| Error::host("cannot copy this program for another user").caused_by(e))
+}
+
+fn folder_in_tmp(mode: u32) -> std::io::Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut random = [0_u8; 8];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let name = format!("lks-{:016x}", u64::from_le_bytes(random));
+    let path = std::env::temp_dir().join(name);
+    std::fs::DirBuilder::new().mode(mode).create(&path)?;
+    Ok(path)
+}
+
+/// A new folder that only this user can read.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn private_folder() -> Result<PathBuf> {
+    folder_in_tmp(0o700).map_err(|e| Error::host("cannot make a temporary folder").caused_by(e))
+}
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_dir(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(path)
+        .and_then(|()| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode | 0o700))
+        })
+        .map_err(|e| Error::host(format!("cannot make {}", path.display())).caused_by(e))
+}
+
+/// Removes a folder of ours with all that is in it, as far as it goes.
+pub fn remove_folder(path: &Path) {
+    let _ = std::fs::remove_dir_all(path);
+}
+
+/// Standard output, to be written to in pieces.
+#[must_use]
+pub fn stdout() -> Box<dyn Write + Send> {
+    Box::new(std::io::stdout())
+}
+
+/// Standard error.
+#[must_use]
+pub fn stderr() -> Box<dyn Write + Send> {
+    Box::new(std::io::stderr())
+}
+
+/// Makes a file to write a report to.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create(path: &Path) -> Result<Box<dyn Write + Send>> {
+    let file = std::fs::File::create(path)
+        .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
+    Ok(Box::new(std::io::BufWriter::new(file)))
+}
+
+/// Prints text and a line break. A reader that went away (`| head`) is no error of ours.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints text and a line break to standard error.
+pub fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// From now on, the first Ctrl-C (or SIGTERM) asks the run to stop after the tasks that are under
+/// way; the second ends the process.
+pub fn stop_on_interrupt() {
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    extern "C" fn handle(_: nix::libc::c_int) {
+        STOP.store(true, Ordering::SeqCst);
+    }
+    let action = SigAction::new(
+        SigHandler::Handler(handle),
+        // The second signal finds the default again.
+        SaFlags::SA_RESETHAND,
+        SigSet::empty(),
+    );
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        // SAFETY: the handler only stores to an atomic, which is async-signal-safe.
+        #[allow(unsafe_code)]
+        let _ = unsafe { sigaction(signal, &action) };
     }
 }

@@ -8,11 +8,13 @@
 //! remembers. What it cannot know is an error of kind [`Unknown`](crate::error::ErrorKind::Unknown).
 
 mod clock;
+mod deb;
 mod digest;
 mod effect;
 mod fake;
 pub mod here;
 mod memory;
+mod overlay;
 mod pending;
 mod probe;
 mod real;
@@ -21,10 +23,12 @@ mod script;
 mod tables;
 mod tree;
 mod view;
+mod words;
 
 pub use digest::{Hasher, digest_of};
 pub use effect::*;
 pub use fake::FakeHost;
 pub use memory::is_provisional;
+pub use overlay::Overlay;
 pub use real::RealHost;
 pub use view::*;

@@ -2,6 +2,7 @@
 
 use super::clock::stamp;
 use super::memory::{Memory, UnitState, unit_name};
+use super::pending::ShippedUnit;
 use super::tables::unescape;
 use super::tree::{Body, Data, Node, new_stat};
 use super::*;
@@ -378,7 +379,7 @@ impl Memory {
 
     fn installed(&mut self, name: &str, version: &Option<String>) -> Result<()> {
         let old = self.package(name)?;
-        if self.imagined {
+        if self.imagined && self.base.package(name)?.is_none() {
             self.pending.add(name, version.as_deref());
         }
         let old = old.unwrap_or_else(|| Package {
@@ -455,8 +456,10 @@ impl Memory {
             if let Some(written) = self.written_unit(name)? {
                 unit = written;
             } else {
-                match self.pending.ships_unit(&*self.base, name) {
-                    Ok(true) => unit = started_unit(name),
+                match self.pending.unit(&*self.base, name) {
+                    Ok(ShippedUnit::Started) => unit = fresh_unit(name, true),
+                    Ok(ShippedUnit::Present) => unit = fresh_unit(name, false),
+                    // What was done to it since is known all the same.
                     Err(e) if state.is_none() => return Err(e),
                     _ => {}
                 }
@@ -498,15 +501,15 @@ impl Memory {
     }
 }
 
-/// A unit as Debian's packages leave it: running and enabled.
-fn started_unit(name: &str) -> Unit {
+/// A unit that a package brought: running and enabled, as Debian's scripts leave it, or neither.
+fn fresh_unit(name: &str, started: bool) -> Unit {
     let mut unit = Unit::default();
-    let on = UnitState {
-        active: Some(true),
-        enabled: Some(true),
+    let state = UnitState {
+        active: Some(started),
+        enabled: Some(started),
         masked: None,
     };
-    change_unit(&mut unit, name, on);
+    change_unit(&mut unit, name, state);
     unit
 }
 

@@ -98,6 +98,15 @@ impl Tree {
         self.entries.contains_key(path)
     }
 
+    /// Whether what lies below a changed path is other than beneath.
+    pub fn hides(&self, path: &Path) -> bool {
+        match self.entries.get(path) {
+            Some(Entry::Known(node)) => node.sealed || !node.stat.is_dir(),
+            Some(_) => true,
+            None => false,
+        }
+    }
+
     /// The changed paths.
     pub fn changed(&self) -> impl Iterator<Item = &Path> {
         self.entries.keys().map(PathBuf::as_path)
@@ -115,8 +124,17 @@ impl Tree {
                 continue;
             }
             let next = at.join(&part);
-            if todo.is_empty() && !follow {
+            // What is surely there is a mount point, and so no link.
+            let sure = matches!(
+                self.entries.get(&next),
+                Some(Entry::Unknown { exists: true, .. })
+            );
+            if sure && todo.is_empty() || todo.is_empty() && !follow {
                 return Ok(next);
+            }
+            if sure {
+                at = next;
+                continue;
             }
             match self.node(below, &next)? {
                 Some(Node {

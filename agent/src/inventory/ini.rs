@@ -2,7 +2,6 @@
 
 use super::{ALL, Inventory, UNGROUPED, address, literal, words};
 use crate::error::{Error, ErrorKind, Result};
-use crate::playbook::yaml::Warning;
 use crate::source::{SourceFile, Span};
 use crate::value::{Key, Value};
 use indexmap::IndexMap;
@@ -126,10 +125,8 @@ impl Reader<'_> {
                     .hint("a section is [group], [group:vars] or [group:children]"));
             }
         };
-        if !self.inventory.groups.contains_key(group) {
-            self.check_name(group, &line.span(start + 1, group.chars().count()));
-        }
-        self.inventory.add_group(group);
+        let span = line.span(start + 1, group.chars().count());
+        self.inventory.add_group_at(group, &span);
         if kind == Kind::Vars {
             if !self.declared.iter().any(|name| name == group) {
                 let why = format!("the section [{group}:vars] is of a group that is not defined");
@@ -158,19 +155,6 @@ impl Reader<'_> {
             let added = self.inventory.add_child(parent, group);
             added.map_err(|e| e.at(&owed.span))
         })
-    }
-
-    /// Names of groups should do as names of variables; Ansible only warns.
-    fn check_name(&mut self, group: &str, span: &Span) {
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        if !group.chars().all(word) || group.starts_with(|c: char| c.is_ascii_digit()) {
-            self.inventory.warnings.push(Warning {
-                message: format!(
-                    "the group name `{group}` has characters other than letters, digits and `_`"
-                ),
-                span: span.clone(),
-            });
-        }
     }
 
     fn host(&mut self, line: &Line<'_>) -> Result<()> {

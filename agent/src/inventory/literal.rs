@@ -295,3 +295,52 @@ fn octal(first: char, chars: &mut std::str::CharIndices<'_>) -> Option<String> {
     }
     char::from_u32(code).map(String::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceFile;
+
+    fn python(value: &Value) -> String {
+        match value {
+            Value::Null => "None".to_owned(),
+            Value::Bool(true) => "True".to_owned(),
+            Value::Bool(false) => "False".to_owned(),
+            Value::Int(i) => i.to_string(),
+            Value::Float(f) => format!("{f:?}"),
+            Value::List(items) => {
+                let items: Vec<String> = items.iter().map(python).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Value::Map(map) => {
+                let entry =
+                    |(k, v): (&Key, &Value)| format!("{}: {}", python(&k.to_value()), python(v));
+                let entries: Vec<String> = map.iter().map(entry).collect();
+                format!("{{{}}}", entries.join(", "))
+            }
+            text => format!("{:?}", text.as_str().unwrap()),
+        }
+    }
+
+    /// Against what `ast.literal_eval` of Python 3.11 answered; `text` where it refused.
+    #[test]
+    fn values_are_what_python_says() {
+        let file = SourceFile::new("hosts", "");
+        let span = Span::new(&file, 1, 1, 1);
+        for line in include_str!("tests/literals.txt").lines() {
+            let (text, want) = line.split_once(" => ").unwrap();
+            let got = value(text, &span);
+            let refused = format!("{text:?}");
+            let want = if want == "text" { &refused } else { want };
+            assert_eq!(python(&got), want, "{text}");
+        }
+        let big = "99999999999999999999";
+        assert_eq!(
+            value(big, &span),
+            Value::from(big),
+            "our numbers have 64 bits"
+        );
+        let deep = "[".repeat(100_000);
+        assert_eq!(value(&deep, &span), Value::from(deep.as_str()));
+    }
+}

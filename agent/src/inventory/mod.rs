@@ -58,7 +58,7 @@ pub struct Host {
     /// Its name.
     pub name: HostName,
     /// What the inventory says of it.
-    pub vars: Vars,
+    pub vars: Arc<Vars>,
     /// This machine, not written in any inventory.
     pub implicit: bool,
 }
@@ -69,7 +69,7 @@ pub struct Group {
     /// Its name.
     pub name: Arc<str>,
     /// What the inventory says of it.
-    pub vars: Vars,
+    pub vars: Arc<Vars>,
     /// The hosts that it names itself.
     pub hosts: IndexSet<HostName>,
     /// The groups in it.
@@ -138,7 +138,7 @@ impl Inventory {
             vars.set("ansible_connection".into(), Value::from("local"), None);
             Host {
                 name: name.into(),
-                vars,
+                vars: Arc::new(vars),
                 implicit: true,
             }
         }))
@@ -149,13 +149,28 @@ impl Inventory {
         self.group_mut(name);
     }
 
+    /// As [`Inventory::add_group`], with a warning if the name would not do as a variable's.
+    fn add_group_at(&mut self, name: &str, span: &Span) {
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        let odd = !name.chars().all(word) || name.starts_with(|c: char| c.is_ascii_digit());
+        if odd && !self.groups.contains_key(name) {
+            self.warnings.push(Warning {
+                message: format!(
+                    "the group name `{name}` has characters other than letters, digits and `_`"
+                ),
+                span: span.clone(),
+            });
+        }
+        self.add_group(name);
+    }
+
     fn group_mut(&mut self, name: &str) -> &mut Group {
         let name: Arc<str> = name.into();
         self.groups
             .entry(Arc::clone(&name))
             .or_insert_with(|| Group {
                 name,
-                vars: Vars::default(),
+                vars: Arc::default(),
                 hosts: IndexSet::new(),
                 children: IndexSet::new(),
                 priority: 1,
@@ -168,7 +183,7 @@ impl Inventory {
         let name: HostName = name.into();
         self.hosts.entry(Arc::clone(&name)).or_insert_with(|| Host {
             name: Arc::clone(&name),
-            vars: Vars::default(),
+            vars: Arc::default(),
             implicit: false,
         });
         self.group_mut(group).hosts.insert(name);
@@ -194,7 +209,7 @@ impl Inventory {
     /// Sets a variable of a host of the inventory; of an unknown host, does nothing.
     pub fn set_host_var(&mut self, host: &str, key: Key, value: Value, span: Option<&Span>) {
         if let Some(host) = self.hosts.get_mut(host) {
-            host.vars.set(key, value, span);
+            Arc::make_mut(&mut host.vars).set(key, value, span);
         }
     }
 
@@ -211,7 +226,7 @@ impl Inventory {
     ) -> Result<()> {
         let group = self.group_mut(group);
         if key.as_str() != Some("ansible_group_priority") {
-            group.vars.set(key, value, span);
+            Arc::make_mut(&mut group.vars).set(key, value, span);
             return Ok(());
         }
         let text = value.as_str().and_then(|text| text.trim().parse().ok());

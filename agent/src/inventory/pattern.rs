@@ -50,17 +50,21 @@ impl Inventory {
     /// # Errors
     /// If the pattern is no pattern, or its subscript is past the end.
     pub fn matching(&self, pattern: &str) -> Result<Vec<HostName>> {
-        Ok(self.select(pattern, None)?.hosts)
+        Ok(self.select(&[pattern], None)?.hosts)
     }
 
-    /// The hosts that `pattern` selects within `limit`. A list of patterns, as `hosts:` may have,
-    /// is joined with commas.
+    /// The hosts that `patterns`, the value or the list under `hosts:`, select within `limit`.
     ///
     /// # Errors
     /// As [`Inventory::matching`].
-    pub fn select(&self, pattern: &str, limit: Option<&Limit>) -> Result<Selection> {
+    pub fn select<P: AsRef<str>>(
+        &self,
+        patterns: &[P],
+        limit: Option<&Limit>,
+    ) -> Result<Selection> {
         let mut unmatched = Vec::new();
-        let mut hosts = self.evaluate(&split(pattern), &mut unmatched)?;
+        let patterns: Vec<String> = patterns.iter().flat_map(|p| split(p.as_ref())).collect();
+        let mut hosts = self.evaluate(&patterns, &mut unmatched)?;
         if let Some(Limit(patterns)) = limit {
             let within = self.evaluate(patterns, &mut unmatched)?;
             hosts.retain(|host| within.contains(host));

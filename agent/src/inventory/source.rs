@@ -7,6 +7,7 @@ use crate::playbook::yaml as syntax;
 use crate::source::SourceFile;
 use crate::value::Value;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How an inventory reaches files: the engine implements it on the host seam.
 pub trait Files {
@@ -173,7 +174,7 @@ impl Loader<'_> {
                 ("inventory_dir", text(&parent(path))),
             ] {
                 if host.vars.get(key).is_none() {
-                    host.vars.set(key.into(), value, None);
+                    Arc::make_mut(&mut host.vars).set(key.into(), value, None);
                 }
             }
         }

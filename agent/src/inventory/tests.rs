@@ -153,7 +153,7 @@ fn check_patterns(name: &str, case: &Json, inventory: &Inventory, files: &Memory
     for case in case["limited"].as_array().unwrap() {
         let text = |at: usize| case[at].as_str().unwrap();
         let limit = Limit::parse(text(1), files).unwrap();
-        let hosts = inventory.select(text(0), Some(&limit)).unwrap().hosts;
+        let hosts = inventory.select(&[text(0)], Some(&limit)).unwrap().hosts;
         assert_eq!(names(&hosts), case[2], "{name} {case}");
     }
 }
@@ -163,11 +163,32 @@ fn a_limit_file_holds_a_pattern_per_line() {
     let files = Memory::of(&[("hosts", "a\nb\nc\nd\n"), ("retry", "b\n\n d \n")]);
     let inventory = load(&["hosts".to_owned()], &files, &VaultKeys::none()).unwrap();
     let limit = Limit::parse("@retry,nope", &files).unwrap();
-    let selection = inventory.select("all", Some(&limit)).unwrap();
+    let selection = inventory.select(&["all"], Some(&limit)).unwrap();
     assert_eq!(names(&selection.hosts), json!(["b", "d"]));
     assert_eq!(selection.unmatched, ["nope"]);
     let error = Limit::parse("@gone", &files).unwrap_err();
     assert!(error.to_string().contains("no limit file `gone`"));
+}
+
+#[test]
+fn a_list_of_patterns_is_one_pattern() {
+    let inventory = load_one("hosts", "[web]\na\nb\nc\n[prod]\nb\n[db]\nd\n").unwrap();
+    let selection = inventory.select(&["web:!prod", "db"], None).unwrap();
+    assert_eq!(names(&selection.hosts), json!(["a", "c", "d"]));
+}
+
+#[test]
+fn an_odd_group_name_is_warned_about() {
+    for (name, text) in [
+        ("hosts", "[my-web]\na\n"),
+        ("h.yml", "my-web: {hosts: {a: }}\n"),
+    ] {
+        let warnings = load_one(name, text).unwrap().warnings;
+        assert!(
+            warnings[0].message.contains("group name `my-web`"),
+            "{warnings:?}"
+        );
+    }
 }
 
 #[test]
@@ -350,4 +371,30 @@ fn hosts_and_groups_can_be_added_later() {
         json!(["w1", "w2", "late"])
     );
     assert_eq!(inventory.group_names("late"), ["dynamic".into()]);
+}
+
+/// Lines of recorded inventories are cut and mixed; whatever comes, nothing panics.
+#[test]
+fn no_inventory_is_a_panic() {
+    let mut texts: Vec<String> = Vec::new();
+    for line in include_str!("tests/cases.jsonl").lines() {
+        let case: Json = serde_json::from_str(line).unwrap();
+        texts.extend(case["text"].as_str().map(str::to_owned));
+    }
+    texts.extend(
+        include_str!("tests/mistakes.txt")
+            .split("=====")
+            .map(str::to_owned),
+    );
+    for (at, text) in texts.iter().enumerate() {
+        let other: Vec<char> = texts[(at * 7 + 3) % texts.len()].chars().collect();
+        for (cut, _) in text.char_indices().step_by(5) {
+            let tail: String = other[cut % other.len()..].iter().collect();
+            for name in ["hosts", "hosts.ini", "hosts.yml"] {
+                if let Ok(inventory) = load_one(name, &format!("{}{tail}", &text[..cut])) {
+                    inventory.matching(&text[..cut]).ok();
+                }
+            }
+        }
+    }
 }

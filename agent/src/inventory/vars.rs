@@ -340,10 +340,10 @@ impl Inventory {
     }
 }
 
-fn layer(origin: Origin, vars: &Vars) -> Layer {
+fn layer(origin: Origin, vars: &Arc<Vars>) -> Layer {
     Layer {
         origin,
-        vars: Arc::new(vars.clone()),
+        vars: Arc::clone(vars),
     }
 }
 

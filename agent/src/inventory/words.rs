@@ -14,7 +14,7 @@ pub(super) fn split(line: &str) -> Result<Vec<Word>, (&'static str, usize)> {
     while let Some((at, c)) = chars.next() {
         match c {
             '#' => break,
-            c if matches!(c, ' ' | '\t' | '\r' | '\n') => words.extend(word.take()),
+            ' ' | '\t' | '\r' | '\n' => words.extend(word.take()),
             '\'' | '"' => {
                 let text = &mut word.get_or_insert((String::new(), at)).0;
                 quoted(&mut chars, c, text).ok_or(("this quote is never closed", at))?;

@@ -49,10 +49,12 @@ impl Reader<'_> {
         match &node.kind {
             Kind::Map(entries) => Ok(entries),
             Kind::Null => Ok(&[]),
-            _ => Err(node.error(format!(
-                "{what} must be a mapping, but this is {}",
-                node.what()
-            ))),
+            _ => {
+                let error = format!("{what} must be a mapping, but this is {}", node.what());
+                Err(node
+                    .error(error)
+                    .hint("each name is a key with a colon behind it, also where nothing follows"))
+            }
         }
     }
 
@@ -78,7 +80,7 @@ impl Reader<'_> {
             );
             return Ok(None);
         }
-        self.inventory.add_group(text);
+        self.inventory.add_group_at(text, &name.span);
         for (section, content) in self.entries(group, "a group")? {
             match section.as_str() {
                 Some("vars") => self.vars(text, content)?,

@@ -2,21 +2,24 @@
 //!
 //! Each file `modules/cases/NAME.yml` holds cases (see [`case::Case`]) of the module `NAME`; a new
 //! case needs no Rust. Every case is carried out on a host in memory, then again (nothing to do),
-//! and predicted in check mode (the same word, and nothing touched).
+//! predicted in check mode (the same word, and nothing touched), and if it is only about files, done
+//! once more on a real file system.
 
 mod case;
 mod docs;
+mod real;
 mod seat;
 
 use crate::engine::{Mode, Performed, perform};
 use crate::error::Result;
-use crate::host::{FakeHost, Host, HostView};
+use crate::host::{FakeHost, Host, HostView, Overlay};
 use crate::module::{Args, BoundModule, ModuleDef, Rule, Seat};
 use crate::modules::{MODULES, find};
 use crate::playbook::yaml;
 use crate::value::{Map, Value};
-use case::{Again, Case, Details, Entry, map_of};
+use case::{Again, Case, Check, Details, Entry, map_of};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Modules of which there is no second time, or that are nothing without an engine; and why.
 const NO_CASES: &[(&str, &str)] = &[
@@ -79,7 +82,13 @@ fn modules_do_what_they_say_and_then_nothing() {
         for case in &cases {
             count += 1;
             let found = match &def.seat {
-                Seat::Host(bind) => on_fake(def, *bind, case),
+                Seat::Host(bind) => {
+                    let mut found = on_fake(def, *bind, case);
+                    if real::is_possible(case) {
+                        found.extend(real::on_real(def, *bind, case));
+                    }
+                    found
+                }
                 Seat::Engine(bind) => seat::run(def, *bind, case),
             };
             faults.extend(
@@ -110,6 +119,46 @@ fn on_fake(def: &ModuleDef, bind: Bind, case: &Case) -> Vec<String> {
         faults.extend(compare_commands(case, &host));
         if case.again != Again::Skip {
             faults.extend(second(def, bind, case, &mut host));
+        }
+    }
+    if case.check != Check::Skip {
+        faults.extend(
+            foreseen(def, bind, case)
+                .into_iter()
+                .map(|f| format!("in check mode, {f}")),
+        );
+    }
+    faults
+}
+
+/// What check mode says of a case, and whether it is true.
+fn foreseen(def: &ModuleDef, bind: Bind, case: &Case) -> Vec<String> {
+    let fake = Arc::new(case.host.host());
+    let mut overlay = Overlay::over(Arc::clone(&fake) as Arc<dyn HostView>);
+    let done = run(def, bind, case, &mut overlay, true);
+    let mut faults = Vec::new();
+    if !fake.ran().is_empty() {
+        faults.push(format!("runs {:?}", fake.ran()));
+    }
+    let asks = |method: &str| matches!(method, "GET" | "HEAD" | "OPTIONS");
+    if let Some(sent) = fake.requested().iter().find(|r| !asks(&r.method)) {
+        faults.push(format!("sends {} {}", sent.method, sent.url));
+    }
+    match (done, &case.fails) {
+        (Err(message), Some(wanted)) if message.contains(wanted.as_str()) => {}
+        (Err(message), _) => faults.push(format!("fails: {message}")),
+        (Ok(_), Some(wanted)) => faults.push(format!("does not fail with `{wanted}`")),
+        (Ok(done), None) => {
+            let unknown = done.may_change.as_ref().or(done.unknown_values.as_ref());
+            match (case.check, unknown) {
+                (Check::Unknown, None) => faults.push("claims to know".into()),
+                (Check::Same, Some(why)) => faults.push(format!("does not know: {why}")),
+                (Check::Same, None) if done.changed != case.changed => {
+                    faults.push(format!("changed is {}", done.changed));
+                }
+                (Check::Same, None) => faults.extend(compare_files(case, &overlay)),
+                _ => {}
+            }
         }
     }
     faults
@@ -238,18 +287,23 @@ fn compare_entry(host: &dyn HostView, path: &Path, wanted: Option<&Entry>) -> Op
         (Some(_), None) => return Some("is there".into()),
         (Some(stat), Some(wanted)) => (stat, wanted),
     };
-    let text = Details {
-        ..Details::default()
-    };
+    let text = Details::default();
     let (content, details) = match wanted {
         Entry::Text(content) => (Some(content), &text),
         Entry::Details(details) => (details.content.as_ref(), details),
     };
     let is = match host.stat(path).expect("a host that can be read") {
-        Some(target) if target.is_file() => host.read(path).expect("a host that can be read"),
-        _ => None,
+        Some(target) if target.is_file() => host.read(path),
+        _ => Ok(None),
     };
-    let is = is.unwrap_or_default();
+    let (is, content) = match is {
+        // Check mode does not know what will be in it.
+        Err(error) if error.is_unknown() => (Vec::new(), None),
+        other => (
+            other.expect("a host that can be read").unwrap_or_default(),
+            content,
+        ),
+    };
     let is = String::from_utf8_lossy(&is);
     let link = host.read_link(path).expect("a host that can be read");
     let link = link.map(|l| l.to_string_lossy().into_owned());

@@ -5,8 +5,6 @@
 //! cases to the module law (`cases/NAME.yml`, see `law.rs`). A module imports `module`,
 //! `host`, `value` and `error`, and never another module: what several need is in `module/`.
 
-use crate::module::{ModuleDef, action, host_module};
-
 mod add_host;
 mod apt;
 mod apt_repository;
@@ -50,6 +48,8 @@ mod template;
 mod uri;
 mod user;
 mod wait_for;
+
+use crate::module::{ModuleDef, action, host_module};
 
 /// Every module, in the order of their names.
 pub static MODULES: &[ModuleDef] = &[
@@ -126,4 +126,13 @@ pub fn find(name: &str) -> Option<&'static ModuleDef> {
     MODULES
         .iter()
         .find(|m| m.name == name || (m.short_name() == short && !short.contains('.')))
+}
+
+/// Every name by which a module can be called, for "did you mean".
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    MODULES
+        .iter()
+        .flat_map(|m| [m.short_name(), m.name])
+        .collect()
 }

@@ -126,7 +126,7 @@ impl Module for Uri {
             ));
         }
         let started = cx.host.now();
-        if matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS") {
+        if self.asks_only() {
             return match cx.host.fetch(&self.request(cx, &method)?) {
                 Ok(response) => self.answered(cx, &response, started),
                 Err(error) if error.is_unknown() => Err(error),
@@ -150,13 +150,22 @@ impl Module for Uri {
                 plan.more = false;
                 Ok(plan)
             }
-            Some(_) => Err(Error::unknown(format!(
-                "{method} is not sent in check mode, so its answer is not known"
-            ))),
+            // Not sent: check mode. Without a file to write, nothing changes on the host.
+            Some(_) if self.dest.is_none() => {
+                let changed = Some(false);
+                Ok(Plan::returning(Returns {
+                    changed,
+                    ..Returns::default()
+                }))
+            }
+            Some(_) => Err(self.not_sent()),
         }
     }
 
-    fn finish(&self, cx: &PlanCx<'_>, returns: &mut Returns, _: &[Outcome]) -> Result<()> {
+    fn finish(&self, cx: &PlanCx<'_>, returns: &mut Returns, outcomes: &[Outcome]) -> Result<()> {
+        if !self.asks_only() && matches!(outcomes.first(), Some(Outcome::Remembered)) {
+            return Err(self.not_sent());
+        }
         match returns
             .values
             .get("path")
@@ -169,12 +178,24 @@ impl Module for Uri {
     }
 
     fn only_reads(&self) -> bool {
-        let method = self.method.to_ascii_uppercase();
-        self.dest.is_none() && matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS")
+        self.dest.is_none() && self.asks_only()
     }
 }
 
 impl Uri {
+    /// Whether the method is one that only reads.
+    fn asks_only(&self) -> bool {
+        let method = self.method.to_ascii_uppercase();
+        matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+
+    fn not_sent(&self) -> Error {
+        let method = self.method.to_ascii_uppercase();
+        Error::unknown(format!(
+            "{method} is not sent in check mode, so its answer is not known"
+        ))
+    }
+
     /// Why nothing is asked.
     fn skips(&self, cx: &PlanCx<'_>) -> Result<Option<String>> {
         if let Some(path) = &self.creates {

@@ -3,6 +3,10 @@
 //! A port of `ansible/parsing/splitter.py` of ansible-core 2.19, oddities included, that also
 //! knows where each argument stands.
 
+mod split;
+
+pub use split::{Word, split_args};
+
 use super::vault::VaultKeys;
 use super::yaml;
 use crate::error::{Error, ErrorKind, Result};
@@ -96,159 +100,6 @@ fn extra_pairs(text: &str, span: &Span) -> Result<Map> {
     }
     let pairs = arguments.into_iter();
     Ok(pairs.map(|(key, value, _)| (key.into(), value)).collect())
-}
-
-/// A word of an argument string: its text, and where it starts in the string.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
-    /// The text, quotes included, with the white space that followed beyond one blank.
-    pub text: String,
-    /// Byte offset of its start.
-    pub offset: usize,
-}
-
-/// Splits on white space, but keeps quoted text and template blocks whole.
-///
-/// # Errors
-/// With the place, if a quote or a template block is not closed.
-pub fn split_args(text: &str, span: &Span) -> Result<Vec<Word>> {
-    let mut splitter = Splitter::default();
-    let mut offset = 0;
-    let mut lines = text.split('\n').peekable();
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
-    while let Some(line) = lines.next() {
-        let continued = splitter.line(line, offset);
-        if lines.peek().is_some() && !continued {
-            splitter.append("\n");
-        }
-        offset += line.len() + 1;
-    }
-    match splitter.unclosed() {
-        None => Ok(splitter.words),
-        Some(what) => Err(Error::new(
-            ErrorKind::Syntax,
-            format!("{what} is not closed in these arguments"),
-        )
-        .at(&place(
-            span,
-            text,
-            splitter.opened,
-            text.get(splitter.opened..).unwrap_or_default(),
-        ))),
-    }
-}
-
-/// What encloses a token, counted as Ansible counts: by tokens, not by characters.
-#[derive(Default)]
-struct Splitter {
-    words: Vec<Word>,
-    quote: Option<char>,
-    depths: [usize; 3],
-    /// Where the last quote or block was opened.
-    opened: usize,
-}
-
-const BLOCKS: [(&str, &str); 3] = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")];
-
-impl Splitter {
-    /// Takes in one line; answers whether it ended in a backslash that joins the next one to it.
-    fn line(&mut self, line: &str, offset: usize) -> bool {
-        let mut continued = false;
-        let mut at = offset;
-        for (index, token) in line.split(' ').enumerate() {
-            if token.is_empty() && index != 0 {
-                self.append(" ");
-            } else if token == "\\" && self.quote.is_none() {
-                continued = true;
-            } else {
-                self.token(token, index == 0, at);
-            }
-            at += token.len() + 1;
-        }
-        continued
-    }
-
-    fn token(&mut self, token: &str, first: bool, at: usize) {
-        let was_quoted = self.quote.is_some();
-        let was_in_block = self.in_block();
-        let outside = !was_quoted && !was_in_block;
-        self.quote = quote_after(token, self.quote);
-        let quoted = self.quote.is_some();
-        let mut taken = false;
-        if quoted && !was_quoted && !was_in_block {
-            self.push(token, at);
-            taken = true;
-        } else if was_in_block || quoted || was_quoted {
-            if !(first && was_quoted) && !first {
-                self.append(" ");
-            }
-            self.append(token);
-            taken = true;
-        }
-        for (depth, (open, close)) in self.depths.iter_mut().zip(BLOCKS) {
-            let (opens, closes) = (token.matches(open).count(), token.matches(close).count());
-            let new = (*depth + opens).saturating_sub(closes);
-            if new != *depth && !taken {
-                self.words.push(Word {
-                    text: token.to_owned(),
-                    offset: at,
-                });
-                taken = true;
-            }
-            *depth = new;
-        }
-        if !taken && !self.in_block() && !token.is_empty() {
-            self.push(token, at);
-        }
-        if outside && (self.quote.is_some() || self.in_block()) {
-            self.opened = at;
-        }
-    }
-
-    fn in_block(&self) -> bool {
-        self.depths.iter().any(|depth| *depth > 0)
-    }
-
-    fn push(&mut self, token: &str, offset: usize) {
-        self.words.push(Word {
-            text: token.to_owned(),
-            offset,
-        });
-    }
-
-    fn append(&mut self, text: &str) {
-        match self.words.last_mut() {
-            Some(word) => word.text.push_str(text),
-            None => self.push(text, 0),
-        }
-    }
-
-    fn unclosed(&self) -> Option<String> {
-        let block = BLOCKS.iter().zip(self.depths).find(|(_, depth)| *depth > 0);
-        match (self.quote, block) {
-            (Some(quote), _) => Some(format!("the quote {quote}")),
-            (None, Some(((open, _), _))) => Some(format!("`{open}`")),
-            (None, None) => None,
-        }
-    }
-}
-
-/// The quote that is open behind `token`, if `quote` was open before it.
-fn quote_after(token: &str, mut quote: Option<char>) -> Option<char> {
-    let mut before = None;
-    for c in token.chars() {
-        if matches!(c, '"' | '\'') && before != Some('\\') {
-            quote = match quote {
-                Some(open) if open == c => None,
-                Some(open) => Some(open),
-                None => Some(c),
-            };
-        }
-        before = Some(c);
-    }
-    quote
 }
 
 /// Key and value around the first `=` that is neither escaped nor at the start.
@@ -345,22 +196,29 @@ pub(crate) fn place(span: &Span, text: &str, offset: usize, part: &str) -> Span 
     let part = part.lines().next().unwrap_or_default();
     let len = number(part.chars().count()).max(1);
     let straight = Span::new(&span.file, span.line + row, span.column + column, len);
-    if source_from(&straight).starts_with(part) {
+    // Text as long as its source, on one line: nothing was folded. Most arguments are like that,
+    // and finding a line in a large file takes its time.
+    if !text.contains('\n') && number(text.chars().count()) == span.len {
         return straight;
     }
-    let found = (span.line..span.line + 50).find_map(|line| {
-        let source = span.file.line(line);
-        let at = source.find(part)?;
-        let column = number(source[..at].chars().count()) + 1;
-        Some(Span::new(&span.file, line, column, len))
+    let lines = (span.line..).zip(span.file.text.lines().skip((span.line.max(1) - 1) as usize));
+    let first_guess = lines.clone().nth(row as usize);
+    if first_guess.is_some_and(|(_, line)| from(line, straight.column).starts_with(part)) {
+        return straight;
+    }
+    let mut near = lines.take(50);
+    let found = near.find_map(|(line_number, line)| {
+        let at = line.find(part)?;
+        let column = number(line[..at].chars().count()) + 1;
+        Some(Span::new(&span.file, line_number, column, len))
     });
     found.unwrap_or_else(|| span.clone())
 }
 
-fn source_from(span: &Span) -> &str {
-    let line = span.file.line(span.line);
+/// The rest of a line from a column on.
+fn from(line: &str, column: u32) -> &str {
     let mut starts = line.char_indices().map(|(at, _)| at);
-    let at = starts.nth((span.column.max(1) - 1) as usize);
+    let at = starts.nth((column.max(1) - 1) as usize);
     at.map_or("", |at| &line[at..])
 }
 

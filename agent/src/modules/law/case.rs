@@ -288,7 +288,7 @@ impl Given {
     /// Programs, servers, environment.
     fn world(&self, mut host: FakeHost) -> FakeHost {
         for program in &self.programs {
-            host = host.with_program(program);
+            host = with_program(host, program);
         }
         for answer in &self.answers {
             host = with_answer(host, answer);
@@ -343,6 +343,16 @@ fn with_entry(host: FakeHost, path: &str, entry: &Entry) -> FakeHost {
     host.with_file_attrs(path, content, details.bits().unwrap_or(0o644), uid, gid)
 }
 
+/// A program, and the file that it is.
+fn with_program(host: FakeHost, name: &str) -> FakeHost {
+    if name.contains('/') {
+        return host.with_file_attrs(name, "", 0o755, 0, 0);
+    }
+    let file = format!("/usr/bin/{name}");
+    host.with_file_attrs(file, "", 0o755, 0, 0)
+        .with_program(name)
+}
+
 fn with_answer(host: FakeHost, answer: &GivenAnswer) -> FakeHost {
     let program = answer.argv.first().expect("a command has a program");
     let (argv, stdin) = (answer.argv.clone(), answer.stdin.clone());
@@ -352,13 +362,12 @@ fn with_answer(host: FakeHost, answer: &GivenAnswer) -> FakeHost {
         stderr: answer.stderr.clone().into_bytes(),
         ..Output::default()
     };
-    host.with_program(program)
-        .answering_when(move |command: &Command| {
-            let fed = stdin.as_deref().map(str::as_bytes);
-            let fits = command.argv.starts_with(&argv)
-                && (fed.is_none() || fed == command.stdin.as_deref());
-            fits.then(|| output.clone())
-        })
+    with_program(host, program).answering_when(move |command: &Command| {
+        let fed = stdin.as_deref().map(str::as_bytes);
+        let fits =
+            command.argv.starts_with(&argv) && (fed.is_none() || fed == command.stdin.as_deref());
+        fits.then(|| output.clone())
+    })
 }
 
 /// A mapping out of a case's value.

@@ -26,7 +26,8 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T> {
     }
 }
 
-/// Reads a `T` from a node.
+/// Reads a `T` from a node. A [`crate::value::Value`] read this way holds no templates: take a
+/// [`Node`] and call [`Node::to_value`] where text may be one.
 ///
 /// # Errors
 /// With the place, if the node is not what `T` wants.

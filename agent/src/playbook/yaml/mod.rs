@@ -7,8 +7,10 @@
 mod compose;
 mod de;
 mod diagnose;
+mod entries;
 mod node;
 mod resolve;
+mod scalar;
 mod tag;
 mod write;
 

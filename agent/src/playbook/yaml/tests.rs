@@ -178,6 +178,7 @@ fn only_trusted_text_becomes_a_template() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a test of time needs a clock")]
 fn a_billion_laughs_are_refused_quickly() {
     use std::fmt::Write;
     let mut bomb = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
@@ -270,6 +271,7 @@ fn structs_say_what_is_wrong_and_where() {
 /// Speed is a promise: a megabyte in a quarter of a second. Meant for `--release`.
 #[test]
 #[ignore = "measures; run with --release"]
+#[allow(clippy::disallowed_methods, reason = "a test of time needs a clock")]
 fn a_megabyte_takes_a_quarter_of_a_second() {
     let task = "    - name: install a package\n      apt: {name: foo, state: present}\n      when: ansible_os_family == 'Debian'\n      notify: [restart foo]\n";
     let text = format!("- hosts: all\n  tasks:\n{}", task.repeat(8_000));
@@ -280,4 +282,60 @@ fn a_megabyte_takes_a_quarter_of_a_second() {
     assert_eq!(loaded.docs.len(), 1);
     let per_megabyte = took.as_secs_f64() / (file.text.len() as f64 / 1e6);
     assert!(per_megabyte < 0.25, "{per_megabyte} s per megabyte");
+}
+
+/// As `to_nice_yaml` sorts.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::List(items) => Value::list(items.iter().map(sorted).collect()),
+        Value::Map(map) => {
+            let mut entries: Vec<_> = map.iter().map(|(k, v)| (k.clone(), sorted(v))).collect();
+            let text = |key: &Key| key.as_str().map(str::to_owned);
+            if entries.iter().all(|(k, _)| text(k).is_some()) {
+                entries.sort_by_key(|(k, _)| text(k));
+            }
+            Value::map(entries.into_iter().collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Recorded cases are cut and mixed; whatever comes, nothing panics, and what was read can be
+/// written and read again.
+#[test]
+fn no_input_is_a_panic() {
+    let texts: Vec<String> = recorded(include_str!("tests/load.jsonl"))
+        .map(|case| case["text"].as_str().unwrap().to_owned())
+        .collect();
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    for _ in 0..5_000 {
+        let text: Vec<char> = texts[random(texts.len())].chars().collect();
+        let other: Vec<char> = texts[random(texts.len())].chars().collect();
+        let (cut, join) = (random(text.len() + 1), random(other.len() + 1));
+        let mixed: String = text[..cut].iter().chain(&other[join..]).collect();
+        let file = SourceFile::new("t.yml", mixed);
+        match load(&file) {
+            Ok(loaded) => {
+                for doc in &loaded.docs {
+                    let value = doc.to_value(&VaultKeys::none()).unwrap_or_default();
+                    let text = to_styled_string(&value, &Style::nice());
+                    let again = one(&text).to_value(&VaultKeys::none()).unwrap();
+                    assert_eq!(
+                        format!("{:?}", untemplate(&again)),
+                        format!("{:?}", untemplate(&sorted(&value))),
+                        "{text}"
+                    );
+                }
+            }
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+        let span = crate::source::Span::new(&file, 1, 1, 1);
+        crate::playbook::kv::parse_kv(&file.text, &span, false).ok();
+    }
 }

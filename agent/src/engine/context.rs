@@ -1,0 +1,352 @@
+//! What tasks of a run and of a play share, and what is known of each host.
+
+use super::cursor::Cursor;
+use super::emit::Emitter;
+use super::options::Options;
+use super::runner::TaskRunner;
+use crate::error::Result;
+use crate::event::{Counters, TaskInfo};
+use crate::playbook::play::Play;
+use crate::playbook::role::{RoleUse, role_variables};
+use crate::playbook::task::Task;
+use crate::playbook::vault::VaultKeys;
+use crate::template::{Templar, Variables};
+use crate::value::{Key, Map, Value};
+use crate::vars::{HostVars, Layer, Others, Stack};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Makes runners: the way to a host. The controller adds remote ones.
+pub trait Connector: Send + Sync {
+    /// A runner on `host` as `login` says.
+    ///
+    /// # Errors
+    /// Of kind `Unreachable` when there is no way.
+    fn connect(&self, host: &str, login: &Login) -> Result<Box<dyn TaskRunner>>;
+}
+
+/// How to get to a host, and as whom to work there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub struct Login {
+    /// `local`, `ssh`, …
+    pub connection: String,
+    /// Address, if it is not the host's name.
+    pub address: Option<String>,
+    pub port: Option<u16>,
+    pub user: Option<String>,
+    /// Become this user there.
+    pub become_user: Option<String>,
+    pub become_method: String,
+    pub become_flags: Option<String>,
+    pub become_exe: Option<String>,
+    /// `ansible_ssh_*` and other connection variables, as text.
+    pub more: Vec<(String, String)>,
+}
+
+/// A runner that hosts share.
+pub type SharedRunner = Arc<Mutex<Box<dyn TaskRunner>>>;
+
+/// What a run's tasks share.
+pub struct RunCx {
+    /// Options.
+    pub options: Options,
+    /// Templates.
+    pub templar: Templar,
+    /// Events.
+    pub emit: Emitter,
+    /// Keys of vaults.
+    pub vault: VaultKeys,
+    /// The way to hosts.
+    pub connector: Arc<dyn Connector>,
+    /// Connections that are open.
+    pub runners: Mutex<HashMap<(Arc<str>, Login), SharedRunner>>,
+    /// All hosts of the inventory, then those added by `add_host` and delegation.
+    pub hosts: Arc<Hosts>,
+}
+
+/// The hosts of a run, by name.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    slots: RwLock<Vec<Arc<HostSlot>>>,
+    index: RwLock<HashMap<Arc<str>, usize>>,
+}
+
+/// One host's variables.
+#[derive(Debug)]
+pub struct HostSlot {
+    /// The name in the inventory.
+    pub name: Arc<str>,
+    /// Variables that outlive tasks.
+    pub vars: RwLock<HostVars>,
+    /// What Ansible itself sets for the host.
+    pub magic: RwLock<Arc<Map>>,
+}
+
+impl HostSlot {
+    /// A snapshot of the variables.
+    #[must_use]
+    pub fn snapshot(&self) -> HostVars {
+        self.vars
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Hosts {
+    /// Adds a host, or finds it.
+    pub fn add(&self, name: &Arc<str>, vars: HostVars, magic: Map) -> Arc<HostSlot> {
+        if let Some(slot) = self.get(name) {
+            return slot;
+        }
+        let slot = Arc::new(HostSlot {
+            name: Arc::clone(name),
+            vars: RwLock::new(vars),
+            magic: RwLock::new(Arc::new(magic)),
+        });
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.insert(Arc::clone(name), slots.len());
+        slots.push(Arc::clone(&slot));
+        slot
+    }
+
+    /// The host of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Arc<HostSlot>> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        index.get(name).and_then(|i| slots.get(*i)).cloned()
+    }
+
+    /// All names, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<Arc<str>> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.iter().map(|s| Arc::clone(&s.name)).collect()
+    }
+}
+
+/// What a play's tasks share.
+pub struct PlayCx {
+    /// The play.
+    pub play: Arc<Play>,
+    /// `vars:` of the play.
+    pub vars: Arc<Map>,
+    /// `vars_prompt`.
+    pub prompted: Arc<Map>,
+    /// Variables that Ansible sets for all hosts of the play (`groups`, `play_hosts`, …).
+    pub magic: Arc<Map>,
+    /// Defaults of the roles whose variables the play sees.
+    pub role_defaults: Vec<Arc<Map>>,
+    /// Their `vars/`.
+    pub role_vars: Vec<Arc<Map>>,
+}
+
+/// A host in a play.
+pub struct HostState {
+    /// Its variables.
+    pub slot: Arc<HostSlot>,
+    /// Where it stands.
+    pub cursor: Cursor,
+    /// `vars_files` of the play, read for this host.
+    pub files: Arc<Map>,
+    /// Handlers (by number) that it notified.
+    pub notified: BTreeSet<usize>,
+    /// Roles that ran.
+    pub roles_done: HashSet<String>,
+    /// Whether it cannot be reached.
+    pub unreachable: bool,
+    /// The recap's numbers.
+    pub counters: Counters,
+}
+
+/// A task as a step sees it: what is the same for all hosts is worked out once.
+pub struct TaskView {
+    /// The task.
+    pub task: Arc<Task>,
+    /// As views see it.
+    pub info: Arc<TaskInfo>,
+    /// Layers that depend on where the task stands.
+    inner: Arc<Map>,
+    include: Arc<Map>,
+    role_defaults: Vec<Arc<Map>>,
+    role_vars: Vec<Arc<Map>>,
+    role_params: Vec<Arc<Map>>,
+    role_magic: Option<Arc<Map>>,
+}
+
+impl TaskView {
+    /// Works out what all hosts share.
+    #[must_use]
+    pub fn new(task: &Arc<Task>, info: Arc<TaskInfo>) -> Self {
+        let mut roles: Vec<&Arc<RoleUse>> = task.scope.roles().collect();
+        roles.reverse();
+        let layers = |pick: fn(&RoleUse) -> &Arc<Map>| -> Vec<Arc<Map>> {
+            roles.iter().map(|r| Arc::clone(pick(r))).collect()
+        };
+        Self {
+            inner: Arc::new(task.scope.inner_vars()),
+            include: Arc::new(task.scope.include_vars()),
+            role_defaults: layers(|r| &r.defaults),
+            role_vars: layers(|r| &r.vars),
+            role_params: layers(|r| &r.params),
+            role_magic: roles.last().map(|r| Arc::new(role_magic(r, &roles))),
+            task: Arc::clone(task),
+            info,
+        }
+    }
+
+    /// What the task sees on a host.
+    #[must_use]
+    pub fn stack(&self, run: &RunCx, play: &PlayCx, files: &Arc<Map>, host: &HostVars) -> Stack {
+        let mut stack = Stack::default();
+        for map in play.role_defaults.iter().chain(&self.role_defaults) {
+            stack.push(Layer::RoleDefaults, map);
+        }
+        host.lower(&mut stack);
+        stack.push(Layer::PlayVars, &play.vars);
+        stack.push(Layer::PlayPrompt, &play.prompted);
+        stack.push(Layer::PlayFiles, files);
+        for map in play.role_vars.iter().chain(&self.role_vars) {
+            stack.push(Layer::RoleVars, map);
+        }
+        stack.push(Layer::TaskVars, &self.inner);
+        host.upper(&mut stack);
+        for map in &self.role_params {
+            stack.push(Layer::RoleParams, map);
+        }
+        stack.push(Layer::IncludeParams, &self.include);
+        stack.push(Layer::Extra, &run.options.extra_vars);
+        stack.push(Layer::Magic, &play.magic);
+        if let Some(map) = &self.role_magic {
+            stack.push(Layer::Magic, map);
+        }
+        stack
+    }
+}
+
+fn role_magic(role: &RoleUse, chain: &[&Arc<RoleUse>]) -> Map {
+    let mut map = role_variables(role);
+    let parents: Vec<Value> = chain
+        .iter()
+        .rev()
+        .skip(1)
+        .map(|r| Value::from(r.name.as_str()))
+        .collect();
+    map.insert(Key::from("ansible_parent_role_names"), Value::list(parents));
+    let paths: Vec<Value> = chain
+        .iter()
+        .rev()
+        .skip(1)
+        .map(|r| Value::from(r.path.display().to_string()))
+        .collect();
+    map.insert(Key::from("ansible_parent_role_paths"), Value::list(paths));
+    map
+}
+
+/// Adds a host's own magic variables.
+#[must_use]
+pub fn with_host(mut stack: Stack, slot: &HostSlot) -> Stack {
+    let magic = slot.magic.read().unwrap_or_else(PoisonError::into_inner);
+    stack.push(Layer::Magic, &magic);
+    stack
+}
+
+/// `hostvars`: every host's variables, each in its own scope.
+pub struct HostsView {
+    /// The hosts.
+    pub hosts: Arc<Hosts>,
+    /// Layers that do not depend on the host.
+    pub extra: Arc<Map>,
+    /// The play's magic variables.
+    pub magic: Arc<Map>,
+}
+
+impl std::fmt::Debug for HostsView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HostsView")
+    }
+}
+
+impl Others for HostsView {
+    fn of(&self, host: &str) -> Option<Arc<dyn Variables>> {
+        let slot = self.hosts.get(host)?;
+        let vars = slot.snapshot();
+        let mut stack = Stack::default();
+        vars.lower(&mut stack);
+        vars.upper(&mut stack);
+        stack.push(Layer::Extra, &self.extra);
+        stack.push(Layer::Magic, &self.magic);
+        let stack = with_host(stack, &slot);
+        Some(Arc::new(stack))
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        self.hosts.names()
+    }
+}
+
+impl RunCx {
+    /// The runner for a host and login; opened once and shared.
+    ///
+    /// # Errors
+    /// When there is no way to the host.
+    pub fn runner(&self, host: &Arc<str>, login: &Login) -> Result<SharedRunner> {
+        let key = (Arc::clone(host), login.clone());
+        let mut runners = self.runners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runner) = runners.get(&key) {
+            return Ok(Arc::clone(runner));
+        }
+        // Opening is done under the lock: two tasks never open the same connection twice.
+        let runner = Arc::new(Mutex::new(self.connector.connect(host, login)?));
+        runners.insert(key, Arc::clone(&runner));
+        Ok(runner)
+    }
+
+    /// Folders in which a task's files are looked for, the nearest first.
+    #[must_use]
+    pub fn search_dirs(&self, task: &Task, play: &Play) -> Vec<PathBuf> {
+        let mut dirs: Vec<PathBuf> = task.scope.roles().map(|r| r.path.clone()).collect();
+        let file = std::path::Path::new(&task.span.file.name);
+        if let Some(dir) = file.parent() {
+            dirs.push(dir.to_path_buf());
+        }
+        dirs.push(play.dir.clone());
+        dirs.dedup();
+        dirs
+    }
+}
+
+impl RunCx {
+    /// A value as text, as Python's `str` writes it.
+    #[must_use]
+    pub fn text(&self, value: &Value) -> String {
+        match value {
+            Value::Bool(true) => "True".into(),
+            Value::Bool(false) => "False".into(),
+            Value::List(_) | Value::Map(_) => self.container_text(value),
+            scalar => crate::playbook::keyword::plain_text(scalar),
+        }
+    }
+
+    /// Lists and mappings are written by the template engine, which knows Python's `repr`.
+    fn container_text(&self, value: &Value) -> String {
+        let mut stack = Stack::default();
+        let map: Map = [(Key::from("lks_value"), value.clone())]
+            .into_iter()
+            .collect();
+        stack.push(Layer::Loop, &Arc::new(map));
+        let vars: Arc<dyn Variables> = Arc::new(stack);
+        // Text around the expression makes the result text.
+        let text = self
+            .templar
+            .resolve(&Value::written(".{{ lks_value }}", None), &vars);
+        match text {
+            Ok(Value::Str(s)) => s.trim_start_matches('.').to_string(),
+            _ => value.to_json().to_string(),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Dynamic includes: `include_tasks` and `include_role` are read when a host comes to them.
+
+use super::context::{PlayCx, RunCx};
+use super::cursor::Entry;
+use super::files;
+use super::load::{HereFiles, TableModules};
+use super::task::{Seen, TaskCx};
+use crate::error::{Error, ErrorKind, Result};
+use crate::module::ModuleDef;
+use crate::playbook::keyword::{Kw, Setting, plain_text};
+use crate::playbook::load::Loader;
+use crate::playbook::role::{LoadedRole, RoleCall, RoleFiles};
+use crate::playbook::scope::{Keywords, Scope, ScopeKind};
+use crate::playbook::task::{Block, Item, Task};
+use crate::source::Span;
+use crate::value::{Key, Map, Value};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What one host (or one item of its loop) includes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IncludeCall {
+    /// What.
+    pub what: What,
+    /// Variables for the included tasks: the task's own `vars` (still templates) and the loop's.
+    pub vars: Map,
+    /// Keywords given by `apply`.
+    pub apply: Map,
+    /// Text for the item of a loop.
+    pub label: Option<String>,
+}
+
+/// A file or a role.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A file of tasks.
+    File(PathBuf),
+    /// A role, with its arguments.
+    Role(Map),
+}
+
+/// What was read for a call.
+pub struct Included {
+    /// The tasks.
+    pub block: Arc<Block>,
+    /// Handlers of a role.
+    pub handlers: Vec<Item>,
+    /// The name to show.
+    pub shown: String,
+}
+
+impl IncludeCall {
+    /// From the arguments of the task.
+    ///
+    /// # Errors
+    /// When the file is not found.
+    pub(super) fn new(cx: &TaskCx<'_>, def: &ModuleDef, args: Map, seen: &Seen) -> Result<Self> {
+        let task = cx.task();
+        let what = if def.short_name() == "include_role" {
+            What::Role(args.clone())
+        } else {
+            let name = ["file", "_raw_params"]
+                .iter()
+                .find_map(|n| args.get(*n))
+                .map(plain_text)
+                .ok_or_else(|| {
+                    Error::params("`include_tasks` needs a file").at(&task.module_span)
+                })?;
+            What::File(find_file(cx, &name)?)
+        };
+        let apply = match args.get("apply") {
+            Some(Value::Map(map)) => (**map).clone(),
+            _ => Map::new(),
+        };
+        let mut vars = Map::new();
+        for (layer, name) in ["item", "ansible_loop_var", "ansible_index_var"]
+            .iter()
+            .filter_map(|n| seen.stack.definitions(n).next().map(|(l, v)| (l, (*n, v))))
+        {
+            if layer == crate::vars::Layer::Loop {
+                vars.insert(Key::from(name.0), name.1.clone());
+            }
+        }
+        if let Some(Value::Str(var)) = vars.get("ansible_loop_var").cloned()
+            && let Some((_, value)) = seen.stack.definitions(&var).next()
+        {
+            vars.insert(Key::Str(var.clone()), value.clone());
+        }
+        if let Some(Value::Str(var)) = vars.get("ansible_index_var").cloned()
+            && let Some((_, value)) = seen.stack.definitions(&var).next()
+        {
+            vars.insert(Key::Str(var.clone()), value.clone());
+        }
+        Ok(Self {
+            what,
+            vars,
+            apply,
+            label: None,
+        })
+    }
+
+    /// Reads what is included.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn load(&self, run: &RunCx, play: &PlayCx, task: &Task) -> Result<Included, Vec<Error>> {
+        let render = |value: &Value, vars: &Map| super::job::render(run, vars, value);
+        let mut loader = Loader::new(
+            &HereFiles,
+            &TableModules,
+            &run.vault,
+            &render,
+            play.play.dir.clone(),
+        );
+        loader.roles_path.clone_from(&run.options.roles_path);
+        let scope = self.scope(task);
+        let included = match &self.what {
+            What::File(path) => self.load_file(&mut loader, path, &scope, task),
+            What::Role(args) => self.load_role(&mut loader, args, &scope, task),
+        };
+        if !loader.problems.errors.is_empty() {
+            return Err(loader.problems.errors);
+        }
+        let mut included = included
+            .ok_or_else(|| vec![Error::new(ErrorKind::Syntax, "nothing could be included")])?;
+        included.handlers.append(&mut loader.late_handlers);
+        let mut preflight = super::preflight::Preflight::new(&run.templar);
+        preflight.items(&included.block.body);
+        preflight.items(&included.handlers);
+        if preflight.problems.errors.is_empty() {
+            Ok(included)
+        } else {
+            Err(preflight.problems.errors)
+        }
+    }
+
+    fn load_file(
+        &self,
+        loader: &mut Loader<'_>,
+        path: &std::path::Path,
+        scope: &Arc<Scope>,
+        task: &Task,
+    ) -> Option<Included> {
+        let body = loader.tasks_file(path, scope, task.handler);
+        Some(Included {
+            block: Arc::new(Block {
+                scope: Arc::clone(scope),
+                body,
+                rescue: Vec::new(),
+                always: Vec::new(),
+                role: None,
+            }),
+            handlers: Vec::new(),
+            shown: path.display().to_string(),
+        })
+    }
+
+    fn load_role(
+        &self,
+        loader: &mut Loader<'_>,
+        args: &Map,
+        scope: &Arc<Scope>,
+        task: &Task,
+    ) -> Option<Included> {
+        let text = |name: &str| args.get(name).map(plain_text);
+        let main = RoleFiles::default();
+        let call = RoleCall {
+            name: text("name").or_else(|| text("role")).unwrap_or_default(),
+            files: RoleFiles {
+                tasks: text("tasks_from").unwrap_or(main.tasks),
+                vars: text("vars_from").unwrap_or(main.vars),
+                defaults: text("defaults_from").unwrap_or(main.defaults),
+                handlers: text("handlers_from").unwrap_or(main.handlers),
+            },
+            public: args.get("public").is_some_and(Value::is_truthy),
+            // A role that is included runs each time it is included.
+            allow_duplicates: Some(args.get("allow_duplicates").is_none_or(Value::is_truthy)),
+            ..RoleCall::default()
+        };
+        let LoadedRole {
+            block, handlers, ..
+        } = loader.role(&call, &task.span, scope)?;
+        Some(Included {
+            block,
+            handlers,
+            shown: call.name,
+        })
+    }
+
+    /// The scope of what is included: what surrounds the include, its `vars`, and `apply`. Other
+    /// keywords of the include are its own.
+    fn scope(&self, task: &Task) -> Arc<Scope> {
+        let span = &task.span;
+        let mut vars = Map::new();
+        if let Some(own) = task.own(Kw::Vars) {
+            crate::playbook::scope::extend_vars(&mut vars, own);
+        }
+        vars.extend(self.vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let mut keywords = Keywords::default();
+        for (key, value) in &self.apply {
+            if let Some(kw) = Kw::ALL.iter().find(|kw| kw.name() == key.to_string()) {
+                keywords.set(*kw, setting(value.clone(), span));
+            }
+        }
+        if let Some(applied) = keywords.get(Kw::Vars) {
+            let mut all = Map::new();
+            crate::playbook::scope::extend_vars(&mut all, applied);
+            all.extend(vars);
+            vars = all;
+        }
+        keywords.set(Kw::Vars, setting(Value::map(vars), span));
+        let parent = task.scope.parent.clone();
+        Arc::new(Scope {
+            kind: ScopeKind::Include,
+            keywords,
+            role: None,
+            parent,
+        })
+    }
+}
+
+fn setting(value: Value, span: &Span) -> Setting {
+    Setting {
+        value,
+        span: span.clone(),
+    }
+}
+
+fn find_file(cx: &TaskCx<'_>, name: &str) -> Result<PathBuf> {
+    let task = cx.task();
+    let span = task
+        .free_or("file")
+        .map_or_else(|| task.module_span.clone(), |s| s.span);
+    files::find_in(
+        &cx.run.search_dirs(task, &cx.play.play),
+        if task.handler { "handlers" } else { "tasks" },
+        name,
+    )
+    .map_err(|e| e.at(&span))
+}
+
+/// Makes the steps that the hosts of a task take, in the order in which calls first appeared: each
+/// call once, for all hosts that made it.
+#[must_use]
+pub fn group(calls: Vec<(usize, Vec<IncludeCall>)>) -> Vec<(IncludeCall, Vec<usize>)> {
+    let mut groups: Vec<(IncludeCall, Vec<usize>)> = Vec::new();
+    for (host, list) in calls {
+        for call in list {
+            // A host that includes the same file twice runs it twice.
+            match groups
+                .iter_mut()
+                .find(|(c, hosts)| *c == call && !hosts.contains(&host))
+            {
+                Some((_, hosts)) => hosts.push(host),
+                None => groups.push((call, vec![host])),
+            }
+        }
+    }
+    groups
+}
+
+/// An entry of the list of included blocks.
+#[must_use]
+pub fn entry(block: Arc<Block>, hosts: Vec<usize>) -> Entry {
+    Entry::Only(block, Arc::new(hosts))
+}

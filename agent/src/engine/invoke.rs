@@ -1,0 +1,360 @@
+//! Carries a task's module out, as often as `until` asks, and judges the result.
+
+use super::include::IncludeCall;
+use super::perform::Mode;
+use super::result::ItemEnd;
+use super::runner::ModuleCall;
+use super::task::{Effective, Seen, TaskCx};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{EventKind, Status};
+use crate::host::here;
+use crate::module::{ModuleDef, Returns, Seat};
+use crate::modules;
+use crate::playbook::keyword::{Kw, Setting, plain_text};
+use crate::value::{Key, Map, Value};
+use std::sync::PoisonError;
+
+/// Runs the module until `until` holds or no retries are left.
+pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
+    let until = cx.task().own(Kw::Until).cloned();
+    let retries = match number(cx, Kw::Retries, seen) {
+        Ok(n) => n,
+        Err(e) => return ItemEnd::error(&e),
+    };
+    let delay = number(cx, Kw::Delay, seen).ok().flatten().unwrap_or(5.0);
+    let loops = until.is_some() || retries.is_some();
+    let retries = if loops {
+        retries.unwrap_or(3.0).max(0.0) as u32
+    } else {
+        0
+    };
+    for attempt in 1.. {
+        let mut end = once(cx, seen, effective);
+        if !loops || end.unreachable() || end.status == Status::MayChange {
+            return end;
+        }
+        end.result
+            .insert(Key::from("attempts"), Value::from(attempt));
+        let seen_now = cx.with_result(seen, &end.result);
+        let met = match &until {
+            Some(setting) => all_hold(cx, setting, &seen_now),
+            None => Ok(!end.failed()),
+        };
+        match met {
+            Ok(true) => return end,
+            Err(error) => return ItemEnd::error(&error),
+            Ok(false) if attempt > retries || here::stopped() => {
+                end.result.insert(Key::from("failed"), Value::Bool(true));
+                end.status = Status::Failed;
+                return ignore_if_asked(cx, seen, end);
+            }
+            Ok(false) => {}
+        }
+        cx.run.emit.host(
+            &cx.slot.name,
+            EventKind::Retry {
+                task: cx.view.info.id,
+                left: retries - attempt + 1,
+                result: end.report(cx.task()).result,
+            },
+        );
+        here::sleep(delay);
+    }
+    unreachable!("attempts end")
+}
+
+fn number(cx: &TaskCx<'_>, kw: Kw, seen: &Seen) -> Result<Option<f64>> {
+    let Some(value) = cx.setting(kw, seen)? else {
+        return Ok(None);
+    };
+    match &value {
+        Value::Int(i) => Ok(Some(*i as f64)),
+        Value::Float(f) => Ok(Some(*f)),
+        other => plain_text(other).trim().parse().map(Some).map_err(|_| {
+            Error::new(
+                ErrorKind::Syntax,
+                format!(
+                    "`{}` must be a number, not `{}`",
+                    kw.name(),
+                    plain_text(other)
+                ),
+            )
+            .at_opt(cx.task().find(kw).map(|s| &s.span))
+        }),
+    }
+}
+
+fn all_hold(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<bool> {
+    for condition in setting.items() {
+        let holds = cx
+            .run
+            .templar
+            .condition(&condition, Some(&setting.span), &seen.vars)?;
+        if !holds {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// One attempt, judged.
+fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
+    let end = match module(cx, seen, effective) {
+        Ok(end) => end,
+        Err(error) => ItemEnd::error(&error.at(&cx.task().span)),
+    };
+    if end.include.is_some() || end.unreachable() {
+        return end;
+    }
+    match judge(cx, seen, end) {
+        Ok(end) => ignore_if_asked(cx, seen, end),
+        Err(error) => ignore_if_asked(cx, seen, ItemEnd::error(&error)),
+    }
+}
+
+fn ignore_if_asked(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> ItemEnd {
+    if end.failed() && !end.unreachable() {
+        end.ignored = cx.flag(Kw::IgnoreErrors, seen).ok().flatten() == Some(true);
+    }
+    end
+}
+
+/// `changed_when` and `failed_when`.
+fn judge(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> Result<ItemEnd> {
+    if end.status == Status::MayChange || end.status == Status::Skipped {
+        return Ok(end);
+    }
+    let task = cx.task();
+    let (changed_when, failed_when) = (task.own(Kw::ChangedWhen), task.own(Kw::FailedWhen));
+    if changed_when.is_none() && failed_when.is_none() {
+        return Ok(end);
+    }
+    let set = |end: &mut ItemEnd, name: &str, value: Value| {
+        end.result.insert(Key::from(name), value);
+    };
+    if let Some(setting) = failed_when {
+        match all_hold(cx, setting, &cx.with_result(seen, &end.result)) {
+            Ok(failed) => {
+                set(&mut end, "failed", Value::Bool(failed));
+                set(&mut end, "failed_when_result", Value::Bool(failed));
+                end.status = match (failed, end.result.get("changed")) {
+                    (true, _) => Status::Failed,
+                    (false, Some(Value::Bool(true))) => Status::Changed,
+                    (false, _) => Status::Ok,
+                };
+                if !failed {
+                    end.error = None;
+                }
+            }
+            Err(e) if e.is_unknown() => {
+                set(&mut end, "failed", Value::Unknown(e.message().into()));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    if let Some(setting) = changed_when {
+        match all_hold(cx, setting, &cx.with_result(seen, &end.result)) {
+            Ok(changed) => {
+                set(&mut end, "changed", Value::Bool(changed));
+                if end.status != Status::Failed {
+                    end.status = if changed { Status::Changed } else { Status::Ok };
+                }
+            }
+            Err(e) if e.is_unknown() => {
+                set(&mut end, "changed", Value::Unknown(e.message().into()));
+                end.status = Status::MayChange;
+                end.error = Some(e.message());
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(end)
+}
+
+/// Evaluates the arguments and carries the module out.
+fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd> {
+    let task = cx.task();
+    let Some(def) = modules::find(&task.module) else {
+        return Err(no_module(&task.module).at(&task.module_span));
+    };
+    let args = arguments(cx, seen, def)?;
+    match def.short_name() {
+        "include_tasks" | "include_role" => {
+            return IncludeCall::new(cx, def, args, seen).map(|call| ItemEnd {
+                include: Some(call),
+                ..ItemEnd::default()
+            });
+        }
+        _ => {}
+    }
+    match def.seat {
+        Seat::Engine(bind) => {
+            let action = bind(&args)?;
+            let mut actor = cx.actor(seen, effective);
+            actor.args = args;
+            let returns = action.run(&mut actor)?;
+            Ok(actor.finish(returns, def))
+        }
+        Seat::Host(_) => {
+            let call = call(cx, seen, effective, def, args)?;
+            on_host(cx, effective, &call)
+        }
+    }
+}
+
+pub(super) fn no_module(name: &str) -> Error {
+    Error::params(format!("no module is called `{name}`"))
+        .did_you_mean(name, modules::names().iter().copied())
+}
+
+/// A call of a host module for this task.
+pub(super) fn call(
+    cx: &TaskCx<'_>,
+    seen: &Seen,
+    effective: &Effective,
+    def: &'static ModuleDef,
+    mut args: Map,
+) -> Result<ModuleCall> {
+    super::files::find_assets(cx, seen, def, &mut args)?;
+    Ok(ModuleCall {
+        module: def,
+        args,
+        mode: Mode {
+            check: effective.check,
+            diff: effective.diff,
+        },
+        environment: effective.environment.clone(),
+        probe: is_probe(cx),
+        timeout: effective.timeout,
+    })
+}
+
+/// `changed_when: false`: the playbook says that the task only looks.
+fn is_probe(cx: &TaskCx<'_>) -> bool {
+    let never = |s: &Setting| {
+        s.items()
+            .iter()
+            .any(|v| matches!(v, Value::Bool(false)) || v.as_str() == Some("false"))
+    };
+    cx.task().own(Kw::ChangedWhen).is_some_and(never)
+}
+
+/// Carries a module out on the task's host, or the one it is delegated to.
+pub(super) fn on_host(
+    cx: &TaskCx<'_>,
+    effective: &Effective,
+    call: &ModuleCall,
+) -> Result<ItemEnd> {
+    let host = effective.delegate_to.as_ref().unwrap_or(&cx.slot.name);
+    let runner = cx.run.runner(host, &effective.login)?;
+    let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
+    let progress = super::progress::to_events(cx);
+    let done = runner.run(call, &progress)?;
+    Ok(ItemEnd::performed(done, call.module.returns))
+}
+
+/// The arguments, evaluated: module defaults, then the task's own.
+fn arguments(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
+    let task = cx.task();
+    let mut args = module_defaults(cx, seen, def)?;
+    if let Some(whole) = &task.args.whole {
+        match cx.resolve(whole, seen)? {
+            Value::Map(map) => args.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
+            Value::Null => {}
+            other => {
+                return Err(Error::params(format!(
+                    "the arguments must be a mapping, not a {}",
+                    other.type_name()
+                ))
+                .at(&whole.span));
+            }
+        }
+    }
+    for arg in &task.args.named {
+        let setting = Setting {
+            value: arg.value.clone(),
+            span: arg.span.clone(),
+        };
+        match resolve_known(cx, &setting, seen)? {
+            Value::Omit => {
+                args.shift_remove(&*arg.name);
+            }
+            value => {
+                args.insert(Key::Str(arg.name.clone()), value);
+            }
+        }
+    }
+    if let Some(free) = &task.args.free {
+        let name = def.free_form.unwrap_or("_raw_params");
+        args.insert(Key::from(name), resolve_known(cx, free, seen)?);
+    }
+    check_names(def, &args)?;
+    Ok(args)
+}
+
+/// A value; what check mode cannot know stays so, as a value.
+fn resolve_known(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<Value> {
+    match cx.resolve(setting, seen) {
+        Err(e) if e.is_unknown() => Ok(Value::Unknown(e.message().into())),
+        other => other,
+    }
+}
+
+fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
+    if def.any_name {
+        return Ok(());
+    }
+    let specs = def.params();
+    for key in args.keys() {
+        let name = key.to_string();
+        let known = specs.iter().any(|s| s.is_named(&name)) || def.free_form == Some(&name);
+        if !known {
+            let names = specs
+                .iter()
+                .flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied()));
+            return Err(
+                Error::params(format!("`{}` has no parameter `{name}`", def.short_name()))
+                    .did_you_mean(&name, names),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// `module_defaults`, outer ones first; groups (`group/NAME`) are looked up by the module's table row.
+fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
+    let mut out = Map::new();
+    for setting in cx.task().scope.all(Kw::ModuleDefaults) {
+        for item in setting.items() {
+            let whole = Setting {
+                value: item,
+                span: setting.span.clone(),
+            };
+            for (name, defaults) in whole.value.as_map().into_iter().flatten() {
+                let name = name.to_string();
+                let same = modules::find(&name).is_some_and(|m| std::ptr::eq(m, def));
+                if !same {
+                    continue;
+                }
+                let own = Setting {
+                    value: defaults.clone(),
+                    span: setting.span.clone(),
+                };
+                if let Value::Map(map) = cx.resolve(&own, seen)? {
+                    out.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// What a module returned to an action, as a result.
+pub(super) fn returned(returns: Returns, changed: bool, def: &ModuleDef) -> ItemEnd {
+    let done = super::perform::Performed {
+        changed: returns.changed.unwrap_or(changed),
+        returns,
+        ..super::perform::Performed::default()
+    };
+    ItemEnd::performed(done, def.returns)
+}

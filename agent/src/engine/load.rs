@@ -1,0 +1,42 @@
+//! The loader's access to files and modules.
+
+use crate::error::Result;
+use crate::host::here;
+use crate::modules;
+use crate::playbook::load::{Files, ModuleFace, Modules};
+use std::path::Path;
+
+/// Files of the side that holds the playbook.
+#[derive(Clone, Copy, Debug)]
+pub struct HereFiles;
+
+impl Files for HereFiles {
+    fn read(&self, path: &Path) -> Result<Option<String>> {
+        here::read_text(path)
+    }
+    fn is_dir(&self, path: &Path) -> bool {
+        here::is_dir(path)
+    }
+    fn is_file(&self, path: &Path) -> bool {
+        here::is_file(path)
+    }
+    fn list(&self, path: &Path) -> Option<Vec<String>> {
+        here::list(path)
+    }
+}
+
+/// The table of modules.
+#[derive(Clone, Copy, Debug)]
+pub struct TableModules;
+
+impl Modules for TableModules {
+    fn find(&self, name: &str) -> Option<ModuleFace> {
+        modules::find(name).map(|def| ModuleFace {
+            name: def.name,
+            free_form: def.free_form.is_some(),
+        })
+    }
+    fn names(&self) -> Vec<&'static str> {
+        modules::names()
+    }
+}

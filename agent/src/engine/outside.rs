@@ -1,0 +1,90 @@
+//! What templates may ask of the machine that holds the playbook.
+
+use crate::error::{Error, Result};
+use crate::host::here;
+use crate::playbook::vault::VaultKeys;
+use crate::template::{Clock, Outside, Piped, Variables};
+use crate::value::Value;
+use std::path::{Path, PathBuf};
+
+/// The machine that holds the playbook.
+#[derive(Debug)]
+pub struct Controller {
+    /// Keys of vaults.
+    pub vault: VaultKeys,
+}
+
+impl Outside for Controller {
+    fn env(&self, name: &str) -> Option<String> {
+        here::env(name)
+    }
+
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        here::read(path)
+    }
+
+    /// As Ansible searches: the roles around the task, then the playbook's folder.
+    fn find(&self, kind: &str, name: &str, scope: &dyn Variables) -> Option<PathBuf> {
+        let text = |name: &str| match scope.get(name) {
+            Some(Value::Str(s)) => Some(PathBuf::from(&*s)),
+            _ => None,
+        };
+        let mut dirs: Vec<PathBuf> = text("role_path").into_iter().collect();
+        if let Some(Value::List(parents)) = scope.get("ansible_parent_role_paths") {
+            dirs.extend(parents.iter().filter_map(Value::as_str).map(PathBuf::from));
+        }
+        dirs.extend(text("playbook_dir"));
+        dirs.push(here::working_dir());
+        super::files::find_in(&dirs, kind, name).ok()
+    }
+
+    fn list(&self, dir: &Path) -> Result<Vec<String>> {
+        here::list(dir).ok_or_else(|| Error::host(format!("cannot list {}", dir.display())))
+    }
+
+    fn pipe(&self, command: &str) -> Result<Piped> {
+        let argv = ["/bin/sh", "-c", command].map(String::from);
+        let done = here::run(&argv)?;
+        Ok(Piped {
+            status: done.rc,
+            stdout: done.stdout,
+            stderr: done.stderr,
+        })
+    }
+
+    fn now(&self) -> Clock {
+        let now = here::now();
+        Clock {
+            unix: now as i64,
+            micros: (now.fract() * 1e6) as u32,
+        }
+    }
+
+    fn random(&self) -> u64 {
+        here::random_bytes(8)
+            .ok()
+            .and_then(|b| b.try_into().ok())
+            .map_or_else(|| now_bits(), u64::from_le_bytes)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+        here::write(path, bytes, mode)
+    }
+
+    fn real_path(&self, path: &Path) -> PathBuf {
+        here::real_path(path)
+    }
+
+    fn working_dir(&self) -> PathBuf {
+        here::working_dir()
+    }
+
+    fn decrypt(&self, text: &str) -> Result<Vec<u8>> {
+        self.vault.decrypt(text)
+    }
+}
+
+/// Something that differs from call to call, where the kernel gives no random bytes.
+fn now_bits() -> u64 {
+    here::now().to_bits()
+}

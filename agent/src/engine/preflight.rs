@@ -1,0 +1,428 @@
+//! The check before a run: every task's module, parameters, templates, handlers and files, all
+//! problems at once, before any host is touched.
+
+use super::files;
+use super::invoke::no_module;
+use crate::error::{Error, ErrorKind};
+use crate::host::here;
+use crate::module::{ModuleDef, ParamSpec};
+use crate::modules;
+use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
+use crate::playbook::play::Play;
+use crate::playbook::problems::Problems;
+use crate::playbook::task::{Arg, Item, Loop, Task, TaskArgs};
+use crate::source::Span;
+use crate::template::Templar;
+use crate::value::Value;
+use std::path::{Path, PathBuf};
+
+/// Collects what is wrong with plays.
+pub struct Preflight<'a> {
+    templar: &'a Templar,
+    /// What was found.
+    pub problems: Problems,
+    dir: PathBuf,
+    handlers: Vec<String>,
+    dynamic_handlers: bool,
+}
+
+impl<'a> Preflight<'a> {
+    /// A check with these templates' filters and tests.
+    #[must_use]
+    pub fn new(templar: &'a Templar) -> Self {
+        Self {
+            templar,
+            problems: Problems::default(),
+            dir: PathBuf::new(),
+            handlers: Vec::new(),
+            // Alone, a file of tasks does not know the handlers of its play.
+            dynamic_handlers: true,
+        }
+    }
+
+    /// Checks a play.
+    pub fn play(&mut self, play: &Play) {
+        self.dir.clone_from(&play.dir);
+        self.handlers.clear();
+        self.dynamic_handlers = false;
+        self.know_handlers(&play.handlers);
+        for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
+            self.dynamic_handlers |= includes_role(section);
+        }
+        for (kw, setting) in play.scope.keywords.iter() {
+            self.keyword(*kw, setting);
+        }
+        self.vars_files(play);
+        for section in [
+            &play.pre_tasks,
+            &play.tasks,
+            &play.post_tasks,
+            &play.handlers,
+        ] {
+            self.items(section);
+        }
+    }
+
+    /// Checks tasks and blocks.
+    pub fn items(&mut self, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Task(task) => self.task(task),
+                Item::Block(block) => {
+                    for (kw, setting) in block.scope.keywords.iter() {
+                        self.keyword(*kw, setting);
+                    }
+                    for part in [&block.body, &block.rescue, &block.always] {
+                        self.items(part);
+                    }
+                }
+            }
+        }
+    }
+
+    fn know_handlers(&mut self, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Block(block) => self.know_handlers(&block.body),
+                Item::Task(task) => {
+                    if matches!(task.short_module(), "include_tasks" | "include_role") {
+                        self.dynamic_handlers = true;
+                    }
+                    if let Some(name) = task.name() {
+                        self.dynamic_handlers |= matches!(name.value, Value::Template(_));
+                        let own = plain_text(&name.value);
+                        if let Some(role) = task.scope.role() {
+                            self.handlers.push(format!("{} : {own}", role.name));
+                        }
+                        self.handlers.push(own);
+                    }
+                    for listen in task.scope.all(Kw::Listen) {
+                        self.handlers.extend(listen.words_kept());
+                    }
+                }
+            }
+        }
+    }
+
+    fn task(&mut self, task: &Task) {
+        for (kw, setting) in task.scope.keywords.iter() {
+            self.keyword(*kw, setting);
+        }
+        if let Some(Loop::Over(setting) | Loop::With(_, setting)) = &task.looped {
+            self.templates(&setting.value, &setting.span);
+        }
+        if let Some(Loop::With(name, setting)) = &task.looped {
+            self.lookup(name, &setting.span);
+        }
+        self.notifies(task);
+        for arg in &task.args.named {
+            self.templates(&arg.value, &arg.span);
+        }
+        for setting in task.args.free.iter().chain(&task.args.whole) {
+            self.templates(&setting.value, &setting.span);
+        }
+        match modules::find(&task.module) {
+            Some(def) => self.arguments(task, def),
+            None => self
+                .problems
+                .error(no_module(&task.module).at(&task.module_span)),
+        }
+    }
+
+    /// Templates and conditions of a keyword.
+    fn keyword(&mut self, kw: Kw, setting: &Setting) {
+        let is_condition = matches!(kw, Kw::When | Kw::Until | Kw::ChangedWhen | Kw::FailedWhen);
+        if !is_condition {
+            self.templates(&setting.value, &setting.span);
+            return;
+        }
+        for condition in setting.items() {
+            let span = match &condition {
+                Value::Template(t) => t.span.as_ref().unwrap_or(&setting.span).clone(),
+                _ => setting.span.clone(),
+            };
+            if let Some(text) = condition.as_str() {
+                let checked = self.templar.check_condition(text, Some(&span));
+                self.problems.keep(checked.map_err(|e| e.at(&span)));
+            }
+        }
+    }
+
+    /// Compiles every template inside a value.
+    fn templates(&mut self, value: &Value, span: &Span) {
+        match value {
+            Value::Template(t) => {
+                let span = t.span.as_ref().unwrap_or(span);
+                let checked = self.templar.check(&t.text, Some(span));
+                self.problems.keep(checked.map_err(|e| e.at(span)));
+            }
+            Value::List(items) => items.iter().for_each(|v| self.templates(v, span)),
+            Value::Map(map) => map.values().for_each(|v| self.templates(v, span)),
+            _ => {}
+        }
+    }
+
+    fn lookup(&mut self, name: &str, span: &Span) {
+        let short = name.rsplit('.').next().unwrap_or(name);
+        let names: Vec<&str> = crate::template::lookup_docs().map(|d| d.name).collect();
+        if !names.contains(&short) {
+            self.problems.error(
+                Error::new(ErrorKind::Syntax, format!("there is no loop `with_{name}`"))
+                    .at(span)
+                    .did_you_mean(short, names.iter().copied()),
+            );
+        }
+    }
+
+    /// Handlers that are named must exist.
+    fn notifies(&mut self, task: &Task) {
+        if self.dynamic_handlers {
+            return;
+        }
+        let Some(setting) = task.own(Kw::Notify) else {
+            return;
+        };
+        for item in setting.items() {
+            let Value::Str(name) = &item else {
+                continue;
+            };
+            if !self.handlers.iter().any(|h| h == &**name) {
+                let known = self.handlers.clone();
+                self.problems.error(
+                    Error::new(
+                        ErrorKind::Syntax,
+                        format!("no handler is called or listens to `{name}`"),
+                    )
+                    .at(&setting.span)
+                    .did_you_mean(name, known.iter().map(String::as_str)),
+                );
+            }
+        }
+    }
+
+    /// A task's arguments against its module's parameters.
+    fn arguments(&mut self, task: &Task, def: &'static ModuleDef) {
+        let specs = def.params();
+        let known = |name: &str| specs.iter().find(|s| s.is_named(name));
+        for arg in &task.args.named {
+            match known(&arg.name) {
+                Some(spec) => self.argument(spec, arg),
+                None if def.any_name => {}
+                None => self.unknown_parameter(def, &specs, arg),
+            }
+        }
+        self.free_form(task, def, &specs);
+        if task.args.whole.is_none() && !self.has_defaults(task, def) {
+            self.required(task, def, &specs);
+            self.rules(task, def, &specs);
+        }
+        self.files(task, def);
+    }
+
+    fn argument(&mut self, spec: &ParamSpec, arg: &Arg) {
+        if arg.value.has_template() || matches!(arg.value, Value::Null) {
+            return;
+        }
+        if let Err(error) = (spec.check)(&arg.value) {
+            self.problems
+                .error(error.context(format!("`{}`", arg.name)).at(&arg.span));
+        }
+    }
+
+    fn unknown_parameter(&mut self, def: &ModuleDef, specs: &[ParamSpec], arg: &Arg) {
+        let names = specs
+            .iter()
+            .flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied()));
+        let mut error = Error::params(format!(
+            "`{}` has no parameter `{}`",
+            def.short_name(),
+            arg.name
+        ))
+        .at(&arg.name_span)
+        .did_you_mean(&arg.name, names);
+        if error.hints().is_empty() {
+            let is_keyword = Kw::ALL.iter().any(|kw| kw.name() == &*arg.name);
+            error = error.hint(if is_keyword {
+                format!(
+                    "`{}` is a keyword of the task: move it to the left, below the module's name",
+                    arg.name
+                )
+            } else {
+                format!("`lks-ctl doc {}` lists the parameters", def.short_name())
+            });
+        }
+        self.problems.error(error);
+    }
+
+    fn free_form(&mut self, task: &Task, def: &ModuleDef, specs: &[ParamSpec]) {
+        let Some(free) = &task.args.free else {
+            return;
+        };
+        if def.free_form.is_none() {
+            let first = specs.iter().find(|s| s.required).map_or("name", |s| s.name);
+            self.problems.error(
+                Error::params(format!(
+                    "`{}` takes no free text, only parameters",
+                    def.short_name()
+                ))
+                .at(&free.span)
+                .hint(format!("write `{}: {first}=…`", def.short_name())),
+            );
+        }
+    }
+
+    fn required(&mut self, task: &Task, def: &ModuleDef, specs: &[ParamSpec]) {
+        let missing: Vec<&str> = specs
+            .iter()
+            .filter(|s| s.required && !is_given(task, def, s))
+            .map(|s| s.name)
+            .collect();
+        if missing.is_empty() {
+            return;
+        }
+        let list: Vec<String> = missing.iter().map(|n| format!("`{n}`")).collect();
+        self.problems.error(
+            Error::params(format!(
+                "`{}` needs {}, which {} missing",
+                def.short_name(),
+                list.join(", "),
+                if missing.len() == 1 { "is" } else { "are" }
+            ))
+            .at(&task.module_span),
+        );
+    }
+
+    fn rules(&mut self, task: &Task, def: &ModuleDef, specs: &[ParamSpec]) {
+        let given = |name: &str| -> Option<Value> {
+            let spec = specs.iter().find(|s| s.is_named(name))?;
+            if def.free_form == Some(spec.name)
+                && let Some(free) = &task.args.free
+            {
+                return Some(free.value.clone());
+            }
+            argument_of(&task.args, spec).map(|a| a.value.clone())
+        };
+        for rule in (def.rules)() {
+            if let Err(error) = rule.check(&given) {
+                self.problems.error(
+                    error
+                        .context(format!("`{}`", def.short_name()))
+                        .at(&task.module_span),
+                );
+            }
+        }
+    }
+
+    fn has_defaults(&self, task: &Task, def: &'static ModuleDef) -> bool {
+        task.scope.all(Kw::ModuleDefaults).iter().any(|setting| {
+            setting.items().iter().any(|item| {
+                item.as_map().is_some_and(|map| {
+                    map.keys().any(|k| {
+                        let name = k.to_string();
+                        name.starts_with("group/")
+                            || modules::find(&name).is_some_and(|m| std::ptr::eq(m, def))
+                    })
+                })
+            })
+        })
+    }
+
+    /// Files of the playbook's side that a task names without a template.
+    fn files(&mut self, task: &Task, def: &ModuleDef) {
+        let remote = task
+            .args
+            .get("remote_src")
+            .is_some_and(|a| as_bool(&plain_text(&a.value)) != Some(false));
+        let mut named: Vec<(Value, Span, &str)> = Vec::new();
+        if !remote && task.args.get("content").is_none() {
+            for (param, folder) in def.assets {
+                if let Some(arg) = task.args.get(param) {
+                    named.push((arg.value.clone(), arg.span.clone(), folder));
+                }
+            }
+        }
+        let includes = match def.short_name() {
+            "include_tasks" => Some("tasks"),
+            "include_vars" if task.args.get("dir").is_none() => Some("vars"),
+            _ => None,
+        };
+        if let Some(folder) = includes
+            && let Some(setting) = task.free_or("file")
+        {
+            named.push((setting.value, setting.span, folder));
+        }
+        for (value, span, folder) in named {
+            if let Value::Str(name) = &value {
+                self.file(task, folder, name, &span);
+            }
+        }
+    }
+
+    fn file(&mut self, task: &Task, folder: &str, name: &str, span: &Span) {
+        if name.contains("://") {
+            return;
+        }
+        let mut dirs: Vec<PathBuf> = task.scope.roles().map(|r| r.path.clone()).collect();
+        dirs.extend(
+            Path::new(&task.span.file.name)
+                .parent()
+                .map(Path::to_path_buf),
+        );
+        dirs.push(self.dir.clone());
+        dirs.dedup();
+        let folder = if task.handler && folder == "tasks" {
+            "handlers"
+        } else {
+            folder
+        };
+        let Err(error) = files::find_in(&dirs, folder, name) else {
+            return;
+        };
+        if task.scope.all(Kw::When).is_empty() {
+            self.problems.error(error.at(span));
+        } else {
+            // The condition may keep the task from ever needing the file.
+            self.problems.warn(error.message(), Some(span));
+        }
+    }
+
+    fn vars_files(&mut self, play: &Play) {
+        let Some(setting) = play.scope.keywords.get(Kw::VarsFiles) else {
+            return;
+        };
+        for item in setting.items() {
+            if let Value::Str(name) = &item
+                && let Err(error) = files::find_in(std::slice::from_ref(&play.dir), "vars", name)
+            {
+                self.problems.error(error.at(&setting.span));
+            }
+        }
+    }
+}
+
+fn argument_of<'t>(args: &'t TaskArgs, spec: &ParamSpec) -> Option<&'t Arg> {
+    args.named.iter().find(|a| spec.is_named(&a.name))
+}
+
+fn is_given(task: &Task, def: &ModuleDef, spec: &ParamSpec) -> bool {
+    argument_of(&task.args, spec).is_some_and(|a| !a.value.is_null())
+        || (def.free_form == Some(spec.name) && task.args.free.is_some())
+}
+
+/// Whether a dynamic role may bring handlers that are not known yet.
+fn includes_role(items: &[Item]) -> bool {
+    items.iter().any(|item| match item {
+        Item::Task(task) => matches!(task.short_module(), "include_role" | "include_tasks"),
+        Item::Block(block) => {
+            includes_role(&block.body)
+                || includes_role(&block.rescue)
+                || includes_role(&block.always)
+        }
+    })
+}
+
+/// Whether a file of the playbook's side is there at all.
+#[must_use]
+pub fn is_playbook(path: &Path) -> bool {
+    here::is_file(path)
+}

@@ -1,0 +1,665 @@
+//! A run: playbooks over an inventory, from the first play to the recap.
+
+use super::context::{HostSlot, Hosts, PlayCx, RunCx, with_host};
+use super::emit::Emitter;
+use super::groups::Groups;
+use super::load::HereFiles;
+use super::options::Options;
+use super::play::{self, Batch};
+use super::result::VarChange;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Counters, EventKind, Level, PlayInfo, VERSION};
+use crate::host::here;
+use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
+use crate::playbook::load::Files;
+use crate::playbook::play::Play;
+use crate::playbook::task::Task;
+use crate::template::Variables;
+use crate::value::{Key, Map, Value};
+use crate::vars::{HostVars, Layer, Stack};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+/// Runs plays and keeps what outlives them.
+pub struct Run {
+    /// What tasks share.
+    pub cx: RunCx,
+    /// Hosts and groups.
+    pub groups: Groups,
+    /// Playbooks and their plays.
+    pub playbooks: Vec<(String, Vec<Arc<Play>>)>,
+    /// Whether `--start-at-task` was reached.
+    pub started: bool,
+    pub(super) halted: bool,
+    pub(super) ended_play: bool,
+    counters: HashMap<Arc<str>, Counters>,
+    failed: HashSet<Arc<str>>,
+    unreachable: HashSet<Arc<str>>,
+    roles_done: HashMap<Arc<str>, HashSet<String>>,
+    order: Vec<Arc<str>>,
+    ids: u64,
+    stats: Vec<(Option<Arc<str>>, Map)>,
+    step_all: bool,
+}
+
+/// Exit statuses of a run, as `ansible-playbook` has them.
+pub mod status {
+    /// All went well.
+    pub const OK: i32 = 0;
+    /// Something went wrong before or besides the plays.
+    pub const ERROR: i32 = 1;
+    /// A host failed.
+    pub const FAILED: i32 = 2;
+    /// A host could not be reached (wins over a failure).
+    pub const UNREACHABLE: i32 = 4;
+    /// The playbook cannot be read as one.
+    pub const PARSER: i32 = 4;
+    /// The user stopped the run.
+    pub const STOPPED: i32 = 130;
+}
+
+impl Run {
+    /// A run of `playbooks` over the hosts of `groups`.
+    #[must_use]
+    pub fn new(cx: RunCx, groups: Groups, playbooks: Vec<(String, Vec<Arc<Play>>)>) -> Self {
+        Self {
+            started: cx.options.start_at.is_none(),
+            cx,
+            groups,
+            playbooks,
+            halted: false,
+            ended_play: false,
+            counters: HashMap::new(),
+            failed: HashSet::new(),
+            unreachable: HashSet::new(),
+            roles_done: HashMap::new(),
+            order: Vec::new(),
+            ids: 0,
+            stats: Vec::new(),
+            step_all: false,
+        }
+    }
+
+    /// Runs everything. The exit status is Ansible's.
+    pub fn execute(mut self) -> i32 {
+        let names = self.playbooks.iter().map(|(n, _)| n.clone()).collect();
+        self.cx.emit.run(EventKind::RunStarted {
+            version: VERSION,
+            playbooks: names,
+            check: self.cx.options.check,
+            diff: self.cx.options.diff,
+        });
+        let mut broken = false;
+        'books: for (name, plays) in std::mem::take(&mut self.playbooks) {
+            self.cx.emit.run(EventKind::PlaybookStarted { name });
+            for play in plays {
+                if let Err(error) = self.play(&play) {
+                    self.cx.emit.run(EventKind::Notice {
+                        level: Level::Error,
+                        text: error.to_string(),
+                    });
+                    broken = true;
+                    break 'books;
+                }
+                if self.halted || here::stopped() {
+                    break 'books;
+                }
+            }
+        }
+        let status = self.status(broken);
+        self.cx.emit.run(EventKind::RunFinished {
+            stats: self.recap(),
+            status,
+        });
+        status
+    }
+
+    fn status(&self, broken: bool) -> i32 {
+        if here::stopped() {
+            status::STOPPED
+        } else if broken {
+            status::ERROR
+        } else if !self.unreachable.is_empty() {
+            status::UNREACHABLE
+        } else if !self.failed.is_empty() {
+            status::FAILED
+        } else {
+            status::OK
+        }
+    }
+
+    fn recap(&self) -> Vec<(Arc<str>, Counters)> {
+        let mut names = self.order.clone();
+        names.sort();
+        names
+            .into_iter()
+            .map(|n| {
+                let counters = self.counters.get(&n).copied().unwrap_or_default();
+                (n, counters)
+            })
+            .collect()
+    }
+
+    fn play(&mut self, play: &Arc<Play>) -> Result<()> {
+        self.ended_play = false;
+        self.roles_done.clear();
+        let hosts = self.hosts_of(play)?;
+        let mut cx = self.play_cx(play)?;
+        let info = |run: &mut Self, hosts: &[Arc<str>]| PlayInfo {
+            id: run.next_id(),
+            name: play_name(play),
+            hosts: hosts.to_vec(),
+            strategy: "linear".into(),
+            check: run.cx.options.check,
+        };
+        if hosts.is_empty() {
+            let info = info(self, &[]);
+            self.cx.emit.run(EventKind::PlayStarted { play: info });
+            self.cx.emit.run(EventKind::NoHostsMatched);
+            return Ok(());
+        }
+        let batches = self.batches(&cx, &hosts)?;
+        for batch in batches {
+            let batch: Vec<Arc<str>> = batch
+                .into_iter()
+                .filter(|h| !self.failed.contains(h) && !self.unreachable.contains(h))
+                .collect();
+            if batch.is_empty() || self.halted || self.ended_play || here::stopped() {
+                break;
+            }
+            let info = info(self, &batch);
+            self.cx.emit.run(EventKind::PlayStarted { play: info });
+            for host in &batch {
+                if !self.order.contains(host) {
+                    self.order.push(Arc::clone(host));
+                }
+            }
+            cx.magic = self.magic(&cx, &hosts, &batch);
+            let one = PlayCx {
+                play: Arc::clone(&cx.play),
+                vars: Arc::clone(&cx.vars),
+                prompted: Arc::clone(&cx.prompted),
+                magic: Arc::clone(&cx.magic),
+                role_defaults: cx.role_defaults.clone(),
+                role_vars: cx.role_vars.clone(),
+            };
+            let size = batch.len();
+            Batch::new(self, one, &batch)?.execute();
+            let out = batch
+                .iter()
+                .filter(|h| self.failed.contains(*h) || self.unreachable.contains(*h))
+                .count();
+            if out == size {
+                // As Ansible: a batch in which nobody is left ends the play.
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What all hosts of a play share.
+    fn play_cx(&mut self, play: &Arc<Play>) -> Result<PlayCx> {
+        let mut vars = Map::new();
+        if let Some(setting) = play.scope.keywords.get(Kw::Vars) {
+            crate::playbook::scope::extend_vars(&mut vars, setting);
+        }
+        let public: Vec<_> = play.roles.iter().filter(|r| r.public).collect();
+        let mut cx = PlayCx {
+            play: Arc::clone(play),
+            vars: Arc::new(vars),
+            prompted: Arc::default(),
+            magic: Arc::default(),
+            role_defaults: public.iter().map(|r| Arc::clone(&r.defaults)).collect(),
+            role_vars: public.iter().map(|r| Arc::clone(&r.vars)).collect(),
+        };
+        cx.magic = self.magic(&cx, &[], &[]);
+        cx.prompted = Arc::new(super::prompt::ask(self, &cx)?);
+        Ok(cx)
+    }
+
+    /// The variables that a play's own keywords see: no host yet.
+    #[must_use]
+    pub fn play_stack(&self, cx: &PlayCx) -> Arc<dyn Variables> {
+        let mut stack = Stack::default();
+        for map in &cx.role_defaults {
+            stack.push(Layer::RoleDefaults, map);
+        }
+        stack.push(Layer::PlayVars, &cx.vars);
+        stack.push(Layer::PlayPrompt, &cx.prompted);
+        for map in &cx.role_vars {
+            stack.push(Layer::RoleVars, map);
+        }
+        stack.push(Layer::Extra, &self.cx.options.extra_vars);
+        stack.push(Layer::Magic, &cx.magic);
+        stack.with_others(play::others(&self.cx, &cx.magic));
+        Arc::new(stack)
+    }
+
+    fn resolve_play(&self, cx: &PlayCx, setting: &Setting) -> Result<Value> {
+        self.cx
+            .templar
+            .resolve(&setting.value, &self.play_stack(cx))
+            .map_err(|e| e.at(&setting.span))
+    }
+
+    pub(super) fn flag(&self, cx: &PlayCx, kw: Kw) -> Result<bool> {
+        let Some(setting) = cx.play.get(kw) else {
+            return Ok(false);
+        };
+        let value = self.resolve_play(cx, setting)?;
+        Ok(as_bool(&plain_text(&value)).unwrap_or_else(|| value.is_truthy()))
+    }
+
+    pub(super) fn percentage(&self, cx: &PlayCx, kw: Kw) -> Result<Option<f64>> {
+        let Some(setting) = cx.play.get(kw) else {
+            return Ok(None);
+        };
+        let text = plain_text(&self.resolve_play(cx, setting)?);
+        text.trim()
+            .trim_end_matches('%')
+            .parse()
+            .map(Some)
+            .map_err(|_| {
+                Error::new(
+                    ErrorKind::Syntax,
+                    format!("`{}` must be a number, not `{text}`", kw.name()),
+                )
+                .at(&setting.span)
+            })
+    }
+
+    /// The hosts that a play's pattern means, in the order it asks for.
+    fn hosts_of(&mut self, play: &Arc<Play>) -> Result<Vec<Arc<str>>> {
+        let Some(setting) = play.get(Kw::Hosts) else {
+            return Ok(Vec::new());
+        };
+        let cx = self.play_cx_plain(play);
+        let value = self.resolve_play(&cx, setting)?;
+        let pattern = match &value {
+            Value::List(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(","),
+            single => plain_text(single),
+        };
+        let order = play
+            .get(Kw::Order)
+            .map(|s| plain_text(&s.value))
+            .unwrap_or_default();
+        self.groups
+            .matching(&pattern, self.cx.options.limit.as_deref(), &order)
+            .map_err(|e| e.at(&setting.span))
+    }
+
+    fn play_cx_plain(&self, play: &Arc<Play>) -> PlayCx {
+        let mut vars = Map::new();
+        if let Some(setting) = play.scope.keywords.get(Kw::Vars) {
+            crate::playbook::scope::extend_vars(&mut vars, setting);
+        }
+        PlayCx {
+            play: Arc::clone(play),
+            vars: Arc::new(vars),
+            prompted: Arc::default(),
+            magic: Arc::default(),
+            role_defaults: Vec::new(),
+            role_vars: Vec::new(),
+        }
+    }
+
+    /// `serial`: the hosts in batches.
+    fn batches(&self, cx: &PlayCx, hosts: &[Arc<str>]) -> Result<Vec<Vec<Arc<str>>>> {
+        let Some(setting) = cx.play.get(Kw::Serial) else {
+            return Ok(vec![hosts.to_vec()]);
+        };
+        let value = self.resolve_play(cx, setting)?;
+        let sizes: Vec<usize> = match &value {
+            Value::List(items) => items.to_vec(),
+            single => vec![single.clone()],
+        }
+        .iter()
+        .map(|v| batch_size(&plain_text(v), hosts.len()))
+        .collect::<Option<_>>()
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Syntax,
+                "`serial` must be a number, a percentage, or a list of them",
+            )
+            .at(&setting.span)
+        })?;
+        let mut out = Vec::new();
+        let mut rest = hosts;
+        let mut sizes = sizes.iter().copied();
+        let mut size = hosts.len();
+        while !rest.is_empty() {
+            // The last size holds for all batches that follow.
+            size = sizes.next().unwrap_or(size);
+            let take = if size == 0 {
+                rest.len()
+            } else {
+                size.min(rest.len())
+            };
+            out.push(rest[..take].to_vec());
+            rest = &rest[take..];
+        }
+        Ok(out)
+    }
+
+    /// `vars_files`, read for a host: names may hold its variables. An entry that is a list means
+    /// the first file that exists.
+    pub(super) fn vars_files(&self, cx: &PlayCx, slot: &HostSlot) -> Result<Map> {
+        let mut out = Map::new();
+        let Some(setting) = cx.play.scope.keywords.get(Kw::VarsFiles) else {
+            return Ok(out);
+        };
+        for entry in setting.items() {
+            let stack = self.host_stack(cx, slot, &out);
+            let choices = match &entry {
+                Value::List(items) => items.to_vec(),
+                single => vec![single.clone()],
+            };
+            let map = self.first_vars_file(cx, &choices, setting, &stack)?;
+            out.extend(map);
+        }
+        Ok(out)
+    }
+
+    fn first_vars_file(
+        &self,
+        cx: &PlayCx,
+        choices: &[Value],
+        setting: &Setting,
+        vars: &Arc<dyn Variables>,
+    ) -> Result<Map> {
+        let mut tried = Vec::new();
+        for choice in choices {
+            let name = plain_text(
+                &self
+                    .cx
+                    .templar
+                    .resolve(choice, vars)
+                    .map_err(|e| e.at(&setting.span))?,
+            );
+            let dirs = [cx.play.dir.clone()];
+            let Ok(path) = super::files::find_in(&dirs, "vars", &name) else {
+                tried.push(name);
+                continue;
+            };
+            let shown = path.display().to_string();
+            let text = HereFiles.read(&path)?.unwrap_or_default();
+            return match super::action::load_yaml(&shown, text, &self.cx.vault)? {
+                Value::Map(map) => Ok((*map).clone()),
+                Value::Null => Ok(Map::new()),
+                other => Err(super::action::not_a_mapping(&shown, &other)),
+            };
+        }
+        Err(Error::new(
+            ErrorKind::Syntax,
+            format!(
+                "the file of variables `{}` was not found",
+                tried.join("` or `")
+            ),
+        )
+        .at(&setting.span))
+    }
+
+    fn host_stack(&self, cx: &PlayCx, slot: &HostSlot, files: &Map) -> Arc<dyn Variables> {
+        let mut stack = Stack::default();
+        let vars = slot.snapshot();
+        vars.lower(&mut stack);
+        stack.push(Layer::PlayVars, &cx.vars);
+        stack.push(Layer::PlayPrompt, &cx.prompted);
+        stack.push(Layer::PlayFiles, &Arc::new(files.clone()));
+        vars.upper(&mut stack);
+        stack.push(Layer::Extra, &self.cx.options.extra_vars);
+        stack.push(Layer::Magic, &cx.magic);
+        Arc::new(with_host(stack, slot))
+    }
+
+    /// Variables that Ansible sets for a play.
+    fn magic(&self, cx: &PlayCx, all: &[Arc<str>], batch: &[Arc<str>]) -> Arc<Map> {
+        let list = |names: &[Arc<str>]| {
+            Value::list(names.iter().map(|n| Value::Str(Arc::clone(n))).collect())
+        };
+        let options = &self.cx.options;
+        let words = |w: &[String]| Value::list(w.iter().map(Value::from).collect());
+        let role_names: Vec<Value> = cx
+            .play
+            .roles
+            .iter()
+            .map(|r| Value::from(r.name.as_str()))
+            .collect();
+        let alive: Vec<Arc<str>> = batch
+            .iter()
+            .filter(|h| !self.failed.contains(*h) && !self.unreachable.contains(*h))
+            .cloned()
+            .collect();
+        let dir = here::absolute(&cx.play.dir).display().to_string();
+        let tags = if options.tags.is_empty() {
+            words(&["all".to_string()])
+        } else {
+            words(&options.tags)
+        };
+        let pairs: Vec<(&str, Value)> = vec![
+            ("groups", self.groups.as_value()),
+            ("play_hosts", list(&alive)),
+            ("ansible_play_hosts", list(&alive)),
+            ("ansible_play_batch", list(&alive)),
+            ("ansible_play_hosts_all", list(all)),
+            ("ansible_play_name", Value::from(play_name(&cx.play))),
+            ("ansible_play_role_names", Value::list(role_names.clone())),
+            ("ansible_role_names", Value::list(role_names.clone())),
+            ("role_names", Value::list(role_names)),
+            ("playbook_dir", Value::from(dir)),
+            ("ansible_check_mode", Value::Bool(options.check)),
+            ("ansible_diff_mode", Value::Bool(options.diff)),
+            (
+                "ansible_verbosity",
+                Value::from(u32::from(options.verbosity)),
+            ),
+            ("ansible_forks", Value::from(options.forks)),
+            ("ansible_run_tags", tags),
+            ("ansible_skip_tags", words(&options.skip_tags)),
+            ("ansible_limit", Value::from(options.limit.clone())),
+            ("ansible_version", version()),
+        ];
+        Arc::new(
+            pairs
+                .into_iter()
+                .filter(|(_, v)| !v.is_null())
+                .map(|(k, v)| (Key::from(k), v))
+                .collect(),
+        )
+    }
+
+    pub(super) fn refresh_magic(&self, cx: &PlayCx) -> Arc<Map> {
+        let mut map = (*cx.magic).clone();
+        map.insert(Key::from("groups"), self.groups.as_value());
+        Arc::new(map)
+    }
+
+    pub(super) fn gathers(&self, play: &Play) -> bool {
+        let given = play
+            .get(Kw::GatherFacts)
+            .and_then(|s| as_bool(&plain_text(&s.value)));
+        play::gathers(given, self.cx.options.gather)
+    }
+
+    pub(super) fn slot(&self, name: &Arc<str>) -> Arc<HostSlot> {
+        match self.cx.hosts.get(name) {
+            Some(slot) => slot,
+            None => {
+                let (vars, magic) = self.groups.host(name);
+                self.cx.hosts.add(name, vars, magic)
+            }
+        }
+    }
+
+    pub(super) fn roles_done(&self, name: &Arc<str>) -> HashSet<String> {
+        self.roles_done.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn counters(&self, name: &Arc<str>) -> Counters {
+        self.counters.get(name).copied().unwrap_or_default()
+    }
+
+    pub(super) fn finish_host(
+        &mut self,
+        name: &Arc<str>,
+        counters: Counters,
+        failed: bool,
+        unreachable: bool,
+        roles: &HashSet<String>,
+    ) {
+        self.counters.insert(Arc::clone(name), counters);
+        self.roles_done.insert(Arc::clone(name), roles.clone());
+        if failed {
+            self.failed.insert(Arc::clone(name));
+        }
+        if unreachable {
+            self.unreachable.insert(Arc::clone(name));
+        }
+    }
+
+    pub(super) fn forgive(&mut self) {
+        self.failed.clear();
+        self.unreachable.clear();
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+
+    pub(super) fn apply_to(&self, name: &Arc<str>, changes: &[VarChange]) {
+        let slot = self.slot(name);
+        let mut vars = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
+        for change in changes {
+            change.apply(&mut vars);
+        }
+    }
+
+    pub(super) fn add_host(&mut self, name: &str, groups: &[String], vars: Map) {
+        let name: Arc<str> = name.into();
+        self.groups.add_host(&name, groups);
+        let slot = self.slot(&name);
+        let (_, magic) = self.groups.host(&name);
+        *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
+        let mut own = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
+        own.inventory.push((Layer::InventoryHosts, Arc::new(vars)));
+        own.inventory.sort_by_key(|(layer, _)| *layer);
+    }
+
+    pub(super) fn add_to_group(&mut self, host: &Arc<str>, group: &str, parents: &[String]) {
+        self.groups.add_to_group(host, group, parents);
+        let slot = self.slot(host);
+        let (_, magic) = self.groups.host(host);
+        *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
+    }
+
+    pub(super) fn add_stats(&mut self, host: Option<Arc<str>>, data: Map, aggregate: bool) {
+        let found = self.stats.iter_mut().find(|(h, _)| *h == host);
+        match found {
+            Some((_, map)) if aggregate => map.extend(data),
+            Some((_, map)) => *map = data,
+            None => self.stats.push((host, data)),
+        }
+    }
+
+    pub(super) fn refresh_inventory(&mut self) {
+        self.cx.emit.run(EventKind::Notice {
+            level: Level::Verbose,
+            text: "the inventory is read once a run; hosts that were added stay".into(),
+        });
+    }
+
+    pub(super) fn reset_connection(&mut self, host: &Arc<str>) {
+        self.cx
+            .runners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(name, _), _| name != host);
+    }
+
+    /// `--start-at-task` and `--step`: whether this task runs.
+    pub(super) fn wanted_by_step(&mut self, task: &Task) -> bool {
+        if !self.cx.options.step || self.step_all {
+            return true;
+        }
+        let name = task
+            .name()
+            .map_or_else(|| task.short_module().to_string(), |s| plain_text(&s.value));
+        match here::ask(
+            &format!("Perform task: {name} (N)o/(y)es/(c)ontinue: "),
+            true,
+            None,
+        ) {
+            Ok(Some(answer)) => match answer.trim().to_ascii_lowercase().as_str() {
+                "y" | "yes" => true,
+                "c" | "continue" => {
+                    self.step_all = true;
+                    true
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+fn play_name(play: &Play) -> String {
+    play.name()
+}
+
+fn batch_size(text: &str, total: usize) -> Option<usize> {
+    match text.trim().strip_suffix('%') {
+        Some(percent) => {
+            let share: f64 = percent.trim().parse().ok()?;
+            // As Ansible: rounded down, but at least one host.
+            Some(((share / 100.0 * total as f64) as usize).max(1))
+        }
+        None => text.trim().parse().ok(),
+    }
+}
+
+/// The Ansible release whose behaviour is followed.
+fn version() -> Value {
+    let full = crate::ANSIBLE_VERSION;
+    let mut parts = full.split('.').map(|p| p.parse::<i64>().unwrap_or(0));
+    let mut map = Map::new();
+    map.insert(Key::from("full"), Value::from(full));
+    map.insert(Key::from("string"), Value::from(full));
+    for name in ["major", "minor", "revision"] {
+        map.insert(Key::from(name), Value::Int(parts.next().unwrap_or(0)));
+    }
+    Value::map(map)
+}
+
+/// A run's shared part.
+#[must_use]
+pub fn context(
+    options: Options,
+    templar: crate::template::Templar,
+    emit: Emitter,
+    vault: crate::playbook::vault::VaultKeys,
+    connector: Arc<dyn super::context::Connector>,
+) -> RunCx {
+    RunCx {
+        options,
+        templar,
+        emit,
+        vault,
+        connector,
+        runners: std::sync::Mutex::default(),
+        hosts: Arc::new(Hosts::default()),
+    }
+}
+
+/// The variables of a host that no inventory names (`delegate_to` an address).
+#[must_use]
+pub fn unknown_host() -> HostVars {
+    HostVars::default()
+}
+
+/// Where a playbook's own `group_vars/` and `host_vars/` lie.
+#[must_use]
+pub fn vars_dir(playbook: &Path) -> std::path::PathBuf {
+    playbook.parent().map(Path::to_path_buf).unwrap_or_default()
+}

@@ -1,0 +1,268 @@
+//! The asking side of a seat.
+
+use super::{Ask, Asset, AssetEntry, COMMAND, Say, told};
+use crate::engine::context::Login;
+use crate::engine::perform::Performed;
+use crate::engine::runner::{ModuleCall, TaskRunner};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{HostView, Progress, RealHost, here};
+use crate::playbook::keyword::as_bool;
+use crate::value::Value;
+use base64::Engine as _;
+use std::path::Path;
+
+/// The way to a seat: a pair of pipes, or a channel.
+pub trait Line: Send {
+    /// Sends a line.
+    ///
+    /// # Errors
+    /// When the other end is gone.
+    fn send(&mut self, line: &str) -> Result<()>;
+    /// Waits for a line; `None` when the other end is gone.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn receive(&mut self) -> Result<Option<String>>;
+}
+
+impl Line for here::Piped {
+    fn send(&mut self, line: &str) -> Result<()> {
+        Self::send(self, line)
+    }
+    fn receive(&mut self) -> Result<Option<String>> {
+        Self::receive(self)
+    }
+}
+
+/// Carries modules out at the other end of a line.
+pub struct Seat<L: Line> {
+    line: L,
+    what: String,
+}
+
+impl<L: Line> Seat<L> {
+    /// Waits until the seat is ready. `what` names it in errors.
+    ///
+    /// # Errors
+    /// Of kind `Unreachable` when it does not come up, or is of another version.
+    pub fn open(mut line: L, what: impl Into<String>) -> Result<Self> {
+        let what = what.into();
+        let mut noise = String::new();
+        while let Some(text) = line.receive()? {
+            match serde_json::from_str::<Say>(&text) {
+                Ok(Say::Ready { version }) if version == env!("CARGO_PKG_VERSION") => {
+                    return Ok(Self { line, what });
+                }
+                Ok(Say::Ready { version }) => {
+                    return Err(Error::new(
+                        ErrorKind::Unreachable,
+                        format!(
+                            "{what} is of version {version}, not {}",
+                            env!("CARGO_PKG_VERSION")
+                        ),
+                    ));
+                }
+                // A login may greet with lines of its own.
+                _ => noise = text,
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Unreachable,
+            format!(
+                "{what} did not start: {}",
+                if noise.is_empty() {
+                    "no answer"
+                } else {
+                    &noise
+                }
+            ),
+        ))
+    }
+
+    fn gone(&self) -> Error {
+        Error::new(ErrorKind::Unreachable, format!("{} went away", self.what))
+    }
+}
+
+impl<L: Line> TaskRunner for Seat<L> {
+    fn run(&mut self, call: &ModuleCall, progress: &dyn Fn(Progress)) -> Result<Performed> {
+        if let Some(why) = Value::map(call.args.clone()).unknown_reason() {
+            return Ok(Performed {
+                may_change: Some(why.to_string()),
+                ..Performed::default()
+            });
+        }
+        let ask = Ask::new(call, assets(call)?);
+        let text = serde_json::to_string(&ask)
+            .map_err(|e| Error::new(ErrorKind::Internal, "cannot write a call").caused_by(e))?;
+        self.line.send(&text).map_err(|_| self.gone())?;
+        while let Some(text) = self.line.receive()? {
+            match serde_json::from_str::<Say>(&text) {
+                Ok(Say::Line(line)) => progress(Progress::Line(line)),
+                Ok(Say::Bytes { done, total }) => progress(Progress::Bytes { done, total }),
+                Ok(Say::Done(wire)) => return Ok((*wire).into()),
+                Ok(Say::Failed {
+                    kind,
+                    message,
+                    hints,
+                }) => {
+                    return Err(told(&kind, message, hints));
+                }
+                Ok(Say::Ready { .. }) | Err(_) => {}
+            }
+        }
+        Err(self.gone())
+    }
+}
+
+/// Files of the playbook's side that a call needs.
+fn assets(call: &ModuleCall) -> Result<Vec<Asset>> {
+    let remote = call.args.get("remote_src").is_some_and(|v| match v {
+        Value::Str(s) => as_bool(s).unwrap_or(false),
+        other => other.is_truthy(),
+    });
+    let mut out = Vec::new();
+    if remote || call.args.contains_key("content") {
+        return Ok(out);
+    }
+    for (param, _) in call.module.assets {
+        let Some(Value::Str(text)) = call.args.get(*param) else {
+            continue;
+        };
+        let path = Path::new(&**text);
+        if !here::exists(path) {
+            continue;
+        }
+        let mut entries = Vec::new();
+        collect(path, "", &mut entries)?;
+        out.push(Asset {
+            param: (*param).into(),
+            slash: text.ends_with('/'),
+            entries,
+            name: path
+                .file_name()
+                .map(|n| n.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+        });
+    }
+    Ok(out)
+}
+
+fn collect(root: &Path, below: &str, out: &mut Vec<AssetEntry>) -> Result<()> {
+    let path = if below.is_empty() {
+        root.to_path_buf()
+    } else {
+        root.join(below)
+    };
+    let is_dir = here::is_dir(&path);
+    let data = if is_dir {
+        None
+    } else {
+        let bytes = here::read(&path)?.unwrap_or_default();
+        Some(base64::engine::general_purpose::STANDARD.encode(bytes))
+    };
+    out.push(AssetEntry {
+        path: below.to_string(),
+        mode: here::mode(&path)?,
+        data,
+    });
+    if is_dir {
+        for name in here::list(&path).unwrap_or_default() {
+            let next = if below.is_empty() {
+                name
+            } else {
+                format!("{below}/{name}")
+            };
+            collect(root, &next, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether this process runs as `user`.
+///
+/// # Errors
+/// When the accounts cannot be read.
+pub fn is_current_user(user: &str) -> Result<bool> {
+    let host = RealHost::new();
+    let uid = host.current_uid();
+    if user == "root" {
+        return Ok(uid == 0);
+    }
+    Ok(host.user(user)?.is_some_and(|u| u.uid == uid))
+}
+
+/// A seat on this machine as another user.
+///
+/// # Errors
+/// When the user is not known, or the way to become that user fails.
+pub fn as_user(user: &str, login: &Login) -> Result<Box<dyn TaskRunner>> {
+    let host = RealHost::new();
+    if host.user(user)?.is_none() {
+        return Err(Error::params(format!(
+            "cannot become `{user}`: there is no such user"
+        )));
+    }
+    let (program, copy) = here::program_for_others()?;
+    let program = program.display().to_string();
+    let argv = argv(user, login, &program, host.current_uid() == 0)?;
+    let password = login
+        .more
+        .iter()
+        .find(|(name, _)| name.starts_with("ansible_become_pass"))
+        .map(|(_, value)| value.clone());
+    let mut pipe = here::pipe(&argv)?;
+    if let Some(password) = password {
+        pipe.send(&password)?;
+    }
+    let seat = Seat::open(pipe, format!("{} as {user}", login.become_method));
+    if let Some(folder) = copy {
+        // A program that runs needs its file no more.
+        here::remove_folder(&folder);
+    }
+    let seat = seat.map_err(|e| {
+        e.hint("does the method need a password? give it with -K, or use another become_method")
+    })?;
+    Ok(Box::new(seat))
+}
+
+/// The command that becomes another user and serves a seat.
+fn argv(user: &str, login: &Login, program: &str, is_root: bool) -> Result<Vec<String>> {
+    let words = |text: &str| -> Vec<String> { text.split_whitespace().map(String::from).collect() };
+    let mut argv = match login.become_method.rsplit('.').next().unwrap_or_default() {
+        // Root needs no password for either, and `runuser` is on every Linux.
+        "sudo" | "su" | "runuser" if is_root && login.become_exe.is_none() => {
+            vec!["runuser".into(), "-u".into(), user.into(), "--".into()]
+        }
+        "sudo" => {
+            let exe = login.become_exe.clone().unwrap_or_else(|| "sudo".into());
+            let mut argv = vec![exe];
+            let flags = login.become_flags.as_deref().unwrap_or("-H -S");
+            argv.extend(words(flags));
+            argv.extend([
+                "-p".into(),
+                String::new(),
+                "-u".into(),
+                user.into(),
+                "--".into(),
+            ]);
+            argv
+        }
+        "su" => {
+            let exe = login.become_exe.clone().unwrap_or_else(|| "su".into());
+            let mut argv = vec![exe];
+            argv.extend(words(login.become_flags.as_deref().unwrap_or_default()));
+            argv.extend([user.into(), "-c".into(), format!("{program} {COMMAND}")]);
+            return Ok(argv);
+        }
+        "doas" => vec!["doas".into(), "-u".into(), user.into()],
+        other => {
+            return Err(
+                Error::params(format!("there is no become_method `{other}`"))
+                    .did_you_mean(other, ["sudo", "su", "runuser", "doas"]),
+            );
+        }
+    };
+    argv.extend([program.to_string(), COMMAND.to_string()]);
+    Ok(argv)
+}

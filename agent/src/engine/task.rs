@@ -1,0 +1,478 @@
+//! One task on one host: its loop, its conditions, its attempts.
+
+use super::action::Actor;
+use super::context::{HostSlot, HostsView, Login, PlayCx, RunCx, TaskView, with_host};
+use super::invoke;
+use super::result::{ItemEnd, TaskEnd, VarChange};
+use crate::error::{Error, Result};
+use crate::event::{EventKind, Status};
+use crate::playbook::keyword::{Kw, Setting, as_bool};
+use crate::playbook::task::{Loop, Task};
+use crate::template::Variables;
+use crate::value::{Key, Map, Value};
+use crate::vars::{HostVars, Layer, Stack};
+use std::sync::Arc;
+
+/// A task on a host.
+pub struct TaskCx<'a> {
+    /// The run.
+    pub run: &'a RunCx,
+    /// The play.
+    pub play: &'a PlayCx,
+    /// The task.
+    pub view: &'a TaskView,
+    /// The host.
+    pub slot: &'a Arc<HostSlot>,
+    /// `vars_files` for this host.
+    pub files: &'a Arc<Map>,
+}
+
+/// Settings of a task, evaluated for an item.
+pub(super) struct Effective {
+    pub check: bool,
+    pub diff: bool,
+    pub no_log: bool,
+    pub delegate_to: Option<Arc<str>>,
+    pub login: Login,
+    pub environment: Vec<(String, String)>,
+    pub timeout: Option<u64>,
+}
+
+/// The variables of an item: the stack and a shared handle for templates.
+pub(super) struct Seen {
+    pub stack: Stack,
+    pub vars: Arc<dyn Variables>,
+}
+
+impl Seen {
+    pub(super) fn new(stack: Stack) -> Self {
+        let vars = Arc::new(stack.clone());
+        Self { stack, vars }
+    }
+
+    /// With one more layer of loop variables or results.
+    pub(super) fn with(&self, map: Map) -> Self {
+        Self::new(self.stack.with(Layer::Loop, map))
+    }
+}
+
+impl TaskCx<'_> {
+    pub(super) fn task(&self) -> &Task {
+        &self.view.task
+    }
+
+    /// Runs the task, with all items of its loop.
+    #[must_use]
+    pub fn execute(&self) -> TaskEnd {
+        let started = crate::host::here::monotonic();
+        let mut vars = self.slot.snapshot();
+        let seen = self.seen(&vars);
+        let mut end = match self.items(&seen) {
+            Ok(None) => {
+                let item = self.item(&seen);
+                TaskEnd::of_one(item, self.task())
+            }
+            Ok(Some(items)) => self.run_loop(items, &mut vars),
+            Err(error) => TaskEnd::of_one(self.loop_failed(&seen, error), self.task()),
+        };
+        end.report.seconds = crate::host::here::monotonic() - started;
+        end
+    }
+
+    pub(super) fn seen(&self, vars: &HostVars) -> Seen {
+        let stack = self.view.stack(self.run, self.play, self.files, vars);
+        let mut stack = with_host(stack, self.slot);
+        stack.with_others(Arc::new(HostsView {
+            hosts: Arc::clone(&self.run.hosts),
+            extra: Arc::clone(&self.run.options.extra_vars),
+            magic: Arc::clone(&self.play.magic),
+        }));
+        Seen::new(stack)
+    }
+
+    /// A loop that cannot be evaluated is no failure when the task is skipped anyway.
+    fn loop_failed(&self, seen: &Seen, error: Error) -> ItemEnd {
+        match self.conditions(seen) {
+            Ok(Some(skip)) => ItemEnd::skipped(skip),
+            _ => ItemEnd::error(&error),
+        }
+    }
+
+    /// The loop's items; nothing if there is no loop.
+    fn items(&self, seen: &Seen) -> Result<Option<Vec<Value>>> {
+        let Some(looped) = &self.task().looped else {
+            return Ok(None);
+        };
+        let items = match looped {
+            Loop::Over(setting) => {
+                let value = self.resolve(setting, seen)?;
+                match value {
+                    Value::List(items) => items.to_vec(),
+                    Value::Unknown(why) => return Err(Error::unknown(&*why)),
+                    other => {
+                        return Err(Error::new(
+                            crate::error::ErrorKind::Template,
+                            format!("`loop` needs a list, but this is a {}", other.type_name()),
+                        )
+                        .at(&setting.span)
+                        .hint("a mapping becomes a list with `| dict2items`"));
+                    }
+                }
+            }
+            Loop::With(name, setting) => self.lookup_items(name, setting, seen)?,
+        };
+        Ok(Some(items))
+    }
+
+    fn lookup_items(&self, name: &str, setting: &Setting, seen: &Seen) -> Result<Vec<Value>> {
+        let terms = self.resolve(setting, seen)?;
+        if let Some(why) = terms.unknown_reason() {
+            return Err(Error::unknown(&*why));
+        }
+        let call = match &terms {
+            Value::Map(_) if name == "dict" => format!("query('{name}', lks_terms)"),
+            _ => format!("query('{name}', *lks_terms)"),
+        };
+        let terms = match terms {
+            list @ Value::List(_) => list,
+            map @ Value::Map(_) if name == "dict" => map,
+            single => Value::list(vec![single]),
+        };
+        let seen = seen.with([(Key::from("lks_terms"), terms)].into_iter().collect());
+        let found = self
+            .run
+            .templar
+            .expression(&call, Some(&setting.span), &seen.vars)?;
+        Ok(found.as_list().unwrap_or_default().to_vec())
+    }
+
+    fn run_loop(&self, items: Vec<Value>, vars: &mut HostVars) -> TaskEnd {
+        let control = self.loop_control(vars);
+        let control = match control {
+            Ok(control) => control,
+            Err(error) => return TaskEnd::of_one(ItemEnd::error(&error), self.task()),
+        };
+        let total = items.len();
+        let mut ends = Vec::with_capacity(total);
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 && control.pause > 0.0 {
+                crate::host::here::sleep(control.pause);
+            }
+            let mut map = Map::new();
+            map.insert(Key::from(control.var.as_str()), item.clone());
+            map.insert(
+                Key::from("ansible_loop_var"),
+                Value::from(control.var.as_str()),
+            );
+            if let Some(name) = &control.index_var {
+                map.insert(Key::from(name.as_str()), Value::from(index));
+                map.insert(Key::from("ansible_index_var"), Value::from(name.as_str()));
+            }
+            if control.extended {
+                map.insert(Key::from("ansible_loop"), extended(&items, index));
+            }
+            let seen = self.seen(vars).with(map);
+            let mut end = self.item(&seen);
+            end.label = Some(self.label(&control, &seen, item));
+            end.item(&control.var, item, control.index_var.as_deref(), index);
+            let stop = self.break_when(&control, &seen, &end);
+            for change in &end.changes {
+                change.apply(vars);
+            }
+            self.emit_item(item, &end);
+            let over = end.unreachable() || crate::host::here::stopped();
+            ends.push(end);
+            if stop || over {
+                break;
+            }
+        }
+        TaskEnd::of_loop(ends, self.task())
+    }
+
+    fn emit_item(&self, item: &Value, end: &ItemEnd) {
+        if end.include.is_some() && end.status != Status::Failed {
+            return;
+        }
+        self.run.emit.host(
+            &self.slot.name,
+            EventKind::ItemFinished {
+                task: self.view.info.id,
+                item: if end.no_log {
+                    Value::Null
+                } else {
+                    item.clone()
+                },
+                report: end.report(self.task()),
+            },
+        );
+    }
+
+    fn label(&self, control: &LoopControl, seen: &Seen, item: &Value) -> String {
+        match &control.label {
+            Some(label) => match self.resolve(label, seen) {
+                Ok(value) => self.run.text(&value),
+                Err(error) => error.message(),
+            },
+            None => self.run.text(item),
+        }
+    }
+
+    fn break_when(&self, control: &LoopControl, seen: &Seen, end: &ItemEnd) -> bool {
+        let Some(setting) = &control.break_when else {
+            return false;
+        };
+        let seen = self.with_result(seen, &end.result);
+        setting.items().iter().all(|condition| {
+            self.run
+                .templar
+                .condition(condition, Some(&setting.span), &seen.vars)
+                .unwrap_or(false)
+        })
+    }
+
+    fn loop_control(&self, vars: &HostVars) -> Result<LoopControl> {
+        let mut control = LoopControl::default();
+        let Some(setting) = self.task().own(Kw::LoopControl) else {
+            return Ok(control);
+        };
+        let seen = self.seen(vars);
+        for (key, value) in setting.value.as_map().into_iter().flatten() {
+            let own = Setting {
+                value: value.clone(),
+                span: setting.span.clone(),
+            };
+            match key.to_string().as_str() {
+                "label" => control.label = Some(own),
+                "break_when" => control.break_when = Some(own),
+                name => {
+                    let value = self.resolve(&own, &seen)?;
+                    let text = self.run.text(&value);
+                    match name {
+                        "loop_var" => control.var = text,
+                        "index_var" => control.index_var = Some(text),
+                        "pause" => control.pause = text.parse().unwrap_or(0.0),
+                        "extended" => control.extended = as_bool(&text).unwrap_or(false),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(control)
+    }
+
+    /// Runs the task once.
+    fn item(&self, seen: &Seen) -> ItemEnd {
+        match self.conditions(seen) {
+            Ok(None) => {}
+            Ok(Some(skip)) => return ItemEnd::skipped(skip),
+            Err(error) => return self.judge_error(&error),
+        }
+        let effective = match self.effective(seen) {
+            Ok(effective) => effective,
+            Err(error) => return self.judge_error(&error),
+        };
+        let mut end = invoke::attempts(self, seen, &effective);
+        end.no_log = effective.no_log;
+        end.delegated_to = effective.delegate_to.as_deref().map(str::to_string);
+        if let Some(name) = self.task().own(Kw::Register) {
+            let name = self.run.text(&name.value);
+            end.register = Some(name);
+        }
+        end
+    }
+
+    fn judge_error(&self, error: &Error) -> ItemEnd {
+        ItemEnd::error(error)
+    }
+
+    /// Whether conditions hold the task back: the one that does, and its result.
+    fn conditions(&self, seen: &Seen) -> Result<Option<Map>> {
+        for setting in self.task().scope.all(Kw::When) {
+            for condition in setting.items() {
+                let holds =
+                    self.run
+                        .templar
+                        .condition(&condition, Some(&setting.span), &seen.vars)?;
+                if !holds {
+                    let mut map = Map::new();
+                    map.insert(Key::from("false_condition"), plain(&condition));
+                    map.insert(
+                        Key::from("skip_reason"),
+                        Value::from("Conditional result was False"),
+                    );
+                    return Ok(Some(map));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A setting's value, evaluated, with its place in errors.
+    pub(super) fn resolve(&self, setting: &Setting, seen: &Seen) -> Result<Value> {
+        self.run
+            .templar
+            .resolve(&setting.value, &seen.vars)
+            .map_err(|e| e.at(&setting.span))
+    }
+
+    pub(super) fn setting(&self, kw: Kw, seen: &Seen) -> Result<Option<Value>> {
+        match self.task().find(kw) {
+            None => Ok(None),
+            Some(setting) => match self.resolve(setting, seen)? {
+                Value::Null | Value::Omit => Ok(None),
+                value => Ok(Some(value)),
+            },
+        }
+    }
+
+    pub(super) fn flag(&self, kw: Kw, seen: &Seen) -> Result<Option<bool>> {
+        let Some(value) = self.setting(kw, seen)? else {
+            return Ok(None);
+        };
+        let found = match &value {
+            Value::Bool(b) => Some(*b),
+            Value::Int(i) => Some(*i != 0),
+            Value::Str(s) => as_bool(s),
+            _ => None,
+        };
+        match (found, self.task().find(kw)) {
+            (Some(b), _) => Ok(Some(b)),
+            (None, setting) => Err(Error::new(
+                crate::error::ErrorKind::Syntax,
+                format!("`{}` must be true or false", kw.name()),
+            )
+            .at_opt(setting.map(|s| &s.span))),
+        }
+    }
+
+    pub(super) fn text(&self, kw: Kw, seen: &Seen) -> Result<Option<String>> {
+        Ok(self
+            .setting(kw, seen)?
+            .map(|v| self.run.text(&v))
+            .filter(|t| !t.is_empty()))
+    }
+
+    fn effective(&self, seen: &Seen) -> Result<Effective> {
+        let options = &self.run.options;
+        let delegate_to: Option<Arc<str>> = self.text(Kw::DelegateTo, seen)?.map(Into::into);
+        let host = delegate_to
+            .clone()
+            .unwrap_or_else(|| self.slot.name.clone());
+        Ok(Effective {
+            check: self.flag(Kw::CheckMode, seen)?.unwrap_or(options.check),
+            diff: self.flag(Kw::Diff, seen)?.unwrap_or(options.diff),
+            no_log: self.flag(Kw::NoLog, seen)?.unwrap_or(false),
+            login: self.login(&host, delegate_to.is_some(), seen)?,
+            environment: self.environment(seen)?,
+            timeout: self
+                .setting(Kw::Timeout, seen)?
+                .and_then(|v| v.as_int())
+                .and_then(|i| u64::try_from(i).ok())
+                .filter(|i| *i > 0),
+            delegate_to,
+        })
+    }
+
+    /// `environment:` of the play, blocks and the task, inner ones over outer ones.
+    fn environment(&self, seen: &Seen) -> Result<Vec<(String, String)>> {
+        let mut out: Vec<(String, String)> = Vec::new();
+        for setting in self.task().scope.all(Kw::Environment) {
+            let value = self.resolve(setting, seen)?;
+            let maps = match &value {
+                Value::List(items) => items.to_vec(),
+                single => vec![single.clone()],
+            };
+            for (key, value) in maps.iter().filter_map(Value::as_map).flatten() {
+                let name = key.to_string();
+                out.retain(|(n, _)| *n != name);
+                out.push((name, self.run.text(value)));
+            }
+        }
+        Ok(out)
+    }
+
+    /// The variables in which results of an attempt are judged.
+    pub(super) fn with_result(&self, seen: &Seen, result: &Map) -> Seen {
+        let Some(name) = self.task().own(Kw::Register) else {
+            return Seen::new(seen.stack.clone());
+        };
+        let name = self.run.text(&name.value);
+        seen.with(
+            [(Key::from(name), Value::map(result.clone()))]
+                .into_iter()
+                .collect(),
+        )
+    }
+
+    pub(super) fn actor<'b>(&'b self, seen: &'b Seen, effective: &'b Effective) -> Actor<'b> {
+        Actor::new(self, seen, effective)
+    }
+}
+
+/// `loop_control`, evaluated.
+struct LoopControl {
+    var: String,
+    index_var: Option<String>,
+    label: Option<Setting>,
+    pause: f64,
+    extended: bool,
+    break_when: Option<Setting>,
+}
+
+impl Default for LoopControl {
+    fn default() -> Self {
+        Self {
+            var: "item".into(),
+            index_var: None,
+            label: None,
+            pause: 0.0,
+            extended: false,
+            break_when: None,
+        }
+    }
+}
+
+/// `ansible_loop` of `extended: true`.
+fn extended(items: &[Value], index: usize) -> Value {
+    let mut map = Map::new();
+    let mut set = |k: &str, v: Value| {
+        map.insert(Key::from(k), v);
+    };
+    set("allitems", Value::list(items.to_vec()));
+    set("index", Value::from(index + 1));
+    set("index0", Value::from(index));
+    set("first", Value::Bool(index == 0));
+    set("last", Value::Bool(index + 1 == items.len()));
+    set("length", Value::from(items.len()));
+    set("revindex", Value::from(items.len() - index));
+    set("revindex0", Value::from(items.len() - index - 1));
+    if let Some(item) = items.get(index + 1) {
+        set("nextitem", item.clone());
+    }
+    if index > 0 {
+        set("previtem", items[index - 1].clone());
+    }
+    Value::map(map)
+}
+
+/// A condition as data for a result: no template any more.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Template(t) => Value::Str(Arc::clone(&t.text)),
+        other => other.clone(),
+    }
+}
+
+/// Changes that a task makes to its host's variables.
+pub(super) fn registered(name: &str, result: &Map) -> VarChange {
+    VarChange::Set(name.to_string(), Value::map(result.clone()))
+}
+
+impl TaskCx<'_> {
+    /// Whether `when` lets the task run: for what is no module (`meta`).
+    #[must_use]
+    pub fn wanted(&self) -> bool {
+        let seen = self.seen(&self.slot.snapshot());
+        matches!(self.conditions(&seen), Ok(None))
+    }
+}

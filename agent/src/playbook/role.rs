@@ -1,0 +1,399 @@
+//! Roles: found on disk, read once, used with parameters.
+
+use super::keyword::{Kw, ROLE, Setting};
+use super::load::Loader;
+use super::scope::{Keywords, Scope};
+use super::task::{Block, Item, Task};
+use super::yaml::Node;
+use crate::error::{Error, ErrorKind};
+use crate::source::Span;
+use crate::value::{Key, Map, Value};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A role in use: what it is, and with which parameters.
+#[derive(Debug)]
+pub struct RoleUse {
+    /// Name as it was given.
+    pub name: String,
+    /// Its folder.
+    pub path: PathBuf,
+    /// `defaults/main.yml`.
+    pub defaults: Arc<Map>,
+    /// `vars/main.yml`.
+    pub vars: Arc<Map>,
+    /// Parameters of this use.
+    pub params: Arc<Map>,
+    /// Whether it may run more than once a play with the same parameters.
+    pub allow_duplicates: bool,
+    /// Whether its defaults and variables are visible to the rest of the play.
+    pub public: bool,
+    /// Tells uses apart: the same key is the same work.
+    pub key: String,
+}
+
+/// Which files of a role are used (`tasks_from` and friends).
+#[derive(Clone, Debug)]
+pub struct RoleFiles {
+    /// In `tasks/`.
+    pub tasks: String,
+    /// In `vars/`.
+    pub vars: String,
+    /// In `defaults/`.
+    pub defaults: String,
+    /// In `handlers/`.
+    pub handlers: String,
+}
+
+impl Default for RoleFiles {
+    fn default() -> Self {
+        let main = || "main".to_string();
+        Self {
+            tasks: main(),
+            vars: main(),
+            defaults: main(),
+            handlers: main(),
+        }
+    }
+}
+
+/// How a role is used at one place.
+#[derive(Clone, Debug, Default)]
+pub struct RoleCall {
+    /// Name or path.
+    pub name: String,
+    /// Keywords of the place.
+    pub keywords: Keywords,
+    /// Parameters.
+    pub params: Map,
+    /// Files.
+    pub files: RoleFiles,
+    /// Whether variables are visible to the rest of the play.
+    pub public: bool,
+    /// Overrides the role's own word.
+    pub allow_duplicates: Option<bool>,
+}
+
+/// A role read for one place.
+pub struct LoadedRole {
+    /// Its dependencies' and its own tasks.
+    pub block: Arc<Block>,
+    /// Its handlers and its dependencies'.
+    pub handlers: Vec<Item>,
+    /// All roles in use in it, dependencies first.
+    pub uses: Vec<Arc<RoleUse>>,
+}
+
+/// Roles may depend on roles this deep.
+const MAX_DEPTH: usize = 32;
+
+impl Loader<'_> {
+    /// Reads an entry of `roles:` or of a role's `dependencies`.
+    pub(super) fn role_entry(&mut self, node: &Node) -> Option<(RoleCall, Span)> {
+        if let Some(name) = node.scalar_text() {
+            let call = RoleCall {
+                name,
+                public: true,
+                ..RoleCall::default()
+            };
+            return Some((call, node.span.clone()));
+        }
+        if node.as_map().is_none() {
+            self.problems.error(node.error(format!(
+                "a role must be a name or a mapping, not {}",
+                node.what()
+            )));
+            return None;
+        }
+        let (keywords, others) = self.keywords(node, ROLE);
+        let name = keywords
+            .get(Kw::Role)
+            .or_else(|| keywords.get(Kw::Name))
+            .map(|s| s.value.clone());
+        let Some(name) = name else {
+            self.problems.error(
+                node.error("this entry does not say which role")
+                    .hint("write `- role: NAME`"),
+            );
+            return None;
+        };
+        let name = self.render_static(&name, &node.span)?;
+        let mut params = Map::new();
+        for (key, value) in &others {
+            let setting = self.setting(value);
+            params.insert(key.to_key(), setting.value);
+        }
+        let span = node
+            .get("role")
+            .or_else(|| node.get("name"))
+            .map_or_else(|| node.span.clone(), |n| n.span.clone());
+        let call = RoleCall {
+            name,
+            keywords,
+            params,
+            public: true,
+            ..RoleCall::default()
+        };
+        Some((call, span))
+    }
+
+    /// Reads a role for use below `parent`.
+    pub fn role(
+        &mut self,
+        call: &RoleCall,
+        span: &Span,
+        parent: &Arc<Scope>,
+    ) -> Option<LoadedRole> {
+        let depth = parent.roles().count();
+        if depth > MAX_DEPTH {
+            self.problems.error(
+                Error::new(
+                    ErrorKind::Syntax,
+                    format!("role `{}` depends on itself", call.name),
+                )
+                .at(span),
+            );
+            return None;
+        }
+        let path = self.find_role(&call.name, span, parent)?;
+        let meta = self.role_meta(&path);
+        let role = Arc::new(self.role_use(call, &path, meta.as_ref()));
+        let scope = Scope::of_role(parent, Arc::clone(&role), call.keywords.clone());
+        let mut loaded = LoadedRole {
+            block: Arc::new(Block {
+                scope: Arc::clone(&scope),
+                body: Vec::new(),
+                rescue: Vec::new(),
+                always: Vec::new(),
+                role: Some(Arc::clone(&role)),
+            }),
+            handlers: Vec::new(),
+            uses: Vec::new(),
+        };
+        let mut body = self.dependencies(meta.as_ref(), &scope, &mut loaded);
+        if let Some(file) = self.role_file(&path, "tasks", &call.files.tasks, span) {
+            body.extend(self.tasks_file(&file, &scope, false));
+        }
+        if let Some(file) = self.role_file(&path, "handlers", &call.files.handlers, span) {
+            loaded.handlers.extend(self.tasks_file(&file, &scope, true));
+        }
+        loaded.uses.push(Arc::clone(&role));
+        loaded.block = Arc::new(Block {
+            scope,
+            body,
+            rescue: Vec::new(),
+            always: Vec::new(),
+            role: Some(role),
+        });
+        Some(loaded)
+    }
+
+    fn role_use(&mut self, call: &RoleCall, path: &Path, meta: Option<&Node>) -> RoleUse {
+        let defaults = self.role_vars(path, "defaults", &call.files.defaults);
+        let vars = self.role_vars(path, "vars", &call.files.vars);
+        let allow = call.allow_duplicates.unwrap_or_else(|| {
+            meta.and_then(|m| m.get("allow_duplicates"))
+                .and_then(Node::as_bool)
+                .unwrap_or(false)
+        });
+        let place: Vec<String> = call
+            .keywords
+            .iter()
+            .map(|(kw, s)| format!("{}={}", kw.name(), s.value.to_json()))
+            .collect();
+        RoleUse {
+            key: format!(
+                "{} {} {} {place:?}",
+                path.display(),
+                call.files.tasks,
+                Value::map(call.params.clone()).to_json()
+            ),
+            name: call.name.clone(),
+            path: path.to_path_buf(),
+            defaults: Arc::new(defaults),
+            vars: Arc::new(vars),
+            params: Arc::new(call.params.clone()),
+            allow_duplicates: allow,
+            public: call.public,
+        }
+    }
+
+    fn dependencies(
+        &mut self,
+        meta: Option<&Node>,
+        scope: &Arc<Scope>,
+        loaded: &mut LoadedRole,
+    ) -> Vec<Item> {
+        let mut body = Vec::new();
+        let list = meta.and_then(|m| m.get("dependencies")).cloned();
+        for entry in list.as_ref().and_then(Node::as_seq).unwrap_or_default() {
+            let Some((call, span)) = self.role_entry(entry) else {
+                continue;
+            };
+            if let Some(dependency) = self.role(&call, &span, scope) {
+                body.push(Item::Block(dependency.block));
+                loaded.handlers.extend(dependency.handlers);
+                loaded.uses.extend(dependency.uses);
+            }
+        }
+        body
+    }
+
+    fn role_meta(&mut self, path: &Path) -> Option<Node> {
+        let file = self.yaml_in(&path.join("meta"), "main")?;
+        self.document(&file)
+    }
+
+    /// The file `NAME`, `NAME.yml`, `NAME.yaml` or `NAME.json` in a role's folder. That `main` is
+    /// missing is fine; another name that is missing is a problem.
+    fn role_file(&mut self, role: &Path, folder: &str, name: &str, span: &Span) -> Option<PathBuf> {
+        let found = self.yaml_in(&role.join(folder), name);
+        if found.is_none() && name != "main" && folder == "tasks" {
+            self.problems.error(
+                Error::new(
+                    ErrorKind::Syntax,
+                    format!("there is no {folder}/{name} in the role {}", role.display()),
+                )
+                .at(span),
+            );
+        }
+        found
+    }
+
+    /// Variables of a role: one file, or all files of a folder `main/`.
+    fn role_vars(&mut self, role: &Path, folder: &str, name: &str) -> Map {
+        let dir = role.join(folder);
+        let mut files: Vec<PathBuf> = self.yaml_in(&dir, name).into_iter().collect();
+        if files.is_empty() {
+            files = self.yaml_files_below(&dir.join(name));
+        }
+        let mut out = Map::new();
+        for file in files {
+            if let Some(node) = self.document(&file) {
+                let map = node.to_map(self.vault);
+                out.extend(self.problems.keep(map).unwrap_or_default());
+            }
+        }
+        out
+    }
+
+    fn find_role(&mut self, name: &str, span: &Span, parent: &Arc<Scope>) -> Option<PathBuf> {
+        let short = name.rsplit('.').next().unwrap_or(name);
+        let mut tried: Vec<PathBuf> = vec![self.base.join("roles")];
+        tried.extend(self.roles_path.iter().cloned());
+        tried.extend(
+            parent
+                .roles()
+                .filter_map(|r| r.path.parent().map(Path::to_path_buf)),
+        );
+        tried.push(self.base.clone());
+        for dir in &tried {
+            for candidate in [dir.join(name), dir.join(short)] {
+                if self.files.is_dir(&candidate) {
+                    return Some(candidate);
+                }
+            }
+        }
+        let mut names: Vec<String> = tried
+            .iter()
+            .flat_map(|d| self.files.list(d).unwrap_or_default())
+            .collect();
+        names.sort();
+        let mut places: Vec<String> = tried.iter().map(|d| d.display().to_string()).collect();
+        places.dedup();
+        self.problems.error(
+            Error::new(
+                ErrorKind::Syntax,
+                format!("the role `{name}` was not found"),
+            )
+            .at(span)
+            .did_you_mean(name, names.iter().map(String::as_str))
+            .hint(format!("it was looked for in {}", places.join(", "))),
+        );
+        None
+    }
+
+    /// `import_role`, expanded in place.
+    pub(super) fn import_role(&mut self, task: &Task) -> Option<Item> {
+        let call = self.role_call(task, task.scope.keywords.clone())?;
+        let parent = task.scope.parent.clone()?;
+        let loaded = self.role(&call, &task.span, &parent)?;
+        self.late_handlers.extend(loaded.handlers);
+        self.late_roles.extend(loaded.uses);
+        Some(Item::Block(loaded.block))
+    }
+
+    /// The arguments of `include_role` or `import_role`.
+    pub fn role_call(&mut self, task: &Task, keywords: Keywords) -> Option<RoleCall> {
+        let mut call = RoleCall {
+            keywords,
+            public: task.short_module() == "import_role",
+            ..RoleCall::default()
+        };
+        for arg in &task.args.named {
+            let text = match &*arg.name {
+                "public" | "allow_duplicates" | "rolespec_validate" | "apply" => String::new(),
+                _ => self.render_static(&arg.value, &arg.span)?,
+            };
+            match &*arg.name {
+                "name" | "role" => call.name = text,
+                "tasks_from" => call.files.tasks = text,
+                "vars_from" => call.files.vars = text,
+                "defaults_from" => call.files.defaults = text,
+                "handlers_from" => call.files.handlers = text,
+                "public" => call.public = arg.value.is_truthy(),
+                "allow_duplicates" => call.allow_duplicates = Some(arg.value.is_truthy()),
+                _ => {}
+            }
+        }
+        if call.name.is_empty() {
+            self.problems.error(
+                Error::new(
+                    ErrorKind::Params,
+                    format!("`{}` needs the name of a role", task.short_module()),
+                )
+                .at(&task.module_span)
+                .hint("add `name: ROLE`"),
+            );
+            return None;
+        }
+        Some(call)
+    }
+
+    /// Evaluates a value that must be known before the play runs.
+    pub(super) fn render_static(&mut self, value: &Value, span: &Span) -> Option<String> {
+        let rendered = match value {
+            Value::Template(_) => (self.render)(value, &self.play_vars).map_err(|e| {
+                e.at(span).hint(
+                    "a static import is read before the play runs: only extra variables and the play's are known",
+                )
+            }),
+            plain => Ok(plain.clone()),
+        };
+        let value = self.problems.keep(rendered)?;
+        Some(super::keyword::plain_text(&value))
+    }
+}
+
+/// The names a role gives to its tasks' variables: `role_name`, `role_path`.
+#[must_use]
+pub fn role_variables(role: &RoleUse) -> Map {
+    let path = role.path.display().to_string();
+    let short = role.name.rsplit('/').next().unwrap_or(&role.name);
+    [
+        (Key::from("role_name"), Value::from(short)),
+        (Key::from("role_path"), Value::from(path.as_str())),
+        (Key::from("ansible_role_name"), Value::from(short)),
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// A setting made by us, at a place.
+#[must_use]
+pub fn made(value: impl Into<Value>, span: &Span) -> Setting {
+    Setting {
+        value: value.into(),
+        span: span.clone(),
+    }
+}

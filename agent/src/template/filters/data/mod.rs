@@ -1,0 +1,274 @@
+//! Filters between values and their texts: JSON, YAML, base64.
+
+pub(in super::super) mod json;
+
+use super::super::call::Call;
+use super::super::ctx::Ctx;
+use super::super::fault::{Fault, Res};
+use super::super::finish;
+use super::super::ops;
+use super::super::text;
+use super::super::val::Val;
+use super::Filter;
+use crate::playbook::vault::VaultKeys;
+use crate::playbook::yaml;
+use crate::source::SourceFile;
+use crate::value::{Map, Value};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use json::Layout;
+use std::sync::Arc;
+
+pub(super) static TABLE: &[Filter] = &[
+    Filter::new("to_json", &["value", "**options"], "As JSON.", |c| {
+        to_json(c, Layout::default())
+    }),
+    Filter::new(
+        "to_nice_json",
+        &["value", "**options"],
+        "As JSON over several lines, with sorted keys.",
+        |c| to_json(c, Layout::nice()),
+    ),
+    Filter::new(
+        "tojson",
+        &["value", "indent"],
+        "As JSON that is safe inside HTML.",
+        tojson,
+    ),
+    Filter::new(
+        "from_json",
+        &["value", "**options"],
+        "The value that a JSON text means.",
+        from_json,
+    ),
+    Filter::new("to_yaml", &["value", "**options"], "As YAML.", |c| {
+        to_yaml(c, yaml::Style::default())
+    }),
+    Filter::new(
+        "to_nice_yaml",
+        &["value", "indent", "**options"],
+        "As YAML in block style.",
+        |c| to_yaml(c, yaml::Style::nice()),
+    ),
+    Filter::new(
+        "from_yaml",
+        &["value"],
+        "The value that a YAML text means.",
+        |c| from_yaml(c, false),
+    ),
+    Filter::new(
+        "from_yaml_all",
+        &["value"],
+        "The values of all documents of a YAML text.",
+        |c| from_yaml(c, true),
+    ),
+    Filter::new(
+        "b64encode",
+        &["value", "encoding", "urlsafe"],
+        "In base64.",
+        b64encode,
+    ),
+    Filter::new(
+        "b64decode",
+        &["value", "encoding", "urlsafe"],
+        "What a base64 text means.",
+        b64decode,
+    ),
+];
+
+/// A named option.
+fn option<'c>(c: &'c Call, name: &str) -> Option<&'c Val> {
+    c.named.iter().find(|(n, _)| **n == *name).map(|(_, v)| v)
+}
+
+fn flag(c: &Call, name: &str, default: bool) -> Res<bool> {
+    option(c, name).map_or(Ok(default), |v| ops::truth(c.ctx, v))
+}
+
+fn to_json(c: &Call, mut layout: Layout) -> Res<Val> {
+    layout.indent = match option(c, "indent") {
+        None => layout.indent,
+        Some(Val::Null) => None,
+        Some(Val::Str(s)) => Some(s.to_string()),
+        Some(n) => {
+            let width = usize::try_from(n.as_int().unwrap_or(0).clamp(0, 64)).unwrap_or(0);
+            Some(" ".repeat(width))
+        }
+    };
+    layout.sort = flag(c, "sort_keys", layout.sort)?;
+    layout.ascii = flag(c, "ensure_ascii", layout.ascii)?;
+    if let Some(separators) = option(c, "separators") {
+        let pair = super::super::access::iterate(c.ctx, separators)?;
+        if let [item, key] = &pair[..] {
+            layout.item = text::to_text(c.ctx, item)?;
+            layout.key = text::to_text(c.ctx, key)?;
+        }
+    } else if layout.indent.is_some() {
+        layout.item = ",".into();
+    }
+    json::write(c.ctx, c.need(0)?, &layout).map(Val::from)
+}
+
+fn tojson(c: &Call) -> Res<Val> {
+    let mut layout = Layout {
+        sort: true,
+        ..Layout::default()
+    };
+    if let Some(width) = c.given(1) {
+        let width = usize::try_from(width.as_int().unwrap_or(0).clamp(0, 64)).unwrap_or(0);
+        layout.indent = Some(" ".repeat(width));
+        layout.item = ",".into();
+    }
+    let text = json::write(c.ctx, c.need(0)?, &layout)?;
+    Ok(Val::from(
+        text.replace('<', "\\u003c")
+            .replace('>', "\\u003e")
+            .replace('&', "\\u0026")
+            .replace('\'', "\\u0027"),
+    ))
+}
+
+fn from_json(c: &Call) -> Res<Val> {
+    let text = c.text(0)?;
+    let json: serde_json::Value =
+        serde_json::from_str(&text).map_err(|e| Fault::error(format!("this is not JSON: {e}")))?;
+    Ok(c.ctx.lift(&Value::from(json), &c.ctx.home))
+}
+
+fn to_yaml(c: &Call, mut style: yaml::Style) -> Res<Val> {
+    if let Some(indent) = c.given(1).or(option(c, "indent")) {
+        style.indent = usize::try_from(indent.as_int().unwrap_or(4).max(0)).unwrap_or(4);
+    }
+    if let Some(width) = option(c, "width") {
+        style.width = width.as_float().map_or(style.width, |w| w as usize);
+    }
+    style.sort_keys = flag(c, "sort_keys", style.sort_keys)?;
+    style.allow_unicode = flag(c, "allow_unicode", style.allow_unicode)?;
+    style.explicit_start = flag(c, "explicit_start", false)?;
+    style.explicit_end = flag(c, "explicit_end", false)?;
+    match option(c, "default_flow_style") {
+        None => {}
+        Some(Val::Null) => style.default_flow_style = None,
+        Some(v) => style.default_flow_style = Some(ops::truth(c.ctx, v)?),
+    }
+    let value = finish::value(c.ctx, c.need(0)?)?;
+    known(&value)?;
+    Ok(Val::from(yaml::to_styled_string(&value, &style)))
+}
+
+/// Fails if a part of the value is not known: its text cannot be known either.
+fn known(value: &Value) -> Res<()> {
+    match value.unknown_reason() {
+        Some(why) => Err(Fault::unknown(&why)),
+        None => Ok(()),
+    }
+}
+
+fn from_yaml(c: &Call, all: bool) -> Res<Val> {
+    let text = match c.need(0)?.usable()? {
+        Val::Null => {
+            return Ok(if all {
+                Val::list(Vec::new())
+            } else {
+                Val::Null
+            });
+        }
+        Val::Str(s) => s,
+        other => return Ok(other.clone()),
+    };
+    let docs = parse_yaml(text)?;
+    let mut values = docs.iter().map(|v| c.ctx.lift(v, &c.ctx.home));
+    Ok(if all {
+        Val::list(values.collect())
+    } else {
+        values.next().unwrap_or(Val::Null)
+    })
+}
+
+/// Every document of a YAML text. Text in it stays text: it may come from anywhere.
+pub(in super::super) fn parse_yaml(text: &str) -> Res<Vec<Value>> {
+    let file = SourceFile::new("<yaml>", text);
+    let loaded = yaml::load(&file)
+        .map_err(|e| Fault::error(format!("this is not YAML: {}", e.message())))?;
+    let keys = VaultKeys::none();
+    let docs = loaded
+        .docs
+        .iter()
+        .map(|doc| Ok(inert(&doc.to_value(&keys)?)));
+    docs.collect::<crate::error::Result<_>>()
+        .map_err(Fault::from)
+}
+
+/// The value with its templates as plain text.
+pub(in super::super) fn inert(value: &Value) -> Value {
+    match value {
+        Value::Template(t) => Value::Str(Arc::clone(&t.text)),
+        Value::List(l) => Value::list(l.iter().map(inert).collect()),
+        Value::Map(m) => Value::map(
+            m.iter()
+                .map(|(k, v)| (k.clone(), inert(v)))
+                .collect::<Map>(),
+        ),
+        other => other.clone(),
+    }
+}
+
+fn b64encode(c: &Call) -> Res<Val> {
+    let bytes = encode(&c.text(0)?, &c.text_or(1, "utf-8")?);
+    let engine = if c.truth_or(2, false)? {
+        &URL_SAFE
+    } else {
+        &STANDARD
+    };
+    Ok(Val::from(engine.encode(bytes)))
+}
+
+/// Text in an encoding; an unknown one is taken for UTF-8.
+fn encode(text: &str, encoding: &str) -> Vec<u8> {
+    match encoding.to_lowercase().replace('_', "-").as_str() {
+        "utf-16-le" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        "utf-16-be" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        "utf-16" => [0xff, 0xfe]
+            .into_iter()
+            .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
+            .collect(),
+        "latin-1" | "latin1" | "iso-8859-1" => text
+            .chars()
+            .map(|c| u8::try_from(c as u32).unwrap_or(b'?'))
+            .collect(),
+        _ => text.as_bytes().to_vec(),
+    }
+}
+
+fn b64decode(c: &Call) -> Res<Val> {
+    let mut text: String = c.text(0)?.chars().filter(|c| !c.is_whitespace()).collect();
+    if c.truth_or(2, false)? {
+        text = text.replace('-', "+").replace('_', "/");
+        while !text.len().is_multiple_of(4) {
+            text.push('=');
+        }
+    }
+    let bytes = STANDARD
+        .decode(&text)
+        .map_err(|e| Fault::error(format!("this is not base64: {e}")))?;
+    decode(c.ctx, bytes, &c.text_or(1, "utf-8")?)
+}
+
+fn decode(_ctx: &Ctx, bytes: Vec<u8>, encoding: &str) -> Res<Val> {
+    let pairs = |bytes: &[u8], join: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|b| join(*b)).collect();
+        String::from_utf16_lossy(&units)
+    };
+    Ok(Val::from(
+        match encoding.to_lowercase().replace('_', "-").as_str() {
+            "utf-16-le" => pairs(&bytes, u16::from_le_bytes),
+            "utf-16-be" => pairs(&bytes, u16::from_be_bytes),
+            "utf-16" => pairs(
+                bytes.strip_prefix(&[0xff, 0xfe]).unwrap_or(&bytes),
+                u16::from_le_bytes,
+            ),
+            "latin-1" | "latin1" | "iso-8859-1" => bytes.iter().map(|b| char::from(*b)).collect(),
+            _ => String::from_utf8_lossy(&bytes).into_owned(),
+        },
+    ))
+}

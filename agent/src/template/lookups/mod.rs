@@ -1,0 +1,226 @@
+//! Lookups: `lookup('env', 'HOME')` and `query(…)`.
+
+mod files;
+mod lists;
+mod outer;
+mod password;
+mod tables;
+
+pub(super) use files::glob_files;
+
+use super::Doc;
+use super::access;
+use super::call::{Call, Params};
+use super::ctx::Ctx;
+use super::fault::{Fault, Res};
+use super::filters::bare;
+use super::ops;
+use super::text;
+use super::val::{Args, Val};
+use std::sync::Arc;
+
+/// A lookup: a row of a family's table. It always gives a list.
+#[derive(Debug)]
+pub(super) struct Lookup {
+    pub name: &'static str,
+    /// Names of its options; the terms are not among them.
+    pub options: Params,
+    pub doc: &'static str,
+    pub run: fn(&Look) -> Res<Vec<Val>>,
+    /// Whether it wants to see undefined terms rather than pass them on.
+    pub markers: bool,
+}
+
+impl Lookup {
+    const fn new(
+        name: &'static str,
+        options: Params,
+        doc: &'static str,
+        run: fn(&Look) -> Res<Vec<Val>>,
+    ) -> Self {
+        Self {
+            name,
+            options,
+            doc,
+            run,
+            markers: false,
+        }
+    }
+
+    const fn with_markers(mut self) -> Self {
+        self.markers = true;
+        self
+    }
+}
+
+/// One use of a lookup.
+pub(super) struct Look<'c, 't> {
+    pub ctx: &'c Ctx<'t>,
+    pub terms: Vec<Val>,
+    pub options: Vec<(Arc<str>, Val)>,
+}
+
+impl Look<'_, '_> {
+    pub fn option(&self, name: &str) -> Option<&Val> {
+        let found = self.options.iter().find(|(n, _)| **n == *name);
+        found.map(|(_, v)| v)
+    }
+
+    pub fn text_option(&self, name: &str, default: &str) -> Res<String> {
+        match self.option(name) {
+            None | Some(Val::Null) => Ok(default.to_owned()),
+            Some(value) => text::to_text(self.ctx, value),
+        }
+    }
+
+    pub fn flag(&self, name: &str, default: bool) -> Res<bool> {
+        match self.option(name) {
+            None | Some(Val::Null) => Ok(default),
+            Some(Val::Str(s)) => Ok(matches!(
+                &*s.to_lowercase(),
+                "true" | "yes" | "on" | "1" | "y"
+            )),
+            Some(value) => ops::truth(self.ctx, value),
+        }
+    }
+
+    /// The terms as text.
+    pub fn texts(&self) -> Res<Vec<String>> {
+        let texts = self.terms.iter().map(|t| text::to_text(self.ctx, t));
+        texts.collect()
+    }
+
+    /// A term and its own `key=value` options, of which the call's are the defaults.
+    pub fn inline(&self, term: &Val) -> Res<(String, Vec<(String, String)>)> {
+        let term = text::to_text(self.ctx, term)?;
+        let mut words = term.split_whitespace();
+        let name = words.next().unwrap_or_default().to_owned();
+        let pairs = words.filter_map(|w| w.split_once('='));
+        Ok((
+            name,
+            pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        ))
+    }
+}
+
+static TABLES: &[&[Lookup]] = &[
+    files::TABLE,
+    lists::TABLE,
+    outer::TABLE,
+    password::TABLE,
+    tables::TABLE,
+];
+
+fn all() -> impl Iterator<Item = &'static Lookup> {
+    TABLES.iter().flat_map(|table| table.iter())
+}
+
+/// The lookup `name`, with or without the collection it comes from.
+pub(super) fn find(name: &str) -> Option<&'static Lookup> {
+    let name = bare(name);
+    all().find(|l| l.name == name)
+}
+
+/// Names of all lookups.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|l| l.name)
+}
+
+/// Documentation of all lookups.
+pub(super) fn docs() -> impl Iterator<Item = Doc> {
+    all().map(|l| Doc {
+        name: l.name,
+        params: l.options,
+        text: l.doc,
+    })
+}
+
+/// `lookup(plugin, *terms, **options)`, and `query`, which always gives a list.
+pub(super) fn call(c: &Call, want_list: bool) -> Res<Val> {
+    let name = c.string(0)?;
+    let args = c.spare();
+    let Some(lookup) = find(name) else {
+        let fault = Fault::error(format!("there is no lookup `{name}`"));
+        return Err(match crate::error::nearest(name, names()) {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault,
+        });
+    };
+    run(c.ctx, lookup, args, want_list)
+}
+
+fn take(options: &mut Vec<(Arc<str>, Val)>, name: &str) -> Option<Val> {
+    let at = options.iter().position(|(n, _)| **n == *name)?;
+    Some(options.remove(at).1)
+}
+
+fn run(ctx: &Ctx, lookup: &'static Lookup, args: Args, want_list: bool) -> Res<Val> {
+    if !lookup.markers
+        && let Some(marker) = args.marker()
+    {
+        return Ok(marker.clone());
+    }
+    let mut options = args.named;
+    let want_list = match take(&mut options, "wantlist") {
+        Some(value) => want_list || ops::truth(ctx, &value)?,
+        None => want_list,
+    };
+    let errors = match take(&mut options, "errors") {
+        Some(value) => text::to_text(ctx, &value)?,
+        None => "strict".to_owned(),
+    };
+    let look = Look {
+        ctx,
+        terms: args.pos,
+        options,
+    };
+    let found = match (lookup.run)(&look) {
+        Ok(found) => found,
+        Err(fault) if errors == "strict" || fault.kind() == crate::error::ErrorKind::Unknown => {
+            return Err(fault.context(format_args!("the lookup `{}` failed", lookup.name)));
+        }
+        Err(fault) => {
+            if errors == "warn" {
+                let message = fault.message();
+                ctx.outside()
+                    .warn(&format!("the lookup `{}` failed: {message}", lookup.name));
+            }
+            return Ok(if want_list {
+                Val::list(Vec::new())
+            } else {
+                Val::Null
+            });
+        }
+    };
+    Ok(if want_list {
+        Val::list(found)
+    } else {
+        joined(found)
+    })
+}
+
+/// Without `wantlist`: a single item is itself, several texts are joined by commas.
+fn joined(mut found: Vec<Val>) -> Val {
+    if found.len() == 1 {
+        return found.remove(0);
+    }
+    let texts: Option<Vec<&str>> = found.iter().map(Val::as_str).collect();
+    match texts {
+        Some(texts) if !texts.is_empty() => Val::from(texts.join(",")),
+        _ => Val::list(found),
+    }
+}
+
+/// Lists among the terms give their items, as many lookups want it.
+pub(super) fn flattened(look: &Look) -> Res<Vec<Val>> {
+    super::filters::flatten_one(look.ctx, &look.terms)
+}
+
+/// The items of each term.
+pub(super) fn lists_of(look: &Look) -> Res<Vec<Vec<Val>>> {
+    let lists = look.terms.iter().map(|term| match term.usable()? {
+        Val::Str(s) => Ok(vec![Val::Str(Arc::clone(s))]),
+        other => access::iterate(look.ctx, other),
+    });
+    lists.collect()
+}

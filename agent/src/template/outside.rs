@@ -1,0 +1,185 @@
+//! What lookups and a few filters may ask of the machine that templates are evaluated on.
+
+use super::scope::Variables;
+use crate::error::{Error, Result};
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+
+/// What lookups may ask of the controller. The engine implements it over the host seam; what it
+/// leaves out answers that it cannot be done here.
+pub trait Outside: Send + Sync + Debug {
+    /// An environment variable.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// A file's content, or nothing if it is not there.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>>;
+
+    /// Where Ansible looks for `name`: `kind` is "files", "templates" or "vars", and the scope
+    /// says which role and playbook ask.
+    fn find(&self, kind: &str, name: &str, scope: &dyn Variables) -> Option<PathBuf>;
+
+    /// What is at `path`, or nothing. With `follow`, what a link points at.
+    fn entry(&self, _path: &Path, _follow: bool) -> Option<Entry> {
+        None
+    }
+
+    /// The names in a directory.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn list(&self, dir: &Path) -> Result<Vec<String>> {
+        Err(cannot(&format!("list {}", dir.display())))
+    }
+
+    /// Runs a command through the shell.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    fn pipe(&self, _command: &str) -> Result<Piped> {
+        Err(cannot("run commands"))
+    }
+
+    /// The time, and where on the globe its clock hangs.
+    fn now(&self) -> Clock;
+
+    /// Seconds that local time is ahead of UTC at `unix`, and the zone's name.
+    fn zone(&self, _unix: i64) -> (i32, String) {
+        (0, "UTC".into())
+    }
+
+    /// A random number.
+    fn random(&self) -> u64;
+
+    /// The body of a URL.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    fn fetch(&self, url: &str) -> Result<Vec<u8>> {
+        Err(cannot(&format!("fetch {url}")))
+    }
+
+    /// Writes a file with `mode`, making the directories above it (the lookup `password`).
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn write(&self, path: &Path, _bytes: &[u8], _mode: u32) -> Result<()> {
+        Err(cannot(&format!("write {}", path.display())))
+    }
+
+    /// The path with links followed, as far as it exists.
+    fn real_path(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
+
+    /// The directory that relative paths start from.
+    fn working_dir(&self) -> PathBuf {
+        PathBuf::from("/")
+    }
+
+    /// Decrypts vaulted text.
+    ///
+    /// # Errors
+    /// When there is no secret that fits.
+    fn decrypt(&self, _text: &str) -> Result<Vec<u8>> {
+        Err(cannot("decrypt vaulted text"))
+    }
+
+    /// A setting, for the lookup `config`.
+    fn setting(&self, _name: &str) -> Option<crate::value::Value> {
+        None
+    }
+
+    /// Shows a warning.
+    fn warn(&self, _message: &str) {}
+}
+
+fn cannot(what: &str) -> Error {
+    Error::host(format!("cannot {what} here"))
+}
+
+/// A moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Whole seconds since 1970, UTC.
+    pub unix: i64,
+    /// Microseconds on top.
+    pub micros: u32,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Clone, Debug, Default)]
+pub struct Piped {
+    /// Exit status.
+    pub status: i32,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// What is at a path.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// File, directory, link …
+    pub kind: EntryKind,
+    /// Size in bytes.
+    pub size: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// Number of the owner.
+    pub uid: u32,
+    /// Number of the group.
+    pub gid: u32,
+    /// Name of the owner, if it has one.
+    pub owner: Option<String>,
+    /// Name of the group, if it has one.
+    pub group: Option<String>,
+    /// Time of the last change of content, seconds since 1970.
+    pub mtime: f64,
+    /// Time of the last change of attributes, seconds since 1970.
+    pub ctime: f64,
+    /// Where a link points.
+    pub target: Option<PathBuf>,
+    /// Device and inode: the same for the same file.
+    pub identity: (u64, u64),
+    /// Whether a file system is mounted there.
+    pub mounted: bool,
+}
+
+/// Sort of an [`Entry`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A device, socket or pipe.
+    Other,
+}
+
+/// An outside where there is nothing: for checking templates without a machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl Outside for Nowhere {
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+    fn read(&self, _path: &Path) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+    fn find(&self, _kind: &str, _name: &str, _scope: &dyn Variables) -> Option<PathBuf> {
+        None
+    }
+    fn now(&self) -> Clock {
+        Clock::default()
+    }
+    fn random(&self) -> u64 {
+        4
+    }
+}

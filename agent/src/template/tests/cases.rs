@@ -1,0 +1,97 @@
+//! Expressions and what ansible-core's own templar gives for them.
+
+use super::{templar, vars, written};
+use crate::error::ErrorKind;
+use crate::value::Value;
+use serde::Deserialize;
+
+/// An expression, and the value or the error it gives.
+#[derive(Deserialize)]
+struct Case {
+    expr: String,
+    value: Option<serde_json::Value>,
+    error: Option<String>,
+    #[serde(default)]
+    undefined: bool,
+}
+
+/// Where we differ, and why that is right.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    (
+        "{{ 9223372036854775807 + 1 }}",
+        "a result beyond 64 bits leaves the template as a fraction, as such a number in JSON does",
+    ),
+    (
+        "{% set l = [] %}{% do l.append(1) %}{{ l }}",
+        "`do` works without being switched on",
+    ),
+    (
+        "{{ 'yes' if nope is defined }}",
+        "an undefined result is told as such, in our words",
+    ),
+    (
+        "{{ lazyself }}",
+        "a variable that needs itself is told as such, in our words",
+    ),
+];
+
+fn differs(case: &Case, vars: &std::sync::Arc<dyn super::Variables>) -> Option<String> {
+    let template = written(&serde_json::Value::String(case.expr.clone()));
+    let found = templar().resolve(&template, vars);
+    match (&case.error, &found) {
+        (None, Ok(found)) => {
+            let want = case.value.clone().unwrap_or_default();
+            let same = found.to_json() == want;
+            // `1` and `1.0` are the same JSON, not the same value.
+            let float = matches!(found, Value::Float(_));
+            let kinds = !want.is_number() || want.is_f64() == float;
+            (!same || !kinds).then(|| format!("gave {found:?}, not {want}"))
+        }
+        (None, Err(error)) => Some(format!("failed: {}", error.message())),
+        (Some(_), Ok(Value::Omit)) if case.expr.contains("omit") => None,
+        (Some(want), Ok(found)) => Some(format!("gave {found:?}, not the error {want}")),
+        (Some(want), Err(error)) => {
+            let kind = (error.kind() == ErrorKind::Undefined) == case.undefined;
+            let said = error.message().contains(want.as_str());
+            (!kind || !said).then(|| {
+                format!(
+                    "failed with {:?}: {}, not {want}",
+                    error.kind(),
+                    error.message()
+                )
+            })
+        }
+    }
+}
+
+fn compare(name: &str, cases: &str) {
+    let cases: Vec<Case> = serde_json::from_str(cases).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let json = include_str!("../testdata/vars.json");
+    let vars = vars(serde_json::from_str(json).unwrap_or_default());
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let excepted = EXCEPTIONS.iter().any(|(expr, _)| *expr == case.expr);
+        match (differs(case, &vars), excepted) {
+            (Some(how), false) => wrong.push(format!("{}\n    {how}", case.expr)),
+            (None, true) => wrong.push(format!("{}\n    is an exception no more", case.expr)),
+            _ => {}
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{name}: {} of {} differ:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn expressions_give_what_ansible_gives() {
+    compare("jinja", include_str!("../testdata/jinja.json"));
+}
+
+#[test]
+fn filters_tests_lookups_and_methods_give_what_ansible_gives() {
+    compare("more", include_str!("../testdata/more.json"));
+}

@@ -1,0 +1,148 @@
+//! Layers of variables in Ansible's order of precedence.
+
+use crate::template::Variables;
+use crate::value::{Map, Value};
+use std::sync::Arc;
+
+/// Where a variable comes from, the weakest first ("Understanding variable precedence" of Ansible's
+/// documentation, with its numbers).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// 2: a role's `defaults/`.
+    RoleDefaults,
+    /// 3: group variables in the inventory's file or script.
+    InventoryGroups,
+    /// 4: `group_vars/all` beside the inventory.
+    InventoryGroupVarsAll,
+    /// 5: `group_vars/all` beside the playbook.
+    PlaybookGroupVarsAll,
+    /// 6: other `group_vars/` beside the inventory.
+    InventoryGroupVars,
+    /// 7: other `group_vars/` beside the playbook.
+    PlaybookGroupVars,
+    /// 8: host variables in the inventory's file or script.
+    InventoryHosts,
+    /// 9: `host_vars/` beside the inventory.
+    InventoryHostVars,
+    /// 10: `host_vars/` beside the playbook.
+    PlaybookHostVars,
+    /// 11: facts.
+    Facts,
+    /// 12: the play's `vars`.
+    PlayVars,
+    /// 13: the play's `vars_prompt`.
+    PlayPrompt,
+    /// 14: the play's `vars_files`.
+    PlayFiles,
+    /// 15: a role's `vars/`.
+    RoleVars,
+    /// 16 and 17: `vars` of blocks and of the task.
+    TaskVars,
+    /// 18: `include_vars`.
+    IncludeVars,
+    /// 19: `set_fact` and `register`.
+    SetFacts,
+    /// 20: parameters of a role.
+    RoleParams,
+    /// 21: variables of a dynamic include.
+    IncludeParams,
+    /// 22: `-e`.
+    Extra,
+    /// What Ansible itself sets: `inventory_hostname`, `groups`, …
+    Magic,
+    /// The variable of a loop, and a result that is being judged.
+    Loop,
+}
+
+/// Layers of variables; later ones win.
+#[derive(Clone, Debug, Default)]
+pub struct Stack {
+    layers: Vec<(Layer, Arc<Map>)>,
+    others: Option<Arc<dyn Others>>,
+}
+
+/// Finds what other hosts see: `hostvars`.
+pub trait Others: Send + Sync + std::fmt::Debug {
+    /// What this host sees.
+    fn of(&self, host: &str) -> Option<Arc<dyn Variables>>;
+    /// All hosts.
+    fn names(&self) -> Vec<Arc<str>>;
+}
+
+impl Stack {
+    /// Adds a layer; it must not be weaker than those before. Empty ones are left out.
+    pub fn push(&mut self, layer: Layer, map: &Arc<Map>) {
+        debug_assert!(self.layers.last().is_none_or(|(last, _)| *last <= layer));
+        if !map.is_empty() {
+            self.layers.push((layer, Arc::clone(map)));
+        }
+    }
+
+    /// Gives access to other hosts' variables.
+    pub fn with_others(&mut self, others: Arc<dyn Others>) {
+        self.others = Some(others);
+    }
+
+    /// A copy with one more layer on top.
+    #[must_use]
+    pub fn with(&self, layer: Layer, map: Map) -> Self {
+        let mut more = self.clone();
+        more.push(layer, &Arc::new(map));
+        more
+    }
+
+    /// Every definition of a variable, the winning one first.
+    pub fn definitions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (Layer, &'a Value)> {
+        self.layers
+            .iter()
+            .rev()
+            .filter_map(move |(layer, map)| map.get(name).map(|v| (*layer, v)))
+    }
+}
+
+impl Variables for Stack {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.definitions(name).next().map(|(_, v)| v.clone())
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = self
+            .layers
+            .iter()
+            .flat_map(|(_, map)| map.keys())
+            .filter_map(|k| match k {
+                crate::value::Key::Str(s) => Some(Arc::clone(s)),
+                _ => None,
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn of_host(&self, host: &str) -> Option<Arc<dyn Variables>> {
+        self.others.as_ref()?.of(host)
+    }
+
+    fn hosts(&self) -> Vec<Arc<str>> {
+        self.others.as_ref().map(|o| o.names()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Key;
+
+    #[test]
+    fn the_later_layer_wins_and_all_definitions_are_seen() {
+        let map = |v: i64| Arc::new(Map::from_iter([(Key::from("x"), Value::Int(v))]));
+        let mut stack = Stack::default();
+        stack.push(Layer::RoleDefaults, &map(1));
+        stack.push(Layer::PlayVars, &map(2));
+        stack.push(Layer::Extra, &map(3));
+        assert_eq!(stack.get("x"), Some(Value::Int(3)));
+        let order: Vec<Layer> = stack.definitions("x").map(|(l, _)| l).collect();
+        assert_eq!(order, [Layer::Extra, Layer::PlayVars, Layer::RoleDefaults]);
+    }
+}

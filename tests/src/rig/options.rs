@@ -1,0 +1,75 @@
+//! What is tested: the agent's binary, the playbook, and where reports are put.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::stage::say;
+use super::{Attempt, Failure, Result, data, process};
+
+/// The command line's options, with their defaults filled in.
+pub struct Options {
+    /// The binary that runs on the host.
+    pub agent: PathBuf,
+    /// The playbook that it runs.
+    pub playbook: PathBuf,
+    /// Where each run's report is kept for a human.
+    pub reports: PathBuf,
+}
+
+impl Options {
+    /// Reads `--agent PATH`, `--playbook PATH` and `--reports DIR`; the agent is built if not given.
+    pub fn parse(words: &[String]) -> Result<Self> {
+        let (mut agent, mut playbook, mut reports) = (None, None, None);
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let slot = match word.as_str() {
+                "--agent" => &mut agent,
+                "--playbook" => &mut playbook,
+                "--reports" => &mut reports,
+                _ => return Err(Failure::new(format!("unknown option: {word}"))),
+            };
+            let value = words.next();
+            *slot =
+                Some(PathBuf::from(value.ok_or_else(|| {
+                    Failure::new(format!("{word} wants a path"))
+                })?));
+        }
+        let agent = match agent {
+            Some(agent) => agent,
+            None => build_agent()?,
+        };
+        Ok(Options {
+            reports: reports.unwrap_or_else(|| beside(&agent)),
+            agent,
+            playbook: playbook.unwrap_or_else(|| data("first-user.yml")),
+        })
+    }
+}
+
+/// A build directory is a fine place for reports: it is there, and nobody commits it.
+fn beside(agent: &Path) -> PathBuf {
+    agent.parent().unwrap_or(Path::new(".")).join("rig-reports")
+}
+
+/// Builds the agent as it is shipped, and asks cargo where it put it.
+fn build_agent() -> Result<PathBuf> {
+    say("building the agent");
+    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    cargo
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "lks-agent",
+            "--message-format=json",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    let messages = process::run(&mut cargo).attempt("cannot build the agent")?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .ok_or_else(|| Failure::new("lks-agent has no binary yet: give one with --agent PATH"))
+}

@@ -1,0 +1,147 @@
+//! What the rigs need of the machine: found missing with a clear word, or installed by `rig setup`.
+
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::stage::say;
+use super::{Failure, Result, Rig, cache, ensure, process};
+
+/// A tool, the Debian package it comes from, and whether the container rig needs it too.
+const TOOLS: &[(&str, &str, bool)] = &[
+    ("unshare", "util-linux", true),
+    ("ip", "iproute2", true),
+    ("mmdebstrap", "mmdebstrap", true),
+    ("apt-ftparchive", "apt-utils", true),
+    ("openssl", "openssl", true),
+    ("systemd-nspawn", "systemd-container", true),
+    ("ganesha.nfsd", "nfs-ganesha", false),
+    ("qemu-system-x86_64", "qemu-system-x86", false),
+    ("qemu-img", "qemu-utils", false),
+    ("mke2fs", "e2fsprogs", false),
+    ("python3", "python3-venv", false),
+    ("strip", "binutils", false),
+];
+
+/// Packages that bring no tool by which one could see them.
+const PLUGINS: &[(&str, &str)] = &[(
+    "/usr/lib/x86_64-linux-gnu/ganesha/libfsalvfs.so",
+    "nfs-ganesha-vfs",
+)];
+
+/// The inference server of the image, and what writes its model.
+const PYTHON: &[&str] = &["xllamacpp", "gguf", "numpy"];
+
+/// Installs what is missing. Quick when nothing is.
+pub fn install() -> Result<()> {
+    root()?;
+    let wanted: Vec<&str> = missing(|_| true)
+        .iter()
+        .map(|(_, package)| *package)
+        .collect();
+    if wanted.is_empty() {
+        say("every tool is there");
+    } else {
+        say(format_args!("installing {}", wanted.join(" ")));
+        apt(&["update"])?;
+        apt_install(&wanted)?;
+    }
+    python()?;
+    Ok(())
+}
+
+/// The directory of the Python environment's packages, which is made first if need be.
+pub fn python() -> Result<PathBuf> {
+    let dir = cache::Kept::new("venv", PYTHON).get(|partial| {
+        say(format_args!("installing {} from PyPI", PYTHON.join(" ")));
+        process::run(Command::new("python3").args(["-m", "venv"]).arg(partial))?;
+        // `python -m pip`: the scripts of an environment that is renamed afterwards do not run.
+        let mut pip = Command::new(partial.join("bin/python"));
+        process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON)).map(drop)
+    })?;
+    Ok(dir)
+}
+
+/// `Err` unless this process is root.
+pub fn root() -> Result<()> {
+    let id = process::run(Command::new("id").arg("-u"))?;
+    ensure(
+        id.trim() == "0",
+        "only root can make namespaces and containers",
+    )
+}
+
+/// `Err` naming the tools that `rig` lacks.
+pub fn tools(rig: Rig) -> Result<()> {
+    let lacking = missing(|light| light || rig == Rig::Vm);
+    let names: Vec<&str> = lacking.iter().map(|(tool, _)| *tool).collect();
+    ensure(
+        names.is_empty(),
+        format_args!(
+            "not installed: {} (`cargo run -p lks-tests --bin rig -- setup` installs what is missing)",
+            names.join(", ")
+        ),
+    )
+}
+
+/// `Err` if this machine does not let root make namespaces, as in most unprivileged containers.
+pub fn namespaces() -> Result<()> {
+    let mut probe = Command::new("unshare");
+    probe.args([
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "true",
+    ]);
+    process::run(&mut probe)
+        .map(drop)
+        .map_err(|error| Failure::new(format!("this machine allows no namespaces: {error}")))
+}
+
+/// `Err` if there is no way to give a virtual machine a network of its own.
+pub fn tun() -> Result<()> {
+    let tun = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/net/tun");
+    tun.map(drop)
+        .map_err(|error| Failure::new(format!("/dev/net/tun cannot be opened: {error}")))
+}
+
+fn missing(wanted: impl Fn(bool) -> bool) -> Vec<(&'static str, &'static str)> {
+    let tools = TOOLS
+        .iter()
+        .filter(|(tool, _, light)| wanted(*light) && !process::exists(tool))
+        .map(|(tool, package, _)| (*tool, *package));
+    let plugins = PLUGINS
+        .iter()
+        .filter(|(file, _)| wanted(false) && !std::path::Path::new(file).exists())
+        .copied();
+    tools.chain(plugins).collect()
+}
+
+fn apt_install(packages: &[&str]) -> Result<()> {
+    let mut plain = vec!["install", "-y", "--no-install-recommends"];
+    plain.extend(packages);
+    if apt(&plain).is_ok() {
+        return Ok(());
+    }
+    // A machine with a newer qemu-utils from backports refuses the release's qemu-system-x86: take
+    // both from the release.
+    let release =
+        process::run(Command::new("sh").args(["-c", ". /etc/os-release; echo $VERSION_CODENAME"]))?;
+    let utils = format!("qemu-utils/{}", release.trim());
+    plain.extend(["--allow-downgrades", &utils]);
+    plain.retain(|word| *word != "qemu-utils");
+    apt(&plain)
+}
+
+fn apt(words: &[&str]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    command
+        .args(["-q", "-o", "DPkg::Lock::Timeout=600"])
+        .args(words);
+    process::run(command.env("DEBIAN_FRONTEND", "noninteractive")).map(drop)
+}
