@@ -344,6 +344,20 @@ fn a_password_is_made_once() {
 }
 
 #[test]
+fn vaulted_text_is_opened_with_its_secret() {
+    let none = vars(json!({}));
+    let text = "{{ 'hello' | vault('s3cret') | unvault('s3cret') }}";
+    assert_eq!(resolve(text, &none).ok(), Some(Value::from("hello")));
+    assert!(resolve("{{ 'hello' | vault('a') | unvault('b') }}", &none).is_err());
+}
+
+#[test]
+fn a_value_prints_as_python_prints_it() {
+    let value = written(&json!({"a": [1, true, null, "{{ x }}"]}));
+    assert_eq!(templar().text(&value), "{'a': [1, True, None, '{{ x }}']}");
+}
+
+#[test]
 fn every_row_of_the_tables_is_documented_once() {
     for docs in [
         crate::template::filter_docs().collect::<Vec<_>>(),
