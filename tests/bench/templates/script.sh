@@ -2,9 +2,11 @@ for item in $(seq 20); do
     {
         echo "# page $item"
         index=0
+        printf 'words: '
         for word in alpha beta; do
             index=$((index + 1))
-            echo "$word = $item-$index"
+            printf '%s-%s ' $word $index
         done
+        echo end
     } > "@OUT@/page-$item"
 done

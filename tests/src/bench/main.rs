@@ -60,13 +60,15 @@ fn run(options: &Options) -> Result<()> {
     let work = Work::create()?;
     let mut machine = Machine::look();
     say(machine.describe());
+    say(table::head());
     let mut all = Vec::new();
     for shape in shapes {
-        say(format_args!("-- {}: {}", shape.id, shape.title));
-        all.extend(series::of(shape, &tools, &work, options)?);
+        let series = series::of(shape, &tools, &work, options)?;
+        say(table::rows(&series));
+        all.extend(series);
     }
     machine.look_again();
-    say(table::render(&all, &tools));
+    say(table::legend(&tools));
     say(machine.describe_load());
     if let Some(file) = &options.json {
         let text = report::json(&all, &tools, &machine);

@@ -31,7 +31,7 @@ pub fn executed<const N: usize>(left: &Left) -> Result<String> {
         left.opened >= N,
         format_args!("{N} executions were asked for, {} happened", left.opened),
     )?;
-    Ok(format!("{N} programs executed"))
+    Ok(format!("executions counted: {N}"))
 }
 
 /// Each of 100 commands appended its line.
@@ -53,7 +53,7 @@ pub fn copied(left: &Left) -> Result<String> {
 /// Each of 20 pages is its template, filled in.
 pub fn rendered(left: &Left) -> Result<String> {
     each(left, "page", 20, |number| {
-        format!("# page {number}\nalpha = {number}-1\nbeta = {number}-2\n")
+        format!("# page {number}\nwords: alpha-1 beta-2 end\n")
     })
 }
 

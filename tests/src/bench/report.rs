@@ -57,7 +57,7 @@ impl Machine {
     /// One line about what it was doing.
     pub fn describe_load(&self) -> String {
         format!(
-            "load average {} before, {} after; others used {:.0} % of the machine's CPU time meanwhile",
+            "\nload average {} before, {} after; others used {:.0} % of the machine's CPU time meanwhile",
             self.load_before,
             self.load_after,
             self.others * 100.0

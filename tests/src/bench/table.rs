@@ -1,4 +1,4 @@
-//! The table.
+//! The table: a head, the rows of each shape, a legend.
 
 use super::goals;
 use super::series::Series;
@@ -9,24 +9,36 @@ const HEADS: [&str; 8] = [
 ];
 const WIDTHS: [usize; 8] = [9, 4, 10, 10, 8, 8, 9, 9];
 
-/// The table, with the tools' versions and a legend.
-pub fn render(all: &[Series], tools: &[Ready]) -> String {
-    let mut text = String::from("\n");
-    text += &format!("{}  goal of lks\n", line(&HEADS.map(String::from)));
-    for group in groups(all) {
-        let proof = group.iter().map(|series| series.proof.as_str());
-        let proof = proof.max_by_key(|proof| proof.len()).unwrap_or_default();
-        text += &format!("\n{} · {} · {proof}\n", group[0].id(), group[0].title());
-        for series in &group {
-            text += row(series, &group).trim_end();
-            text.push('\n');
+/// The line above it all.
+pub fn head() -> String {
+    format!("\n{}  goal of lks\n", line(&HEADS.map(String::from)))
+}
+
+/// The rows of one shape, printed as soon as they are there: a whole table takes a quarter of an hour.
+pub fn rows(shape: &[Series]) -> String {
+    let mut text = String::new();
+    for group in groups(shape) {
+        text += &format!("{}: {}", group[0].id(), group[0].title());
+        let proofs = group.iter().map(|series| series.proof.as_str());
+        if let Some(proof) = proofs.filter(|proof| !proof.is_empty()).next_back() {
+            text += &format!(" (proof: {proof})");
         }
+        for series in &group {
+            text += &format!("\n{}", row(series, &group).trim_end());
+        }
+        text.push('\n');
     }
-    text += "\n/ lks and / sh: how many times as long as that tool takes, by the medians. CPU s: user and \
-             system\ntime of the whole process tree, median. peak MB: the largest process of the tree, \
-             maximum.\n";
+    text
+}
+
+/// What the columns mean, and what was measured.
+pub fn legend(tools: &[Ready]) -> String {
+    let mut text = String::from(
+        "/ lks, / sh: how many times as long as that tool takes, by the medians. CPU s: user and system\n\
+         time of the whole process tree, median. peak MB: the largest process of the tree, maximum.",
+    );
     for ready in tools {
-        text += &format!("{}: {}\n", ready.tool.id(), ready.version);
+        text += &format!("\n{}: {}", ready.tool.id(), ready.version);
     }
     text
 }
