@@ -2,10 +2,9 @@
 
 use super::perform::{Mode, Performed, perform};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Effect, Host, HostView, Outcome, Overlay, Progress, RealHost};
+use crate::host::{Host, Progress, RealHost};
 use crate::module::{BoundModule, ModuleDef, Seat};
 use crate::value::Map;
-use std::sync::Arc;
 
 /// One module to carry out, its arguments evaluated.
 #[derive(Clone)]
@@ -38,7 +37,6 @@ pub trait TaskRunner: Send {
 /// Carries modules out in this process.
 pub struct LocalRunner {
     real: RealHost,
-    overlay: Option<Overlay>,
 }
 
 impl LocalRunner {
@@ -53,7 +51,6 @@ impl LocalRunner {
     pub fn on(real: RealHost) -> Self {
         Self {
             real,
-            overlay: None,
         }
     }
 }
@@ -71,16 +68,7 @@ impl TaskRunner for LocalRunner {
         if !call.mode.check {
             return perform(&*module, &mut self.real, call.mode, progress);
         }
-        let real = &self.real;
-        let overlay = self
-            .overlay
-            .get_or_insert_with(|| Overlay::over(Arc::new(real.clone()) as Arc<dyn HostView>));
-        overlay.set_environment(call.environment.clone());
-        if call.probe && module.only_reads() {
-            let mut probing = Probing(overlay);
-            return perform(&*module, &mut probing, call.mode, progress);
-        }
-        perform(&*module, overlay, call.mode, progress)
+        Err(Error::host("check mode is not there yet"))
     }
 }
 
@@ -98,20 +86,3 @@ pub fn bind(call: &ModuleCall) -> Result<Box<dyn BoundModule>> {
     }
 }
 
-/// An overlay on which commands are really run: they are known only to read.
-struct Probing<'a>(&'a mut Overlay);
-
-impl Host for Probing<'_> {
-    fn apply(&mut self, effect: &Effect, progress: &dyn Fn(Progress)) -> Result<Outcome> {
-        match effect {
-            Effect::Run { command, .. } => self.0.probe(command).map(Outcome::Ran),
-            other => self.0.apply(other, progress),
-        }
-    }
-    fn set_environment(&mut self, variables: Vec<(String, String)>) {
-        self.0.set_environment(variables);
-    }
-    fn view(&self) -> &dyn HostView {
-        self.0.view()
-    }
-}

@@ -1,0 +1,262 @@
+//! The machine itself, or a folder that stands for one.
+
+mod accounts;
+mod change;
+mod download;
+mod dpkg;
+mod files;
+mod getent;
+mod http;
+mod mount;
+mod process;
+mod systemd;
+mod tls;
+mod wait;
+mod write;
+
+use super::memory::DEFAULT_PATH;
+use super::*;
+use crate::error::{Error, ErrorKind, Result};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// The machine itself. Cheap to clone: what was parsed is shared.
+///
+/// Under another root than `/` (for tests and images) paths are looked up below it, symlinks
+/// included, and accounts and packages are those of its files. Programs run as they are, not
+/// chrooted: only their working directory is mapped. Mounting is refused there.
+#[derive(Clone)]
+pub struct RealHost {
+    shared: Arc<Shared>,
+    /// `environment:` of the task.
+    environment: Vec<(String, String)>,
+}
+
+/// What does not change from task to task.
+struct Shared {
+    /// `None` for `/`.
+    root: Option<PathBuf>,
+    base_environment: OnceLock<process::BaseEnvironment>,
+    umask: OnceLock<u32>,
+    accounts: accounts::Accounts,
+    dpkg: dpkg::Dpkg,
+    tls: tls::Tls,
+}
+
+impl Default for RealHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RealHost {
+    /// The machine this process runs on.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::at(None)
+    }
+
+    /// A folder that stands for a machine.
+    pub fn under(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        Self::at(Some(root).filter(|r| r != Path::new("/")))
+    }
+
+    fn at(root: Option<PathBuf>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                root,
+                base_environment: OnceLock::new(),
+                umask: OnceLock::new(),
+                accounts: accounts::Accounts::default(),
+                dpkg: dpkg::Dpkg::default(),
+                tls: tls::Tls::default(),
+            }),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Whether this is a folder and no machine: no programs of it can be asked.
+    fn is_folder(&self) -> bool {
+        self.shared.root.is_some()
+    }
+
+    fn refuse_in_folder(&self, what: &str) -> Result<()> {
+        match &self.shared.root {
+            None => Ok(()),
+            Some(root) => Err(Error::host(format!(
+                "{what} needs the machine itself, not the folder {}",
+                root.display()
+            ))),
+        }
+    }
+}
+
+/// An error about a path: `cannot read /x: permission denied`.
+fn io_error(what: &str, path: &Path, error: std::io::Error) -> Error {
+    Error::host(format!("cannot {what} {}", path.display())).caused_by(error)
+}
+
+/// `None` where nothing is there.
+fn if_there<T>(result: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+impl HostView for RealHost {
+    fn lstat(&self, path: &Path) -> Result<Option<Stat>> {
+        files::lstat(&self.real(path, false)?)
+    }
+    fn stat(&self, path: &Path) -> Result<Option<Stat>> {
+        files::stat(&self.real(path, true)?)
+    }
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        files::read(&self.real(path, true)?)
+    }
+    fn digest(&self, path: &Path, algorithm: Digest) -> Result<Option<String>> {
+        files::digest(&self.real(path, true)?, algorithm)
+    }
+    fn read_link(&self, path: &Path) -> Result<Option<PathBuf>> {
+        files::read_link(&self.real(path, false)?)
+    }
+    fn list(&self, path: &Path) -> Result<Option<Vec<String>>> {
+        files::list(&self.real(path, true)?)
+    }
+    fn access(&self, path: &Path, mode: u32) -> Result<bool> {
+        Ok(files::access(&self.real(path, true)?, mode))
+    }
+    fn canonical(&self, path: &Path) -> Result<PathBuf> {
+        self.resolve(path, true)
+    }
+
+    fn user(&self, name: &str) -> Result<Option<User>> {
+        self.find_user(name)
+    }
+    fn user_by_id(&self, uid: u32) -> Result<Option<User>> {
+        self.find_user_by_id(uid)
+    }
+    fn group(&self, name: &str) -> Result<Option<Group>> {
+        self.find_group(name)
+    }
+    fn group_by_id(&self, gid: u32) -> Result<Option<Group>> {
+        self.find_group_by_id(gid)
+    }
+    fn groups_of(&self, user: &str) -> Result<Vec<String>> {
+        self.find_groups_of(user)
+    }
+    fn current_uid(&self) -> u32 {
+        files::effective_uid()
+    }
+    fn umask(&self) -> u32 {
+        *self.shared.umask.get_or_init(files::umask)
+    }
+
+    fn package(&self, name: &str) -> Result<Option<Package>> {
+        self.find_package(name)
+    }
+    fn unit(&self, scope: UnitScope, name: &str) -> Result<Unit> {
+        self.show_unit(scope, name)
+    }
+    fn mounts(&self) -> Result<Vec<MountEntry>> {
+        self.mount_table()
+    }
+
+    fn query(&self, command: &Command) -> Result<Output> {
+        self.run(command, &|_| {})
+    }
+    fn fetch(&self, request: &Request) -> Result<Response> {
+        if !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
+            let what = format!("{} is no method that only reads", request.method);
+            return Err(Error::new(ErrorKind::Internal, what));
+        }
+        self.request(request)
+    }
+    fn which(&self, program: &str) -> Result<Option<PathBuf>> {
+        Ok(self.find_program(program, &self.search_path(&[])))
+    }
+    fn env(&self, name: &str) -> Option<String> {
+        let own = self.environment.iter().rev().find(|(n, _)| n == name);
+        own.map(|(_, v)| v.clone())
+            .or_else(|| self.base_environment().get(name))
+    }
+    fn now(&self) -> f64 {
+        here::now()
+    }
+
+    fn asset(&self, path: &Path) -> Result<Option<Stat>> {
+        files::stat(path)
+    }
+    fn asset_read(&self, path: &Path) -> Result<Vec<u8>> {
+        files::read(path)?.ok_or_else(|| no_file(path))
+    }
+    fn asset_digest(&self, path: &Path, algorithm: Digest) -> Result<String> {
+        files::digest(path, algorithm)?.ok_or_else(|| no_file(path))
+    }
+    fn asset_list(&self, path: &Path) -> Result<Vec<String>> {
+        files::list(path)?
+            .ok_or_else(|| Error::host(format!("no such directory: {}", path.display())))
+    }
+
+    fn with_environment(&self, variables: &[(String, String)]) -> Option<Arc<dyn HostView>> {
+        Some(Arc::new(Self {
+            shared: Arc::clone(&self.shared),
+            environment: variables.to_vec(),
+        }))
+    }
+}
+
+impl RealHost {
+    fn search_path(&self, more: &[(String, String)]) -> String {
+        let given = more.iter().rev().find(|(n, _)| n == "PATH");
+        match given.map(|(_, v)| v.clone()).or_else(|| self.env("PATH")) {
+            Some(path) => format!("{path}:{DEFAULT_PATH}"),
+            None => DEFAULT_PATH.to_owned(),
+        }
+    }
+}
+
+fn no_file(path: &Path) -> Error {
+    Error::host(format!("no such file: {}", path.display()))
+}
+
+impl Host for RealHost {
+    fn apply(&mut self, effect: &Effect, progress: &dyn Fn(Progress)) -> Result<Outcome> {
+        match effect {
+            Effect::WriteFile { .. } => {
+                return self
+                    .write_file(effect)
+                    .map(|backup| Outcome::Written { backup });
+            }
+            Effect::SetAttrs {
+                path,
+                attrs,
+                follow,
+            } => self.set_attrs(path, attrs, *follow)?,
+            Effect::MakeDir { path, attrs } => self.make_dir(path, attrs)?,
+            Effect::Symlink { path, target } => self.symlink(path, target)?,
+            Effect::HardLink { path, target } => self.hard_link(path, target)?,
+            Effect::Remove { path } => self.remove(path)?,
+            Effect::Rename { from, to } => self.rename(from, to)?,
+            Effect::Download(download) => return self.download(download, progress),
+            Effect::Mount { .. } | Effect::Unmount { .. } | Effect::Remount { .. } => {
+                self.change_mount(effect)?;
+            }
+            Effect::Run { command, .. } => return self.run(command, progress).map(Outcome::Ran),
+            Effect::Http(request) => return self.request(request).map(Outcome::Responded),
+            Effect::Await { .. } => return self.wait(effect),
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn set_environment(&mut self, variables: Vec<(String, String)>) {
+        self.environment = variables;
+    }
+
+    fn view(&self) -> &dyn HostView {
+        self
+    }
+}

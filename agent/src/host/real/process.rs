@@ -1,0 +1,481 @@
+//! Programs: started in a group of their own, both outputs read while they run.
+
+use super::*;
+use crate::host::here;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a program may tidy up after SIGTERM.
+const GRACE: Duration = Duration::from_secs(3);
+/// How often the stop flag is looked at while a program runs.
+const GLANCE: Duration = Duration::from_millis(100);
+/// A program has ended, but a child of it keeps its outputs open: this is found out after so long.
+const FIRST_GLANCE: Duration = Duration::from_millis(10);
+
+/// The environment that this process has, made whole: systemd gives a service neither `HOME` nor `LANG`.
+pub(super) struct BaseEnvironment {
+    /// What had to be added; nothing in a login session.
+    added: Vec<(String, String)>,
+}
+
+impl BaseEnvironment {
+    fn new(user: Option<User>) -> Self {
+        let mut added = Vec::new();
+        let mut need = |name: &str, value: &str| {
+            if here::env(name).is_none_or(|v| v.is_empty()) {
+                added.push((name.to_owned(), value.to_owned()));
+            }
+        };
+        need("PATH", DEFAULT_PATH);
+        let user = user.unwrap_or_default();
+        if !user.name.is_empty() {
+            need("HOME", &user.home);
+            need("USER", &user.name);
+            need("LOGNAME", &user.name);
+            need("SHELL", &user.shell);
+        }
+        if here::env("LC_ALL").is_none() && here::env("LC_CTYPE").is_none() {
+            need("LANG", "C.UTF-8");
+        }
+        Self { added }
+    }
+
+    pub fn get(&self, name: &str) -> Option<String> {
+        let added = self.added.iter().find(|(n, _)| n == name);
+        added.map(|(_, v)| v.clone()).or_else(|| here::env(name))
+    }
+}
+
+impl RealHost {
+    pub(super) fn base_environment(&self) -> &BaseEnvironment {
+        self.shared.base_environment.get_or_init(|| {
+            // Of this process's account, so never of the folder that stands for a machine.
+            let user = Self::new().user_in_files(self.current_uid());
+            BaseEnvironment::new(user)
+        })
+    }
+
+    /// The file that a program's name means, in these folders.
+    pub(super) fn find_program(&self, program: &str, path: &str) -> Option<PathBuf> {
+        let executable = |p: &Path| {
+            let at = self.real(p, true).ok()?;
+            let file = std::fs::metadata(&at).is_ok_and(|m| m.is_file());
+            (file && files::access(&at, 1)).then(|| p.to_owned())
+        };
+        if program.contains('/') {
+            return executable(Path::new(program));
+        }
+        path.split(':')
+            .filter(|dir| dir.starts_with('/'))
+            .find_map(|dir| executable(&Path::new(dir).join(program)))
+    }
+
+    /// Runs a program to its end.
+    pub(super) fn run(&self, command: &Command, progress: &dyn Fn(Progress)) -> Result<Output> {
+        let start = here::now();
+        let began = Instant::now();
+        let child = self.spawn(command)?;
+        let mut running = Running {
+            pid: Pid::from_raw(child.id() as i32),
+            child,
+            deadline: command.timeout.and_then(|t| began.checked_add(t)),
+            terminated: None,
+            timed_out: false,
+            stopped: false,
+        };
+        let mut news = Lines {
+            progress: command.progress.then_some(progress),
+            parts: Default::default(),
+        };
+        let (stdout, stderr) = running
+            .talk(command.stdin.as_deref(), &mut news)
+            .map_err(|e| Error::host(format!("cannot run {}", command.argv[0])).caused_by(e))?;
+        let rc = running
+            .wait()
+            .map_err(|e| Error::host(format!("cannot await {}", command.argv[0])).caused_by(e))?;
+        if running.stopped {
+            return Err(Error::host(format!(
+                "{} was stopped by the user",
+                command.argv[0]
+            )));
+        }
+        Ok(Output {
+            rc,
+            stdout,
+            stderr,
+            start,
+            end: start + began.elapsed().as_secs_f64(),
+            timed_out: running.timed_out,
+        })
+    }
+
+    fn spawn(&self, command: &Command) -> Result<Child> {
+        let Some(name) = command.argv.first().filter(|n| !n.is_empty()) else {
+            return Err(Error::host("no program to run"));
+        };
+        let program = match name.contains('/') {
+            true => PathBuf::from(name),
+            false => self.program_in_path(name, &command.env)?,
+        };
+        let mut spawning = std::process::Command::new(&program);
+        spawning
+            .arg0(name)
+            .args(&command.argv[1..])
+            .process_group(0)
+            .stdin(match command.stdin {
+                Some(_) => Stdio::piped(),
+                None => Stdio::null(),
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let extra = [&self.environment, &command.env];
+        for (name, value) in self
+            .base_environment()
+            .added
+            .iter()
+            .chain(extra.into_iter().flatten())
+        {
+            check_variable(name, value)?;
+            spawning.env(name, value);
+        }
+        if let Some(dir) = &command.chdir {
+            spawning.current_dir(self.real(dir, true)?);
+        }
+        if let Some(mask) = command.umask {
+            set_umask(&mut spawning, mask);
+        }
+        spawning
+            .spawn()
+            .map_err(|e| self.not_started(command, &program, e))
+    }
+
+    /// `/bin/sh` and the like cost no search; a name is looked for where the command would look.
+    fn program_in_path(&self, name: &str, env: &[(String, String)]) -> Result<PathBuf> {
+        let here = Self::new();
+        let found = here.find_program(name, &self.search_path(env));
+        found.ok_or_else(|| no_program(name))
+    }
+
+    fn not_started(&self, command: &Command, program: &Path, error: std::io::Error) -> Error {
+        let name = &command.argv[0];
+        if let Some(dir) = &command.chdir
+            && !self
+                .real(dir, true)
+                .is_ok_and(|d| std::fs::metadata(d).is_ok_and(|m| m.is_dir()))
+        {
+            return Error::host(format!("no such directory: {}", dir.display()));
+        }
+        let at = command
+            .chdir
+            .as_deref()
+            .unwrap_or(Path::new(""))
+            .join(program);
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOENT) if at.exists() => Error::host(format!(
+                "cannot run {name}: the interpreter that it names is not there"
+            )),
+            Some(Errno::ENOENT | Errno::ENOTDIR) => no_program(name),
+            Some(Errno::ENOEXEC) => Error::host(format!("cannot run {name}: no executable format"))
+                .hint("a script needs a first line such as #!/bin/sh"),
+            Some(Errno::EACCES) => Error::host(format!("cannot run {name}: permission denied")),
+            Some(Errno::E2BIG) => Error::host(format!("cannot run {name}: arguments too long")),
+            _ => Error::host(format!("cannot run {name}")).caused_by(error),
+        }
+    }
+}
+
+fn no_program(name: &str) -> Error {
+    Error::host(format!("no such program: {name}"))
+}
+
+/// What `execve` cannot carry would be a panic or an odd error later.
+fn check_variable(name: &str, value: &str) -> Result<()> {
+    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+        return Err(Error::params(format!(
+            "`{name}` is no name of an environment variable, or its value has a null byte"
+        )));
+    }
+    Ok(())
+}
+
+#[allow(
+    unsafe_code,
+    reason = "std has no way to give a child another umask; changing this process's own would reach all threads"
+)]
+fn set_umask(command: &mut std::process::Command, mask: u32) {
+    // SAFETY: between fork and exec only `umask` is called, which is async-signal-safe and touches
+    // no memory.
+    unsafe {
+        command.pre_exec(move || {
+            nix::libc::umask(mask);
+            Ok(())
+        });
+    }
+}
+
+/// A program under way.
+struct Running {
+    child: Child,
+    pid: Pid,
+    deadline: Option<Instant>,
+    /// When it was sent SIGTERM.
+    terminated: Option<Instant>,
+    timed_out: bool,
+    stopped: bool,
+}
+
+impl Running {
+    /// Feeds its input and reads its outputs until both are closed, or it has ended and nothing
+    /// more is there (a daemon it left keeps them open).
+    fn talk(
+        &mut self,
+        input: Option<&[u8]>,
+        news: &mut Lines<'_>,
+    ) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
+        let mut out = Stream::new(self.child.stdout.take());
+        let mut err = Stream::new(self.child.stderr.take());
+        let mut feed = Feed::new(self.child.stdin.take(), input.unwrap_or_default())?;
+        let mut buffer = vec![0; 64 << 10];
+        let mut glance = FIRST_GLANCE;
+        let mut ended = false;
+        while !(out.is_closed() && err.is_closed()) {
+            let patience = if ended {
+                Duration::ZERO
+            } else {
+                self.patience(glance)
+            };
+            let ready = wait_for(&out, &err, &feed, patience)?;
+            if ready == [false; 3] {
+                if ended {
+                    break;
+                }
+                // Only quiet times tell that it has ended, so that talkative programs cost nothing.
+                ended = self.child.try_wait()?.is_some();
+                glance = GLANCE;
+            }
+            if ready[0] {
+                out.read(&mut buffer, |bytes| news.take(0, bytes))?;
+            }
+            if ready[1] {
+                err.read(&mut buffer, |bytes| news.take(1, bytes))?;
+            }
+            if ready[2] {
+                feed.write();
+            }
+            self.end_in_time();
+        }
+        news.finish();
+        Ok((out.bytes, err.bytes))
+    }
+
+    /// How long to wait for news before looking at the clock and the stop flag again.
+    fn patience(&self, glance: Duration) -> Duration {
+        let left = |t: Instant| t.saturating_duration_since(Instant::now());
+        let ends = match (self.terminated, self.deadline) {
+            (Some(at), _) => left(at + GRACE),
+            (None, Some(at)) => left(at),
+            (None, None) => glance,
+        };
+        // At least a millisecond: poll counts in those.
+        glance.min(ends).max(Duration::from_millis(1))
+    }
+
+    /// Ends the whole group when its time is up or the run is stopped: first kindly, then not.
+    fn end_in_time(&mut self) {
+        let now = Instant::now();
+        match self.terminated {
+            None if here::stopped() => self.stopped = true,
+            None if self.deadline.is_some_and(|d| now >= d) => self.timed_out = true,
+            Some(at) if now >= at + GRACE => {
+                // It may have gone by itself.
+                let _ = killpg(self.pid, Signal::SIGKILL);
+                return;
+            }
+            _ => return,
+        }
+        let _ = killpg(self.pid, Signal::SIGTERM);
+        self.terminated = Some(now);
+    }
+
+    /// Its status, once it has ended: its outputs are closed, so that this is a matter of
+    /// microseconds, unless it closed them by itself and works on.
+    fn wait(&mut self) -> std::io::Result<i32> {
+        let mut ending = None;
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            let ending = ending.get_or_insert_with(|| pid_fd(self.pid));
+            let patience = self.patience(GLANCE);
+            match ending {
+                Some(fd) => {
+                    let fd = PollFd::new(fd.as_fd(), PollFlags::POLLIN);
+                    let timeout = PollTimeout::try_from(patience);
+                    // Interrupted or not: the next round looks again.
+                    let _ = poll(&mut [fd], timeout.unwrap_or(PollTimeout::from(100_u8)));
+                }
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+            self.end_in_time();
+        };
+        Ok(status.code().or(status.signal().map(|s| -s)).unwrap_or(-1))
+    }
+}
+
+/// Something to poll for the end of a child; kernels before 5.3 have none.
+#[allow(unsafe_code, reason = "neither std nor nix has pidfd_open")]
+fn pid_fd(pid: Pid) -> Option<OwnedFd> {
+    // SAFETY: `pidfd_open` takes two integers and touches no memory. What it returns, unless
+    // negative, is a new descriptor that nobody else owns.
+    unsafe {
+        let fd = nix::libc::syscall(nix::libc::SYS_pidfd_open, pid.as_raw(), 0);
+        let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+        Some(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// Waits until one of the three can be used.
+fn wait_for(
+    out: &Stream<ChildStdout>,
+    err: &Stream<ChildStderr>,
+    feed: &Feed<'_>,
+    patience: Duration,
+) -> std::io::Result<[bool; 3]> {
+    let fds: [Option<BorrowedFd<'_>>; 3] = [out.fd(), err.fd(), feed.fd()];
+    let mut ready = [false; 3];
+    let mut polled = Vec::with_capacity(3);
+    for (i, fd) in fds.iter().enumerate() {
+        if let Some(fd) = fd {
+            let flags = if i == 2 {
+                PollFlags::POLLOUT
+            } else {
+                PollFlags::POLLIN
+            };
+            polled.push((i, PollFd::new(*fd, flags)));
+        }
+    }
+    let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::from(100_u8));
+    let mut list: Vec<PollFd<'_>> = polled.iter().map(|(_, p)| p.clone()).collect();
+    match poll(&mut list, timeout) {
+        Ok(_) => {}
+        Err(Errno::EINTR) => return Ok(ready),
+        Err(e) => return Err(e.into()),
+    }
+    for ((i, _), fd) in polled.iter().zip(&list) {
+        ready[*i] = fd.any().unwrap_or(false);
+    }
+    Ok(ready)
+}
+
+/// One output of a program.
+struct Stream<R> {
+    from: Option<R>,
+    bytes: Vec<u8>,
+}
+
+impl<R: Read + AsFd> Stream<R> {
+    fn new(from: Option<R>) -> Self {
+        Self {
+            from,
+            bytes: Vec::new(),
+        }
+    }
+    fn is_closed(&self) -> bool {
+        self.from.is_none()
+    }
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.from.as_ref().map(AsFd::as_fd)
+    }
+    fn read(&mut self, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
+        let Some(from) = &mut self.from else {
+            return Ok(());
+        };
+        match from.read(buffer) {
+            Ok(0) => self.from = None,
+            Ok(n) => {
+                self.bytes.extend_from_slice(&buffer[..n]);
+                take(&buffer[..n]);
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
+}
+
+/// What a program gets to read.
+struct Feed<'a> {
+    to: Option<ChildStdin>,
+    left: &'a [u8],
+}
+
+impl<'a> Feed<'a> {
+    fn new(to: Option<ChildStdin>, left: &'a [u8]) -> std::io::Result<Self> {
+        if let Some(to) = &to {
+            // A program that does not read must not keep us from reading what it says.
+            fcntl(to, FcntlArg::F_SETFL(OFlag::O_NONBLOCK | OFlag::O_WRONLY))?;
+        }
+        let mut feed = Self { to, left };
+        feed.write();
+        Ok(feed)
+    }
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.to.as_ref().map(AsFd::as_fd)
+    }
+    fn write(&mut self) {
+        let Some(to) = &mut self.to else { return };
+        while !self.left.is_empty() {
+            match to.write(self.left) {
+                Ok(n) => self.left = &self.left[n..],
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
+                // It does not want more: its own business.
+                Err(_) => self.left = &[],
+            }
+        }
+        self.to = None;
+    }
+}
+
+/// Output cut into lines that are told as they come.
+struct Lines<'a> {
+    progress: Option<&'a dyn Fn(Progress)>,
+    parts: [Vec<u8>; 2],
+}
+
+impl Lines<'_> {
+    fn take(&mut self, stream: usize, bytes: &[u8]) {
+        let Some(progress) = self.progress else {
+            return;
+        };
+        let part = &mut self.parts[stream];
+        for byte in bytes {
+            if matches!(byte, b'\n' | b'\r') {
+                tell(progress, part);
+            } else if part.len() < 4096 {
+                part.push(*byte);
+            }
+        }
+    }
+    fn finish(&mut self) {
+        if let Some(progress) = self.progress {
+            self.parts.iter_mut().for_each(|part| tell(progress, part));
+        }
+    }
+}
+
+fn tell(progress: &dyn Fn(Progress), part: &mut Vec<u8>) {
+    let line = String::from_utf8_lossy(part).trim_end().to_owned();
+    part.clear();
+    if !line.is_empty() {
+        progress(Progress::Line(line));
+    }
+}
