@@ -7,6 +7,9 @@ use super::parse::{Parsed, usage};
 use crate::error::{Error, ErrorKind, Result};
 use std::io::Write;
 
+/// The version of ansible-core whose behaviour is followed.
+pub const ANSIBLE: &str = "2.19.14";
+
 /// A program and its commands.
 #[derive(Debug)]
 pub struct App {
@@ -70,12 +73,18 @@ pub struct Io<'a> {
 impl Io<'_> {
     /// Writes text to standard output. A reader that went away is no error.
     pub fn print(&mut self, text: &str) {
-        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        let _ = self
+            .out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.flush());
     }
 
     /// Writes text to standard error.
     pub fn complain(&mut self, text: &str) {
-        let _ = self.err.write_all(text.as_bytes()).and_then(|()| self.err.flush());
+        let _ = self
+            .err
+            .write_all(text.as_bytes())
+            .and_then(|()| self.err.flush());
     }
 }
 
@@ -134,6 +143,16 @@ impl App {
         exit::OK
     }
 
+    /// The version. Called by a name of Ansible's, the first line is what its users' scripts look for.
+    fn version_text(&self, typed: &str) -> String {
+        let own = format!("{} {}\n", self.name, self.version);
+        if typed.starts_with("ansible") {
+            format!("{typed} [core {ANSIBLE}]\n  provided by {own}")
+        } else {
+            own
+        }
+    }
+
     fn typed(&self, command: &Command) -> String {
         format!("{} {}", self.name, command.name)
     }
@@ -148,11 +167,13 @@ impl App {
         }
         let error = usage(format!("`{name}` is no command of {}", self.name));
         let is_playbook = [".yml", ".yaml"].iter().any(|end| name.ends_with(end));
-        Err(if is_playbook && self.commands.iter().any(|c| c.name == "run") {
-            error.hint(format!("to run a playbook: `{} run {name}`", self.name))
-        } else {
-            error.did_you_mean(name, self.commands.iter().map(|c| c.name))
-        })
+        Err(
+            if is_playbook && self.commands.iter().any(|c| c.name == "run") {
+                error.hint(format!("to run a playbook: `{} run {name}`", self.name))
+            } else {
+                error.did_you_mean(name, self.commands.iter().map(|c| c.name))
+            },
+        )
     }
 
     fn call(&self, command: &Command, typed: String, rest: &[String], io: &mut Io<'_>) -> i32 {
@@ -162,6 +183,10 @@ impl App {
         };
         if parsed.has(HELP.name()) {
             io.print(&help::command_help(command, &typed));
+            return exit::OK;
+        }
+        if parsed.has("version") {
+            io.print(&self.version_text(&typed));
             return exit::OK;
         }
         let call = Call {

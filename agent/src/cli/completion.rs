@@ -41,7 +41,10 @@ pub const COMPLETION: Command = Command {
                     .did_you_mean(other, SHELLS.iter().copied()));
             }
         };
-        let modules: Vec<&str> = crate::modules::MODULES.iter().map(|m| m.short_name()).collect();
+        let modules: Vec<&str> = crate::modules::MODULES
+            .iter()
+            .map(|m| m.short_name())
+            .collect();
         io.print(&script(call.app, shell, &modules));
         Ok(exit::OK)
     },
@@ -88,7 +91,10 @@ fn bash(app: &App, modules: &[&str]) -> String {
         names.join(" ")
     ));
     for command in app.commands {
-        out.push_str(&format!("    {})\n        case \"$prev\" in\n", command.name));
+        out.push_str(&format!(
+            "    {})\n        case \"$prev\" in\n",
+            command.name
+        ));
         for flag in flags(command).filter(|f| f.value().is_some()) {
             out.push_str(&format!(
                 "        {}) {} return ;;\n",
@@ -141,7 +147,10 @@ fn zsh(app: &App, modules: &[&str]) -> String {
         out.push_str(&format!("    {})\n        _arguments -s -S", command.name));
         for flag in flags(command) {
             for spelling in flag.spellings() {
-                out.push_str(&format!(" \\\n            {}", zsh_flag(flag, &spelling, modules)));
+                out.push_str(&format!(
+                    " \\\n            {}",
+                    zsh_flag(flag, &spelling, modules)
+                ));
             }
         }
         if !command.args.usage.is_empty() {
@@ -157,7 +166,7 @@ fn zsh(app: &App, modules: &[&str]) -> String {
 
 fn zsh_flag(flag: &Flag, spelling: &str, modules: &[&str]) -> String {
     let star = if flag.takes.repeats() { "*" } else { "" };
-    let doc = zsh_text(first_sentence(flag.doc));
+    let doc = zsh_text(&short_doc(flag.doc));
     match flag.value() {
         None => format!("'{star}{spelling}[{doc}]'"),
         Some(value) => {
@@ -226,7 +235,10 @@ fn fish(app: &App, modules: &[&str]) -> String {
                 line.push_str(" -r");
                 line.extend(fish_action(flag.complete, modules).map(|a| format!(" {a}")));
             }
-            out.push_str(&format!("{line} -d '{}'\n", fish_text(first_sentence(flag.doc))));
+            out.push_str(&format!(
+                "{line} -d '{}'\n",
+                fish_text(&short_doc(flag.doc))
+            ));
         }
     }
     out
@@ -247,8 +259,11 @@ fn fish_text(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
-/// As much of a text as fits beside a flag.
-fn first_sentence(text: &str) -> &str {
-    let end = text.find(". ").or_else(|| text.find("; ")).unwrap_or(text.len());
-    text[..end].trim_end_matches('.')
+/// As much of a text as fits beside a flag, without Markdown's marks.
+fn short_doc(text: &str) -> String {
+    let end = text
+        .find(". ")
+        .or_else(|| text.find("; "))
+        .unwrap_or(text.len());
+    text[..end].trim_end_matches('.').replace('`', "")
 }

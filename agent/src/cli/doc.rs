@@ -61,10 +61,12 @@ fn known(name: &str) -> Result<&'static ModuleDef> {
         return Ok(module);
     }
     let error = usage(format!("no module is called `{name}`"));
-    Err(match nearest(name, MODULES.iter().flat_map(|m| [m.short_name(), m.name])) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint("`doc --list` prints the names of all modules"),
-    })
+    Err(
+        match nearest(name, MODULES.iter().flat_map(|m| [m.short_name(), m.name])) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("`doc --list` prints the names of all modules"),
+        },
+    )
 }
 
 /// Names and summaries.
@@ -129,10 +131,18 @@ fn param(out: &mut String, spec: &ParamSpec, module: &ModuleDef) {
     out.push_str(&format!("  {} ({})\n", spec.name, notes.join(", ")));
     out.push_str(&render(spec.doc, WIDTH, 6));
     if !spec.choices.is_empty() {
-        out.push_str(&render(&format!("Choices: {}.", spec.choices.join(", ")), WIDTH, 6));
+        out.push_str(&render(
+            &format!("Choices: {}.", spec.choices.join(", ")),
+            WIDTH,
+            6,
+        ));
     }
     if !spec.aliases.is_empty() {
-        out.push_str(&render(&format!("Also called: {}.", spec.aliases.join(", ")), WIDTH, 6));
+        out.push_str(&render(
+            &format!("Also called: {}.", spec.aliases.join(", ")),
+            WIDTH,
+            6,
+        ));
     }
 }
 
@@ -150,8 +160,10 @@ pub fn json_pages(modules: &[&ModuleDef]) -> String {
     for module in modules {
         let (prose, examples) = split_examples(module.doc);
         let params = shown_params(module);
-        let options: serde_json::Map<String, serde_json::Value> =
-            params.iter().map(|p| (p.name.to_string(), option(p))).collect();
+        let options: serde_json::Map<String, serde_json::Value> = params
+            .iter()
+            .map(|p| (p.name.to_string(), option(p)))
+            .collect();
         let returns: serde_json::Map<String, serde_json::Value> = module
             .returns
             .iter()
@@ -192,8 +204,8 @@ fn option(spec: &ParamSpec) -> serde_json::Value {
         if !spec.aliases.is_empty() {
             map.insert("aliases".into(), json!(spec.aliases));
         }
-        if let Some(default) = default_text(spec) {
-            map.insert("default".into(), json!(default));
+        if let Some(default) = default_value(spec) {
+            map.insert("default".into(), default);
         }
     }
     option
@@ -232,39 +244,41 @@ fn code(block: &str) -> String {
     lines.map(|l| format!("{l}\n")).collect()
 }
 
+/// A default as a page shows it.
+fn default_text(spec: &ParamSpec) -> Option<String> {
+    default_value(spec).map(|value| match value {
+        serde_json::Value::String(text) if !text.is_empty() => text,
+        other => other.to_string(),
+    })
+}
+
 /// A default as a playbook would write it. The table has it as Rust writes it: `State::Present`,
 /// `"x".into()`, `Vec::new()`. Nothing where that would tell a playbook's author nothing.
-fn default_text(spec: &ParamSpec) -> Option<String> {
+fn default_value(spec: &ParamSpec) -> Option<serde_json::Value> {
     let rust = spec.default?.trim();
     let plain = [".into()", ".to_string()", ".to_owned()"]
         .iter()
         .find_map(|end| rust.strip_suffix(end))
         .unwrap_or(rust);
-    let inner = plain
-        .strip_prefix("String::from(")
-        .or_else(|| plain.strip_prefix("Some("))
-        .and_then(|p| p.strip_suffix(')'))
+    let inner = ["String::from(", "Some("]
+        .iter()
+        .find_map(|start| plain.strip_prefix(start)?.strip_suffix(')'))
         .unwrap_or(plain);
-    if let Some(text) = inner.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
-        return Some(format!("\"{text}\""));
+    if matches!(inner, "Vec::new()" | "vec![]" | "Vec::default()") {
+        return Some(json!([]));
     }
-    if matches!(inner, "true" | "false") {
-        return Some(inner.into());
-    }
+    // Texts, numbers and truth values are written alike in Rust and JSON, but for `1_000`.
     let number = inner.replace('_', "");
-    if number.parse::<f64>().is_ok() {
-        return Some(number);
+    let is_number = number.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    let json = if is_number { &number } else { inner };
+    if let Ok(value) = serde_json::from_str(json) {
+        return Some(value);
     }
     let variant = inner.rsplit("::").next().unwrap_or(inner);
     let flat = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
-    let choice = spec.choices.iter().find(|c| flat(c) == flat(variant));
-    match choice {
-        Some(choice) => Some((*choice).to_string()),
-        // The variant may be named otherwise than its word: better nothing than a wrong word.
-        None if !spec.choices.is_empty() => None,
-        None if matches!(inner, "Vec::new()" | "vec![]" | "Vec::default()") => Some("[]".into()),
-        None => None,
-    }
+    // The variant may be named otherwise than its word: better nothing than a wrong word.
+    let choice = spec.choices.iter().find(|c| flat(c) == flat(variant))?;
+    Some(json!(choice))
 }
 
 /// A rule as a sentence.

@@ -12,29 +12,47 @@ const COLUMN: usize = 26;
 /// What the program can do.
 #[must_use]
 pub fn overview(app: &App) -> String {
-    let mut out = format!("{}\n\nUsage: {} COMMAND [options]\n\nCommands:\n", app.about, app.name);
+    let mut out = format!(
+        "{}\n\nUsage: {} COMMAND [options]\n\nCommands:\n",
+        app.about, app.name
+    );
     for command in app.commands {
         row(&mut out, command.name, command.summary);
     }
     out.push_str("\nOptions:\n");
     row(&mut out, "-h, --help", "Show this text.");
     row(&mut out, "-V, --version", "Print the version.");
-    out.push_str(&format!("\n`{} COMMAND --help` tells more about a command.\n", app.name));
+    out.push_str(&format!(
+        "\n`{} COMMAND --help` tells more about a command.\n",
+        app.name
+    ));
     out
 }
 
 /// How a command is used, in a line.
 #[must_use]
 pub fn usage_line(command: &Command, typed: &str) -> String {
-    let options = if command.flags.is_empty() { "" } else { " [options]" };
-    let args = if command.args.usage.is_empty() { "" } else { " " };
+    let options = if command.flags.is_empty() {
+        ""
+    } else {
+        " [options]"
+    };
+    let args = if command.args.usage.is_empty() {
+        ""
+    } else {
+        " "
+    };
     format!("{typed}{options}{args}{}", command.args.usage)
 }
 
 /// All about a command.
 #[must_use]
 pub fn command_help(command: &Command, typed: &str) -> String {
-    let mut out = format!("{}.\n\nUsage: {}\n", command.summary, usage_line(command, typed));
+    let mut out = format!(
+        "{}.\n\nUsage: {}\n",
+        command.summary,
+        usage_line(command, typed)
+    );
     let mut groups: Vec<&str> = vec![""];
     for flag in command.flags {
         if !groups.contains(&flag.group) {

@@ -61,11 +61,17 @@ impl Listing {
     fn play(self, out: &mut String, number: usize, play: &ListedPlay) {
         let patterns = play.patterns.join(",");
         let tags = sorted(&play.tags).join(",");
-        out.push_str(&format!("\n  play #{number} ({patterns}): {}\tTAGS: [{tags}]\n", play.name));
+        out.push_str(&format!(
+            "\n  play #{number} ({patterns}): {}\tTAGS: [{tags}]\n",
+            play.name
+        ));
         if self.hosts {
             let quoted: Vec<String> = play.patterns.iter().map(|p| format!("'{p}'")).collect();
             let count = play.hosts.len();
-            out.push_str(&format!("    pattern: [{}]\n    hosts ({count}):\n", quoted.join(", ")));
+            out.push_str(&format!(
+                "    pattern: [{}]\n    hosts ({count}):\n",
+                quoted.join(", ")
+            ));
             for host in &play.hosts {
                 out.push_str(&format!("      {host}\n"));
             }

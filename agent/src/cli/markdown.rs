@@ -38,8 +38,15 @@ fn finish(out: &mut String, paragraph: &mut Vec<&str>, width: usize, indent: usi
     }
     let text = paragraph.join(" ");
     // What follows in an entry of a list stands under its text.
-    let hang = if text.starts_with("- ") || text.starts_with("* ") { 2 } else { 0 };
-    for (n, line) in wrap(&text, width.saturating_sub(indent + hang)).iter().enumerate() {
+    let hang = if text.starts_with("- ") || text.starts_with("* ") {
+        2
+    } else {
+        0
+    };
+    for (n, line) in wrap(&text, width.saturating_sub(indent + hang))
+        .iter()
+        .enumerate()
+    {
         push(out, line, indent + if n > 0 { hang } else { 0 });
     }
     paragraph.clear();

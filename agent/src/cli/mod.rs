@@ -19,13 +19,13 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use app::{App, Args, Body, Call, Command, Io, VERSION};
+pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
 pub use completion::{COMPLETION, Shell, script as completion_script};
 pub use doc::{DOC, page as doc_page};
 pub use flag::{Complete, Flag, Takes};
 pub use help::{command_help, overview};
 pub use list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
 pub use parse::Parsed;
-pub use run::{Colour, Output, RunOptions, command as run_command};
+pub use run::{Colour, Output, RunOptions, Terminal, command as run_command};
 pub use run_flags::RUN_FLAGS;
 pub use settings::Settings;

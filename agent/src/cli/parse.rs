@@ -77,10 +77,12 @@ impl Parsed {
         let Some((flag, text)) = self.flags.iter().rfind(|(f, _)| f.name() == name) else {
             return Ok(None);
         };
-        text.trim()
-            .parse()
-            .map(Some)
-            .map_err(|_| argument(flag, &format!("`{text}` is not a whole number that fits here")))
+        text.trim().parse().map(Some).map_err(|_| {
+            argument(
+                flag,
+                &format!("`{text}` is not a whole number that fits here"),
+            )
+        })
     }
 }
 
@@ -102,7 +104,10 @@ impl Reader {
             return Ok(rest);
         };
         match (flag.value(), value) {
-            (None, Some(value)) => Err(argument(flag, &format!("takes no value, but got `{value}`"))),
+            (None, Some(value)) => Err(argument(
+                flag,
+                &format!("takes no value, but got `{value}`"),
+            )),
             (None, None) => self.push(flag, "", rest),
             (Some(_), Some(value)) => self.push(flag, value, rest),
             (Some(_), None) => self.next(flag, rest),
@@ -198,7 +203,10 @@ impl Reader {
             }
             several => {
                 let names: Vec<String> = several.iter().map(|(_, n)| format!("--{n}")).collect();
-                let text = format!("ambiguous option: --{name} could match {}", names.join(", "));
+                let text = format!(
+                    "ambiguous option: --{name} could match {}",
+                    names.join(", ")
+                );
                 Err(usage(text))
             }
         }
@@ -208,7 +216,11 @@ impl Reader {
         if let [first, ..] = self.unknown.as_slice()
             && !self.out.has("help")
         {
-            let name = first.trim_start_matches('-').split('=').next().unwrap_or("");
+            let name = first
+                .trim_start_matches('-')
+                .split('=')
+                .next()
+                .unwrap_or("");
             let names = self.all().flat_map(|f| f.names.iter().copied());
             let text = format!("unrecognized arguments: {}", self.unknown.join(" "));
             return Err(match crate::error::nearest(name, names) {
@@ -222,7 +234,10 @@ impl Reader {
             for (other, _) in &self.out.flags {
                 if flag.conflicts.contains(&other.name()) {
                     let other = other.spellings().join("/");
-                    return Err(argument(flag, &format!("not allowed with argument {other}")));
+                    return Err(argument(
+                        flag,
+                        &format!("not allowed with argument {other}"),
+                    ));
                 }
             }
         }

@@ -1,11 +1,15 @@
 //! What `run` was asked, typed: flags over environment over `ansible.cfg` over defaults.
 
-use super::parse::{Parsed, usage};
 use super::app::{Args, Body, Command};
 use super::flag::Complete;
+use super::parse::{Parsed, usage};
 use super::run_flags::RUN_FLAGS;
 use super::settings::Settings;
 use crate::error::Result;
+use crate::event::Sink;
+use crate::view::{Human, HumanOptions, Json, Junit, Lines, Tee};
+use std::io::Write;
+use std::sync::Arc;
 
 /// The form of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,13 +141,17 @@ impl RunOptions {
             become_user: text("become-user").or(Some(settings.become_user.clone())),
             ask_become_pass: has("ask-become-pass") || settings.become_ask_pass,
             become_password_file: or("become-password-file", &settings.become_password_file),
-            vault_ids: [settings.vault_identity_list.clone(), parsed.values("vault-id")].concat(),
+            vault_ids: [
+                settings.vault_identity_list.clone(),
+                parsed.values("vault-id"),
+            ]
+            .concat(),
             ask_vault_password: has("ask-vault-password") || settings.ask_vault_pass,
             vault_password_files: or_list(
                 parsed.values("vault-password-file"),
                 &Vec::from_iter(settings.vault_password_file.clone()),
             ),
-            output: output(parsed.value("output")),
+            output: output(parsed.value("output"), &settings.stdout_callback),
             output_file: text("output-file"),
             colour: colour(parsed, settings),
         })
@@ -157,13 +165,21 @@ impl RunOptions {
 }
 
 fn or_list(given: Vec<String>, setting: &[String]) -> Vec<String> {
-    if given.is_empty() { setting.to_vec() } else { given }
+    if given.is_empty() {
+        setting.to_vec()
+    } else {
+        given
+    }
 }
 
 /// Values split at commas.
 fn words(values: &[String]) -> Vec<String> {
     let parts = values.iter().flat_map(|v| v.split(','));
-    parts.map(str::trim).filter(|w| !w.is_empty()).map(Into::into).collect()
+    parts
+        .map(str::trim)
+        .filter(|w| !w.is_empty())
+        .map(Into::into)
+        .collect()
 }
 
 fn forks(parsed: &Parsed, settings: &Settings) -> Result<u32> {
@@ -173,11 +189,13 @@ fn forks(parsed: &Parsed, settings: &Settings) -> Result<u32> {
     }
 }
 
-fn output(word: Option<&str>) -> Output {
-    match word {
-        Some("json") => Output::Json,
-        Some("junit") => Output::Junit,
-        Some("events") => Output::Events,
+/// The flag decides, then the name of the callback that the settings ask for.
+fn output(word: Option<&str>, callback: &str) -> Output {
+    let callback = callback.rsplit('.').next().unwrap_or(callback);
+    match word.unwrap_or(callback) {
+        "json" => Output::Json,
+        "junit" => Output::Junit,
+        "events" => Output::Events,
         _ => Output::Human,
     }
 }
@@ -192,6 +210,84 @@ fn colour(parsed: &Parsed, settings: &Settings) -> Colour {
         Colour::Never
     } else {
         Colour::Auto
+    }
+}
+
+/// What the terminal is like: for the binary to find out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terminal {
+    /// Whether standard output is one.
+    pub tty: bool,
+    /// Its columns, if known.
+    pub width: Option<usize>,
+}
+
+impl RunOptions {
+    /// How the view for people is to be.
+    #[must_use]
+    pub fn human(&self, settings: &Settings, terminal: Terminal) -> HumanOptions {
+        HumanOptions {
+            colour: match self.colour {
+                Colour::Auto => terminal.tty,
+                Colour::Always => true,
+                Colour::Never => false,
+            },
+            width: terminal.width.unwrap_or(80),
+            tty: terminal.tty,
+            verbosity: self.verbosity,
+            diff: self.diff,
+            check_markers: settings.check_mode_markers,
+            display_ok_hosts: settings.display_ok_hosts,
+            display_skipped_hosts: settings.display_skipped_hosts,
+            show_custom_stats: settings.show_custom_stats,
+            failed_stderr: settings.display_failed_stderr,
+            task_path_on_failure: settings.show_task_path_on_failure,
+            display_args: settings.display_args_to_stdout,
+        }
+    }
+
+    /// The view that was asked for. With a `file` (`--output-file`), the form goes there, and the
+    /// terminal gets the view for people.
+    pub fn view<W, E>(
+        &self,
+        settings: &Settings,
+        terminal: Terminal,
+        (out, err): (W, E),
+        file: Option<Box<dyn Write + Send>>,
+    ) -> Arc<dyn Sink>
+    where
+        W: Write + Send + 'static,
+        E: Write + Send + 'static,
+    {
+        let human = self.human(settings, terminal);
+        let Some(file) = file else {
+            return match self.output {
+                Output::Human => Arc::new(Human::new(out, err, human)),
+                form => form.sink(Box::new(out), human),
+            };
+        };
+        let plain = HumanOptions {
+            colour: self.colour == Colour::Always,
+            tty: false,
+            width: 80,
+            ..human
+        };
+        Arc::new(Tee(vec![
+            Arc::new(Human::new(out, err, human)),
+            self.output.sink(file, plain),
+        ]))
+    }
+}
+
+impl Output {
+    /// The view of this form, all into one place.
+    fn sink(self, out: Box<dyn Write + Send>, human: HumanOptions) -> Arc<dyn Sink> {
+        match self {
+            Self::Human => Arc::new(Human::new(out, std::io::sink(), human)),
+            Self::Json => Arc::new(Json::new(out)),
+            Self::Junit => Arc::new(Junit::new(out)),
+            Self::Events => Arc::new(Lines::new(out)),
+        }
     }
 }
 

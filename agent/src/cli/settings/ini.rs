@@ -23,7 +23,10 @@ impl Ini {
                 continue;
             }
             let indented = line.starts_with([' ', '\t']);
-            let continued = last.as_ref().filter(|_| indented).and_then(|k| out.get_mut(k));
+            let continued = last
+                .as_ref()
+                .filter(|_| indented)
+                .and_then(|k| out.get_mut(k));
             if let Some(value) = continued {
                 let value: &mut String = value;
                 value.push('\n');

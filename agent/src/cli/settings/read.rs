@@ -103,9 +103,16 @@ fn path(text: &str, origin: &str, sources: &Sources<'_>) -> String {
         return format!("{home}{rest}");
     }
     let from_file = origin.starts_with("ansible.cfg");
-    match sources.file.filter(|_| from_file && !text.starts_with(['/', '~'])) {
+    match sources
+        .file
+        .filter(|_| from_file && !text.starts_with(['/', '~']))
+    {
         Some((_, folder)) if !folder.is_empty() => {
-            format!("{}/{}", folder.trim_end_matches('/'), text.trim_start_matches("./"))
+            format!(
+                "{}/{}",
+                folder.trim_end_matches('/'),
+                text.trim_start_matches("./")
+            )
         }
         _ => text.to_string(),
     }

@@ -5,7 +5,10 @@ use crate::error::Result;
 
 fn parsed(line: &str) -> Result<Parsed> {
     // `_` stands for a space within an argument.
-    let args: Vec<String> = line.split_whitespace().map(|w| w.replace('_', " ")).collect();
+    let args: Vec<String> = line
+        .split_whitespace()
+        .map(|w| w.replace('_', " "))
+        .collect();
     Parsed::read(RUN_FLAGS, &args)
 }
 
@@ -21,13 +24,19 @@ type Change = fn(&mut RunOptions);
 fn flags_are_understood_as_argparse_does() {
     let rows: &[(&str, Change)] = &[
         ("p.yml", |_| ()),
-        ("-i a, -i b p.yml", |o| o.inventory = vec!["a,".into(), "b".into()]),
+        ("-i a, -i b p.yml", |o| {
+            o.inventory = vec!["a,".into(), "b".into()]
+        }),
         ("--inventory=a p.yml", |o| o.inventory = vec!["a".into()]),
-        ("--inventory-file a p.yml", |o| o.inventory = vec!["a".into()]),
+        ("--inventory-file a p.yml", |o| {
+            o.inventory = vec!["a".into()]
+        }),
         ("p.yml -ek=v -e k=w -e=j=1", |o| {
             o.extra_vars = vec!["k=v".into(), "k=w".into(), "j=1".into()];
         }),
-        ("--extra-vars={\"a\":1} p.yml", |o| o.extra_vars = vec!["{\"a\":1}".into()]),
+        ("--extra-vars={\"a\":1} p.yml", |o| {
+            o.extra_vars = vec!["{\"a\":1}".into()]
+        }),
         ("-vvv p.yml", |o| o.verbosity = 3),
         ("-v --verbose p.yml -v", |o| o.verbosity = 3),
         ("-bKCD p.yml", |o| {
@@ -35,7 +44,9 @@ fn flags_are_understood_as_argparse_does() {
         }),
         ("-bf10 p.yml", |o| (o.become_, o.forks) = (true, 10)),
         ("--chec p.yml", |o| o.check = true),
-        ("--vault-pass a p.yml", |o| o.vault_password_files = vec!["a".into()]),
+        ("--vault-pass a p.yml", |o| {
+            o.vault_password_files = vec!["a".into()]
+        }),
         ("--ask-vault p.yml", |o| o.ask_vault_password = true),
         ("-t a,b --tags c p.yml --skip-tags d", |o| {
             o.tags = vec!["a".into(), "b".into(), "c".into()];
@@ -51,18 +62,23 @@ fn flags_are_understood_as_argparse_does() {
         }),
         ("-- p.yml -x", |o| o.playbooks.push("-x".into())),
         ("p.yml q.yml", |o| o.playbooks.push("q.yml".into())),
-        ("--output json --output junit p.yml", |o| o.output = Output::Junit),
+        ("--output json --output junit p.yml", |o| {
+            o.output = Output::Junit
+        }),
         ("--no-color p.yml", |o| o.colour = Colour::Never),
         ("--color p.yml", |o| o.colour = Colour::Always),
         ("-l a -l b --start-at-task x --step p.yml", |o| {
             o.limit = Some("b".into());
             (o.start_at_task, o.step) = (Some("x".into()), true);
         }),
-        ("--become-user u --become-method su --become-pass-file f p.yml", |o| {
-            o.become_user = Some("u".into());
-            o.become_method = Some("su".into());
-            o.become_password_file = Some("f".into());
-        }),
+        (
+            "--become-user u --become-method su --become-pass-file f p.yml",
+            |o| {
+                o.become_user = Some("u".into());
+                o.become_method = Some("su".into());
+                o.become_password_file = Some("f".into());
+            },
+        ),
         ("--list-ho --list-tas --syntax p.yml", |o| {
             (o.list_hosts, o.list_tasks, o.syntax_check) = (true, true, true);
         }),
@@ -79,9 +95,18 @@ fn mistakes_are_told_in_argparse_words() {
     for (line, want) in [
         ("--foo p.yml", "unrecognized arguments: --foo"),
         ("-Z p.yml --foo=1", "unrecognized arguments: -Z --foo=1"),
-        ("-i", "argument -i/--inventory/--inventory-file: needs a value"),
-        ("-e --check p.yml", "argument -e/--extra-vars: needs a value"),
-        ("--check=1 p.yml", "argument -C/--check: takes no value, but got `1`"),
+        (
+            "-i",
+            "argument -i/--inventory/--inventory-file: needs a value",
+        ),
+        (
+            "-e --check p.yml",
+            "argument -e/--extra-vars: needs a value",
+        ),
+        (
+            "--check=1 p.yml",
+            "argument -C/--check: takes no value, but got `1`",
+        ),
         (
             "--list p.yml",
             "ambiguous option: --list could match --list-hosts, --list-tasks, --list-tags",

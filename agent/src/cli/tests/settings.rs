@@ -38,13 +38,22 @@ fn read(file: Option<&str>, env: &[(&str, &str)]) -> Result<Settings> {
 fn environment_goes_over_file_over_default() {
     let s = read(
         Some(FILE),
-        &[("HOME", "/home/me"), ("ANSIBLE_FORKS", "7"), ("NO_COLOR", "x"), ("ANSIBLE_INVENTORY", "a,")],
+        &[
+            ("HOME", "/home/me"),
+            ("ANSIBLE_FORKS", "7"),
+            ("NO_COLOR", "x"),
+            ("ANSIBLE_INVENTORY", "a,"),
+        ],
     )
     .unwrap();
     let want = Settings {
         forks: 7,
         inventory: vec!["a,".into()],
-        roles_path: vec!["/srv/site/roles".into(), "/usr/share/roles".into(), "/home/me/roles".into()],
+        roles_path: vec![
+            "/srv/site/roles".into(),
+            "/usr/share/roles".into(),
+            "/home/me/roles".into(),
+        ],
         host_key_checking: false,
         vault_password_file: Some("/srv/site/pass".into()),
         remote_user: Some("deploy".into()),
@@ -64,8 +73,16 @@ fn environment_goes_over_file_over_default() {
 #[test]
 fn a_wrong_value_names_its_place() {
     for (file, env, want) in [
-        (Some("[defaults]\nforks = many\n"), None, "ansible.cfg [defaults] forks: expected a whole number, not `many`"),
-        (None, Some(("ANSIBLE_BECOME", "perhaps")), "ANSIBLE_BECOME: expected a truth value, not `perhaps`"),
+        (
+            Some("[defaults]\nforks = many\n"),
+            None,
+            "ansible.cfg [defaults] forks: expected a whole number, not `many`",
+        ),
+        (
+            None,
+            Some(("ANSIBLE_BECOME", "perhaps")),
+            "ANSIBLE_BECOME: expected a truth value, not `perhaps`",
+        ),
     ] {
         let env: Vec<(&str, &str)> = env.into_iter().collect();
         assert_eq!(read(file, &env).unwrap_err().message(), want);
@@ -75,14 +92,22 @@ fn a_wrong_value_names_its_place() {
 #[test]
 fn flags_go_over_settings() {
     let settings = read(Some(FILE), &[]).unwrap();
-    let args: Vec<String> = ["-f3", "--skip-tags", "x", "p.yml"].map(Into::into).to_vec();
+    let args: Vec<String> = ["-f3", "--skip-tags", "x", "p.yml"]
+        .map(Into::into)
+        .to_vec();
     let o = RunOptions::new(&Parsed::read(RUN_FLAGS, &args).unwrap(), &settings).unwrap();
-    assert_eq!((o.forks, o.skip_tags, o.diff, o.become_), (3, vec!["x".into()], true, true));
+    assert_eq!(
+        (o.forks, o.skip_tags, o.diff, o.become_),
+        (3, vec!["x".into()], true, true)
+    );
     assert_eq!(o.user.as_deref(), Some("deploy"));
 }
 
 #[test]
 fn the_file_is_looked_for_where_ansible_looks() {
     let env = |name: &str| (name == "HOME").then(|| "/h".to_string());
-    assert_eq!(candidates(&env), ["ansible.cfg", "/h/.ansible.cfg", "/etc/ansible/ansible.cfg"]);
+    assert_eq!(
+        candidates(&env),
+        ["ansible.cfg", "/h/.ansible.cfg", "/etc/ansible/ansible.cfg"]
+    );
 }
