@@ -45,13 +45,18 @@ pub struct ListedTask {
 }
 
 impl Listing {
-    /// The whole text.
+    /// The whole text. With nothing to list (`--syntax-check`) only the playbooks are named.
     #[must_use]
     pub fn text(self, playbooks: &[ListedPlaybook]) -> String {
         let mut out = String::new();
         for playbook in playbooks {
             out.push_str(&format!("\nplaybook: {}\n", playbook.path));
-            for (n, play) in playbook.plays.iter().enumerate() {
+            let plays = if self == Self::default() {
+                &[]
+            } else {
+                &playbook.plays[..]
+            };
+            for (n, play) in plays.iter().enumerate() {
                 self.play(&mut out, n + 1, play);
             }
         }

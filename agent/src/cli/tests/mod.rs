@@ -218,4 +218,6 @@ fn lists_read_as_ansible_prints_them() {
     };
     // Recorded from ansible-core 2.19.14.
     recorded("listing.txt", &all.text(&books));
+    let syntax_check = Listing::default().text(&books);
+    assert_eq!(syntax_check, "\nplaybook: l.yml\n\nplaybook: l2.yml\n");
 }
