@@ -164,7 +164,9 @@ fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
         tasks: options.list_tasks,
         tags: options.list_tags,
     };
-    io.print(&listing.text(&listed(&run)?));
+    // Without a choice of tags, `--list-tags` also shows those that never run by themselves.
+    let every = options.list_tags && options.tags.is_empty() && options.skip_tags.is_empty();
+    io.print(&listing.text(&listed(&run, every)?));
     Ok(exit::OK)
 }
 
@@ -237,21 +239,21 @@ fn vars_file(path: &str, vault: &VaultKeys) -> Result<Map> {
 }
 
 /// What would run, for `--list-…`.
-fn listed(run: &Run) -> Result<Vec<ListedPlaybook>> {
+fn listed(run: &Run, every: bool) -> Result<Vec<ListedPlaybook>> {
     let mut out = Vec::new();
     for (path, plays) in &run.playbooks {
         out.push(ListedPlaybook {
             path: path.clone(),
             plays: plays
                 .iter()
-                .map(|play| listed_play(run, play))
+                .map(|play| listed_play(run, every, play))
                 .collect::<Result<_>>()?,
         });
     }
     Ok(out)
 }
 
-fn listed_play(run: &Run, play: &Play) -> Result<ListedPlay> {
+fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
     let patterns = play
         .get(Kw::Hosts)
         .map(|s| s.words_kept())
@@ -260,7 +262,7 @@ fn listed_play(run: &Run, play: &Play) -> Result<ListedPlay> {
     let hosts = run.groups.matching(&patterns.join(","), limit, "")?;
     let mut tasks = Vec::new();
     for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
-        listed_tasks(run, section, &mut tasks);
+        listed_tasks(run, every, section, &mut tasks);
     }
     Ok(ListedPlay {
         name: play.name(),
@@ -271,18 +273,18 @@ fn listed_play(run: &Run, play: &Play) -> Result<ListedPlay> {
     })
 }
 
-fn listed_tasks(run: &Run, items: &[Item], out: &mut Vec<ListedTask>) {
+fn listed_tasks(run: &Run, every: bool, items: &[Item], out: &mut Vec<ListedTask>) {
     for item in items {
         match item {
             Item::Block(block) => {
                 for part in [&block.body, &block.rescue, &block.always] {
-                    listed_tasks(run, part, out);
+                    listed_tasks(run, every, part, out);
                 }
             }
             Item::Task(task) => {
                 let tags = task.scope.tags();
                 let is_meta = task.short_module() == "meta";
-                if !is_meta && run.cx.options.selects_tags(&tags) {
+                if !is_meta && (every || run.cx.options.selects_tags(&tags)) {
                     out.push(ListedTask {
                         name: listed_name(task),
                         tags,

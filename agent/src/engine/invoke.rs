@@ -107,9 +107,18 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
         return end;
     }
     match judge(cx, seen, end) {
-        Ok(end) => ignore_if_asked(cx, seen, end),
+        Ok(end) => ignore_if_asked(cx, seen, place(cx, end)),
         Err(error) => ignore_if_asked(cx, seen, ItemEnd::error(&error)),
     }
+}
+
+/// A module's failure, with the task's place. An assertion's own report says enough.
+fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
+    if end.status == Status::Failed && end.error.is_none() && cx.task().short_module() != "assert" {
+        let message = end.result.get("msg").map(plain_text).unwrap_or_default();
+        end.error = Some(Error::host(message).at(&cx.task().module_span).to_string());
+    }
+    end
 }
 
 fn ignore_if_asked(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> ItemEnd {

@@ -334,12 +334,6 @@ impl TaskEnd {
         end.result = result;
         end
     }
-
-    /// Whether the host goes on.
-    #[must_use]
-    pub fn failed(&self) -> bool {
-        self.report.status == Status::Failed && !self.report.ignored
-    }
 }
 
 /// `stdout_lines` beside `stdout`, and so on.
