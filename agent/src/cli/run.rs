@@ -7,6 +7,8 @@ use super::run_flags::RUN_FLAGS;
 use super::settings::Settings;
 use crate::error::Result;
 use crate::event::Sink;
+use crate::playbook::yaml::{Style, to_styled_string};
+use crate::value::Value;
 use crate::view::{Human, HumanOptions, Json, Junit, Lines, Tee};
 use std::io::Write;
 use std::sync::Arc;
@@ -213,6 +215,25 @@ fn colour(parsed: &Parsed, settings: &Settings) -> Colour {
     }
 }
 
+/// Whether results are to be YAML: by the setting, or by the name of the callback that once did it.
+fn wants_yaml(settings: &Settings) -> bool {
+    let callback = settings.stdout_callback.rsplit('.').next();
+    settings.callback_result_format == "yaml" || callback == Some("yaml")
+}
+
+/// A scalar as YAML on one line.
+#[must_use]
+pub fn yaml_scalar(value: &Value) -> String {
+    let style = Style {
+        width: usize::MAX,
+        allow_unicode: true,
+        ..Style::nice()
+    };
+    let text = to_styled_string(value, &style);
+    let text = text.strip_suffix("...\n").unwrap_or(&text);
+    text.trim_end_matches('\n').to_string()
+}
+
 /// What the terminal is like: for the binary to find out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terminal {
@@ -243,6 +264,7 @@ impl RunOptions {
             failed_stderr: settings.display_failed_stderr,
             task_path_on_failure: settings.show_task_path_on_failure,
             display_args: settings.display_args_to_stdout,
+            yaml: wants_yaml(settings).then_some(yaml_scalar as fn(&Value) -> String),
         }
     }
 

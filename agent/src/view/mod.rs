@@ -13,6 +13,7 @@ mod tee;
 #[cfg(test)]
 mod tests;
 mod text;
+mod yaml;
 
 pub use human::{Human, HumanOptions};
 pub use json::{Json, Lines};

@@ -189,6 +189,8 @@ settings! {
     force_color: bool = false, ["defaults" "force_color"] ["ANSIBLE_FORCE_COLOR"] Plain;
     /// The form of the output: `default`, `json`, `junit`, ….
     stdout_callback: String = "default".into(), ["defaults" "stdout_callback"] ["ANSIBLE_STDOUT_CALLBACK"] Plain;
+    /// The form of results in the text for people: `json`, `yaml`.
+    callback_result_format: String = "json".into(), ["defaults" "callback_result_format"] ["ANSIBLE_CALLBACK_RESULT_FORMAT"] Plain;
     /// Show hosts where nothing changed.
     display_ok_hosts: bool = true, ["defaults" "display_ok_hosts"] ["ANSIBLE_DISPLAY_OK_HOSTS"] Plain;
     /// Show hosts where a task was skipped.

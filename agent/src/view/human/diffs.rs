@@ -7,6 +7,7 @@ use crate::module::Diff;
 use crate::value::Value;
 use crate::view::diff::{lines, unified};
 use crate::view::text::{Layout, dump, py_str};
+use crate::view::yaml::{Scalar, dump as dump_yaml, indented};
 use std::io::Write;
 
 impl<W: Write, E: Write> State<W, E> {
@@ -18,7 +19,7 @@ impl<W: Write, E: Write> State<W, E> {
         }
         let mut text = String::new();
         for diff in &report.diffs {
-            for line in diff_lines(diff) {
+            for line in diff_lines(diff, self.options.yaml) {
                 let line = clean(&line, self.options.tty);
                 text.push_str(&self.screen.paint_line(colour(&line), &line));
             }
@@ -39,7 +40,7 @@ fn colour(line: &str) -> Colour {
 }
 
 /// One difference, its lines with their ends. Nothing if both sides look the same.
-fn diff_lines(diff: &Diff) -> Vec<String> {
+fn diff_lines(diff: &Diff, yaml: Option<Scalar>) -> Vec<String> {
     if [&diff.before, &diff.after]
         .iter()
         .any(|side| is_binary(side))
@@ -53,8 +54,8 @@ fn diff_lines(diff: &Diff) -> Vec<String> {
         _ => format!("{word}: {}", diff.subject),
     };
     let mut out = unified(
-        &lines(&side_text(&diff.before)),
-        &lines(&side_text(&diff.after)),
+        &lines(&side_text(&diff.before, yaml)),
+        &lines(&side_text(&diff.after, yaml)),
         &header("before", &diff.before),
         &header("after", &diff.after),
     );
@@ -68,17 +69,18 @@ fn is_binary(side: &Value) -> bool {
     side.as_str().is_some_and(|text| text.contains('\0'))
 }
 
-/// One side as text: mappings as JSON.
-fn side_text(side: &Value) -> String {
-    match side {
-        Value::Null | Value::Omit => String::new(),
-        Value::Map(_) | Value::List(_) => {
+/// One side as text: mappings as JSON or YAML.
+fn side_text(side: &Value, yaml: Option<Scalar>) -> String {
+    match (side, yaml) {
+        (Value::Null | Value::Omit, _) => String::new(),
+        (Value::Map(_) | Value::List(_), Some(scalar)) => indented(&dump_yaml(side, scalar)) + "\n",
+        (Value::Map(_) | Value::List(_), None) => {
             let layout = Layout {
                 indent: Some(4),
                 ascii: true,
             };
             dump(side, layout) + "\n"
         }
-        other => py_str(other),
+        (other, _) => py_str(other),
     }
 }

@@ -10,6 +10,7 @@ mod screen;
 
 use super::custom::CustomStats;
 use crate::event::{Event, EventKind, PlayInfo, Sink, TaskInfo};
+use crate::value::Value;
 pub(super) use results::{without_internals, written_args};
 
 use progress::Progress;
@@ -45,6 +46,8 @@ pub struct HumanOptions {
     pub task_path_on_failure: bool,
     /// Show the arguments of tasks in their banners (`display_args_to_stdout`).
     pub display_args: bool,
+    /// Show results as YAML (`callback_result_format = yaml`); this is how a scalar is written.
+    pub yaml: Option<fn(&Value) -> String>,
 }
 
 impl Default for HumanOptions {
@@ -62,6 +65,7 @@ impl Default for HumanOptions {
             failed_stderr: false,
             task_path_on_failure: false,
             display_args: false,
+            yaml: None,
         }
     }
 }

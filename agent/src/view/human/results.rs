@@ -5,6 +5,7 @@ use super::screen::Colour;
 use crate::event::{Report, Status, TaskInfo};
 use crate::value::{Key, Map, Value};
 use crate::view::text::{json_line, json_pretty, py_str};
+use crate::view::yaml;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -156,7 +157,7 @@ impl<W: Write, E: Write> State<W, E> {
     }
 }
 
-/// A result as JSON, and whether it is shown with a success.
+/// A result as JSON (or YAML), and whether it is shown with a success.
 struct Shown {
     wanted: bool,
     json: String,
@@ -186,13 +187,29 @@ impl Shown {
             };
         }
         let value = Value::map(displayed(&report.result, &module, verbosity));
-        let json = if always || verbosity > 2 {
+        let json = if let Some(scalar) = state.options.yaml {
+            let text = yaml::indented(&yaml::dump(&without_lines(value), scalar));
+            format!("\n{}", text.trim_end_matches('\n'))
+        } else if always || verbosity > 2 {
             json_pretty(&value)
         } else {
             json_line(&value)
         };
         Self { wanted, json }
     }
+}
+
+/// A result without the lines of what it has as a text, too.
+fn without_lines(value: Value) -> Value {
+    let Value::Map(mut map) = value else {
+        return value;
+    };
+    for (text, lines) in [("stdout", "stdout_lines"), ("stderr", "stderr_lines")] {
+        if map.contains_key(text) && map.contains_key(lines) {
+            Arc::make_mut(&mut map).insert(Key::from(lines), Value::from("<omitted>"));
+        }
+    }
+    Value::Map(map)
 }
 
 /// The short name of the module that gave a result.

@@ -193,6 +193,7 @@ impl Script {
                 "markers" => o.check_markers = true,
                 "custom" => o.show_custom_stats = true,
                 "stderr" => o.failed_stderr = true,
+                "yaml" => o.yaml = Some(crate::cli::yaml_scalar),
                 "args" => o.display_args = true,
                 "paths" => o.task_path_on_failure = true,
                 "ok" => o.display_ok_hosts = number > 0,
