@@ -49,9 +49,7 @@ impl LocalRunner {
     /// For a host of this kind.
     #[must_use]
     pub fn on(real: RealHost) -> Self {
-        Self {
-            real,
-        }
+        Self { real }
     }
 }
 
@@ -85,4 +83,3 @@ pub fn bind(call: &ModuleCall) -> Result<Box<dyn BoundModule>> {
         )),
     }
 }
-
