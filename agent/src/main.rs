@@ -1,33 +1,33 @@
-//! lks-agent
-use lks_agent::cli::execute::{Request, execute};
+//! `lks-agent`: playbooks on the host itself, with no controller.
+
+use lks_agent::cli::{self, App, Call, Io, SEAT, VERSION};
 use lks_agent::engine::LocalConnector;
+use lks_agent::error::Result;
+use lks_agent::host::here;
 use std::sync::Arc;
+
+static APP: App = App {
+    name: "lks-agent",
+    about: "Runs Ansible playbooks on its own host: no Python, no SSH, nothing to install.",
+    version: env!("CARGO_PKG_VERSION"),
+    commands: &[
+        cli::run_command(run),
+        cli::lint_command(lint),
+        cli::DOC,
+        cli::COMPLETION,
+        VERSION,
+        SEAT,
+    ],
+};
+
+fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
+    cli::execute::run(call, io, Arc::new(LocalConnector))
+}
+
+fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
+    cli::execute::lint(call, io, Arc::new(LocalConnector))
+}
+
 fn main() {
-    let mut args = lks_agent::host::here::arguments().into_iter().skip(1);
-    if args.next().as_deref() == Some("seat") {
-        lks_agent::engine::seat::serve(std::io::stdin().lock(), std::io::stdout()).unwrap();
-        return;
-    }
-    let mut r = Request::default();
-    r.options.forks = 5;
-    while let Some(a) = args.next() {
-        match a.as_str() {
-            "-e" => r.extra_vars.push(args.next().unwrap()),
-            "-i" => r.inventory.push(args.next().unwrap()),
-            "-C" => r.options.check = true,
-            "-D" => {
-                r.options.diff = true;
-                r.human.diff = true
-            }
-            "-v" => {
-                r.human.verbosity += 1;
-                r.options.verbosity += 1
-            }
-            "-c" => r.options.connection = Some(args.next().unwrap()),
-            "--list-tasks" => r.list_tasks = true,
-            "-t" => r.options.tags.push(args.next().unwrap()),
-            _ => r.playbooks.push(a),
-        }
-    }
-    std::process::exit(execute(r, Arc::new(LocalConnector)));
+    std::process::exit(cli::main(&APP, &here::arguments()));
 }

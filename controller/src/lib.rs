@@ -1,1 +1,4 @@
-//! lks-ctl
+//! The controller: what people type. It shares the agent's engine, so that `lks-ctl run` works on a
+//! laptop with nothing else running. See README.md for the code map.
+
+pub mod cli;

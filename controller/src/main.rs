@@ -1,2 +1,7 @@
-//! lks-ctl
-fn main() {}
+//! `lks-ctl`: the command line of the controller. Called by the name `ansible-playbook` (a symlink),
+//! it behaves as that command.
+
+fn main() {
+    let arguments = lks_agent::host::here::arguments();
+    std::process::exit(lks_agent::cli::main(&lks_ctl::cli::APP, &arguments));
+}

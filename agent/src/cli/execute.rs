@@ -1,128 +1,171 @@
-//! Carries `run` out: reads passwords, variables, inventory and playbooks, picks the view, runs.
+//! Carries `run` and `lint` out: settings, variables, inventory and playbooks are read, and run.
 
-use super::listing;
-use crate::engine::context::Connector;
+use super::app::{Call, Io};
+use super::exit;
+use super::list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
+use super::passwords;
+use super::run::{RunOptions, Terminal};
+use super::settings::{self, Settings, Sources};
 use crate::engine::job::{Findings, Job};
-use crate::engine::run::status;
-use crate::engine::{Options, Run};
+use crate::engine::{Connector, Gathering, Options, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
+use crate::playbook::keyword::{Kw, plain_text};
 use crate::playbook::kv;
-use crate::playbook::vault::{DEFAULT_ID, VaultKeys};
-use crate::secret::Secret;
-use crate::source::Span;
-use crate::value::Map;
-use crate::view::{Human, HumanOptions, Json, Junit, Lines};
-use std::io::Write;
+use crate::playbook::play::Play;
+use crate::playbook::task::{Item, Task};
+use crate::playbook::vault::VaultKeys;
+use crate::value::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What `run` is asked for, after flags, environment and settings file were read.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs)]
-pub struct Request {
-    pub playbooks: Vec<String>,
-    pub inventory: Vec<String>,
-    /// `-e`, in order: `k=v`, JSON, YAML or `@FILE`.
-    pub extra_vars: Vec<String>,
-    /// `--vault-id LABEL@SOURCE`, `--vault-password-file`: label (empty for the default) and source,
-    /// where `prompt` asks.
-    pub vault: Vec<(String, String)>,
-    pub ask_become_password: bool,
-    pub become_password_file: Option<String>,
-    pub ask_connection_password: bool,
-    pub connection_password_file: Option<String>,
-    pub output: Output,
-    pub output_file: Option<PathBuf>,
-    pub list_hosts: bool,
-    pub list_tasks: bool,
-    pub list_tags: bool,
-    pub syntax_check: bool,
-    pub options: Options,
-    pub human: HumanOptions,
+/// The command `run`: the exit code is `ansible-playbook`'s.
+///
+/// # Errors
+/// When it could not run: the command line, settings, passwords or variables are wrong.
+pub fn run(call: &Call<'_>, io: &mut Io<'_>, connector: Arc<dyn Connector>) -> Result<i32> {
+    let settings = read_settings()?;
+    let options = RunOptions::new(&call.parsed, &settings)?;
+    run_with(&options, &settings, io, connector)
 }
 
-/// The form of the report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Output {
-    /// As Ansible's default callback.
-    #[default]
-    Human,
-    /// One JSON document at the end, as Ansible's `json` callback.
-    Json,
-    /// JUnit's XML.
-    Junit,
-    /// One event a line, as it happens.
-    Events,
-}
-
-/// Runs. The exit status is `ansible-playbook`'s.
-#[must_use]
-pub fn execute(request: Request, connector: Arc<dyn Connector>) -> i32 {
+/// As [`run`], with options that are typed already.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    options: &RunOptions,
+    settings: &Settings,
+    io: &mut Io<'_>,
+    connector: Arc<dyn Connector>,
+) -> Result<i32> {
     here::stop_on_interrupt();
-    match prepare_and_run(request, connector) {
-        Ok(status) => status,
-        Err(error) => {
-            here::print_error(&format!("[ERROR]: {error}"));
-            exit_status(&error)
+    let terminal = Terminal {
+        tty: here::stdout_is_terminal(),
+        width: here::terminal_width(),
+    };
+    let file = match &options.output_file {
+        Some(path) => Some(here::create(Path::new(path))?),
+        None => None,
+    };
+    let sink = options.view(settings, terminal, (here::stdout(), here::stderr()), file);
+    match job(options, settings, connector)?.prepare(&run_id(), sink) {
+        Err(findings) => Ok(refuse(&findings, io)),
+        Ok((run, findings)) => {
+            warn(&findings, io);
+            go(run, options, io)
         }
     }
 }
 
-/// The exit status that an error before a run means.
-#[must_use]
-pub fn exit_status(error: &Error) -> i32 {
-    match error.kind() {
-        ErrorKind::Syntax | ErrorKind::Params | ErrorKind::Template | ErrorKind::Undefined => {
-            status::PARSER
+/// The command `lint`: reads and checks playbooks, runs nothing.
+///
+/// # Errors
+/// When the command line is wrong.
+pub fn lint(call: &Call<'_>, io: &mut Io<'_>, connector: Arc<dyn Connector>) -> Result<i32> {
+    let settings = read_settings()?;
+    let options = RunOptions::new(&call.parsed, &settings)?;
+    let job = job(&options, &settings, connector)?;
+    match job.prepare("lint", Arc::new(Silent)) {
+        Err(findings) => Ok(refuse(&findings, io)),
+        Ok((run, findings)) => {
+            warn(&findings, io);
+            let advice = super::lint::advice(&run);
+            for line in &advice {
+                io.complain(&format!("{line}\n\n"));
+            }
+            let found = findings.warnings.len() + advice.len();
+            io.print(&format!(
+                "{} playbooks read, {}\n",
+                options.playbooks.len(),
+                match found {
+                    0 => "nothing to say".to_string(),
+                    1 => "1 thing to look at".to_string(),
+                    n => format!("{n} things to look at"),
+                }
+            ));
+            Ok(exit::OK)
         }
-        ErrorKind::Usage => 2,
-        _ => status::ERROR,
     }
 }
 
-fn prepare_and_run(mut request: Request, connector: Arc<dyn Connector>) -> Result<i32> {
-    let vault = vault_keys(&request.vault)?;
-    request.options.extra_vars = Arc::new(extra_vars(&request.extra_vars, &vault)?);
-    request.options.become_password = become_password(&request)?;
-    let sink = sink(&request)?;
-    let job = Job {
-        playbooks: request.playbooks.iter().map(PathBuf::from).collect(),
-        inventory: request.inventory.clone(),
-        options: request.options.clone(),
+/// Takes no events: nothing runs.
+struct Silent;
+
+impl Sink for Silent {
+    fn emit(&self, _event: &crate::event::Event) {}
+}
+
+/// `ansible.cfg` and the environment.
+///
+/// # Errors
+/// When the file is none, or a value is of the wrong type.
+pub fn read_settings() -> Result<Settings> {
+    let env = |name: &str| here::env(name);
+    let found = settings::candidates(&env).into_iter().find_map(|name| {
+        let path = PathBuf::from(&name);
+        let text = here::read_text(&path).ok().flatten()?;
+        let dir = here::absolute(&path);
+        let dir = dir.parent().unwrap_or(Path::new("/")).display().to_string();
+        Some((text, dir))
+    });
+    Settings::read(&Sources {
+        file: found.as_ref().map(|(text, dir)| (&**text, &**dir)),
+        env: &env,
+    })
+}
+
+fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>) -> Result<Job> {
+    let vault = passwords::vault_keys(options)?;
+    let text = |value: &Option<String>, default: &str| value.clone().unwrap_or(default.into());
+    let engine = Options {
+        check: options.check,
+        diff: options.diff,
+        verbosity: options.verbosity,
+        forks: options.forks.max(1) as usize,
+        tags: options.tags.clone(),
+        skip_tags: options.skip_tags.clone(),
+        limit: options.limit.clone(),
+        start_at: options.start_at_task.clone(),
+        step: options.step,
+        force_handlers: options.force_handlers,
+        extra_vars: Arc::new(extra_vars(&options.extra_vars, &vault)?),
+        become_: options.become_,
+        become_user: text(&options.become_user, "root"),
+        become_method: text(&options.become_method, "sudo"),
+        become_password: passwords::become_password(options)?,
+        connection: options.connection.clone(),
+        remote_user: options.user.clone(),
+        timeout: options.timeout.unwrap_or(10),
+        roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
+        gather: match settings.gathering.as_str() {
+            "explicit" => Gathering::Explicit,
+            "smart" => Gathering::Smart,
+            _ => Gathering::Implicit,
+        },
+        any_errors_fatal: settings.any_errors_fatal,
+    };
+    Ok(Job {
+        playbooks: options.playbooks.iter().map(PathBuf::from).collect(),
+        inventory: options.inventory.clone(),
+        options: engine,
         vault,
         connector,
-    };
-    match job.prepare(&run_id(), sink) {
-        Err(findings) => Ok(report(&findings)),
-        Ok((run, findings)) => {
-            warn(&findings);
-            Ok(go(run, &request))
-        }
-    }
+    })
 }
 
-fn go(run: Run, request: &Request) -> i32 {
-    if request.list_hosts || request.list_tasks || request.list_tags {
-        return match listing::list(&run, request) {
-            Ok(text) => {
-                here::print(&text);
-                status::OK
-            }
-            Err(error) => {
-                here::print_error(&format!("[ERROR]: {error}"));
-                exit_status(&error)
-            }
-        };
+fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
+    if !options.only_lists() {
+        return Ok(run.execute());
     }
-    if request.syntax_check {
-        for playbook in &request.playbooks {
-            here::print(&format!("\nplaybook: {playbook}\n"));
-        }
-        return status::OK;
-    }
-    run.execute()
+    let listing = Listing {
+        hosts: options.list_hosts,
+        tasks: options.list_tasks,
+        tags: options.list_tags,
+    };
+    io.print(&listing.text(&listed(&run)?));
+    Ok(exit::OK)
 }
 
 /// A name for the run: when it began, and something that tells two runs of one moment apart.
@@ -132,49 +175,35 @@ fn run_id() -> String {
     format!("{}-{tail}", here::now() as u64)
 }
 
-fn sink(request: &Request) -> Result<Arc<dyn Sink>> {
-    let out: Box<dyn Write + Send> = match &request.output_file {
-        Some(path) => here::create(path)?,
-        None => here::stdout(),
-    };
-    Ok(match request.output {
-        Output::Human => Arc::new(Human::new(out, here::stderr(), request.human)),
-        Output::Json => Arc::new(Json::new(out)),
-        Output::Junit => Arc::new(Junit::new(out)),
-        Output::Events => Arc::new(Lines::new(out)),
-    })
-}
-
-/// Shows everything that is wrong, and says how to go on.
-fn report(findings: &Findings) -> i32 {
-    warn(findings);
+/// Shows everything that is wrong; nothing was run.
+fn refuse(findings: &Findings, io: &mut Io<'_>) -> i32 {
+    warn(findings, io);
     for error in &findings.errors {
-        here::print_error(&format!("[ERROR]: {error}\n"));
+        io.complain(&format!("[ERROR]: {error}\n\n"));
     }
-    let count = findings.errors.len();
-    if count > 1 {
-        here::print_error(&format!("{count} errors; nothing was run"));
+    if findings.errors.len() > 1 {
+        io.complain(&format!(
+            "{} errors; nothing was run\n",
+            findings.errors.len()
+        ));
     }
-    let only_usage = findings
-        .errors
-        .iter()
-        .all(|e| matches!(e.kind(), ErrorKind::Usage | ErrorKind::Host));
-    if only_usage {
-        status::ERROR
+    let is_usage = |e: &Error| matches!(e.kind(), ErrorKind::Usage | ErrorKind::Host);
+    if findings.errors.iter().all(is_usage) {
+        exit::ERROR
     } else {
-        status::PARSER
+        exit::SYNTAX
     }
 }
 
-fn warn(findings: &Findings) {
+fn warn(findings: &Findings, io: &mut Io<'_>) {
     for (text, span) in &findings.warnings {
-        let mut line = format!("[WARNING]: {text}");
+        let mut line = format!("[WARNING]: {text}\n");
         if let Some(span) = span {
-            line.push('\n');
             // Writing into a string cannot fail.
-            let _ = Span::write_excerpt(span, &mut line);
+            let _ = span.write_excerpt(&mut line);
+            line.push('\n');
         }
-        here::print_error(&line);
+        io.complain(&line);
     }
 }
 
@@ -182,11 +211,10 @@ fn warn(findings: &Findings) {
 fn extra_vars(given: &[String], vault: &VaultKeys) -> Result<Map> {
     let mut all = Map::new();
     for text in given {
-        let map = match text.strip_prefix('@') {
+        all.extend(match text.strip_prefix('@') {
             None => kv::parse_extra_vars(text, vault)?,
             Some(path) => vars_file(path, vault)?,
-        };
-        all.extend(map);
+        });
     }
     Ok(all)
 }
@@ -199,8 +227,8 @@ fn vars_file(path: &str, vault: &VaultKeys) -> Result<Map> {
         )
     })?;
     match crate::engine::load_yaml(path, text, vault)? {
-        crate::value::Value::Map(map) => Ok((*map).clone()),
-        crate::value::Value::Null => Ok(Map::new()),
+        Value::Map(map) => Ok((*map).clone()),
+        Value::Null => Ok(Map::new()),
         other => Err(Error::new(
             ErrorKind::Syntax,
             format!("{path} must hold a mapping, not a {}", other.type_name()),
@@ -208,85 +236,111 @@ fn vars_file(path: &str, vault: &VaultKeys) -> Result<Map> {
     }
 }
 
-/// Reads the passwords of vaults: prompts, files, programs.
-fn vault_keys(sources: &[(String, String)]) -> Result<VaultKeys> {
-    let mut keys = VaultKeys::none();
-    for (label, source) in sources {
-        let id = if label.is_empty() { DEFAULT_ID } else { label };
-        let password = if source == "prompt" || source == "prompt_ask_vault_pass" {
-            let prompt = if label.is_empty() {
-                "Vault password: ".to_string()
-            } else {
-                format!("Vault password ({label}): ")
-            };
-            ask(&prompt)?
-        } else {
-            secret_from(source, Some(label))?
-        };
-        keys.add(id, password);
+/// What would run, for `--list-…`.
+fn listed(run: &Run) -> Result<Vec<ListedPlaybook>> {
+    let mut out = Vec::new();
+    for (path, plays) in &run.playbooks {
+        out.push(ListedPlaybook {
+            path: path.clone(),
+            plays: plays
+                .iter()
+                .map(|play| listed_play(run, play))
+                .collect::<Result<_>>()?,
+        });
     }
-    Ok(keys)
+    Ok(out)
 }
 
-fn ask(prompt: &str) -> Result<Secret<String>> {
-    match here::ask(prompt, false, None)? {
-        Some(text) => Ok(Secret::new(text)),
-        None => Err(Error::new(
-            ErrorKind::Usage,
-            "a password is needed, but there is no terminal to ask on",
-        )
-        .hint("name a file or a program that gives it")),
+fn listed_play(run: &Run, play: &Play) -> Result<ListedPlay> {
+    let patterns = play
+        .get(Kw::Hosts)
+        .map(|s| s.words_kept())
+        .unwrap_or_default();
+    let limit = run.cx.options.limit.as_deref();
+    let hosts = run.groups.matching(&patterns.join(","), limit, "")?;
+    let mut tasks = Vec::new();
+    for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
+        listed_tasks(run, section, &mut tasks);
+    }
+    Ok(ListedPlay {
+        name: play.name(),
+        patterns,
+        hosts: hosts.iter().map(ToString::to_string).collect(),
+        tags: play.scope.tags(),
+        tasks,
+    })
+}
+
+fn listed_tasks(run: &Run, items: &[Item], out: &mut Vec<ListedTask>) {
+    for item in items {
+        match item {
+            Item::Block(block) => {
+                for part in [&block.body, &block.rescue, &block.always] {
+                    listed_tasks(run, part, out);
+                }
+            }
+            Item::Task(task) => {
+                let tags = task.scope.tags();
+                let is_meta = task.short_module() == "meta";
+                if !is_meta && run.cx.options.selects_tags(&tags) {
+                    out.push(ListedTask {
+                        name: listed_name(task),
+                        tags,
+                    });
+                }
+            }
+        }
     }
 }
 
-/// A secret in a file, or printed by a program (a file that may be executed), or from standard input.
-fn secret_from(source: &str, label: Option<&str>) -> Result<Secret<String>> {
-    if source == "-" {
-        return Ok(Secret::new(here::read_stdin()?.trim_end().to_string()));
+fn listed_name(task: &Task) -> String {
+    let own = task
+        .name()
+        .map_or_else(|| task.written_module(), |s| plain_text(&s.value));
+    match task.scope.role() {
+        Some(role) => format!("{} : {own}", role.name),
+        None => own,
     }
-    let path = here::expand_home(source);
-    if here::is_executable(&path) {
-        return secret_of_program(&path, label);
-    }
-    let text = here::read_text(&path)?.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Usage,
-            format!("the password file {source} does not exist"),
-        )
-    })?;
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_string()))
 }
 
-/// Programs whose name ends in `-client` are told which label is asked for, as Ansible does.
-fn secret_of_program(path: &Path, label: Option<&str>) -> Result<Secret<String>> {
-    let mut argv = vec![here::absolute(path).display().to_string()];
-    let is_client = path
-        .file_stem()
-        .is_some_and(|s| s.to_string_lossy().ends_with("-client"));
-    if let (true, Some(label)) = (is_client, label.filter(|l| !l.is_empty())) {
-        argv.extend(["--vault-id".to_string(), label.to_string()]);
+/// The command `lint`, with the body that the binary gives it.
+#[must_use]
+pub const fn lint_command(body: super::app::Body) -> super::app::Command {
+    super::app::Command {
+        name: "lint",
+        called_as: None,
+        summary: "Check playbooks without running anything",
+        details: "Everything that `run` would refuse, and advice on what works but not as meant.\n",
+        args: super::app::Args {
+            usage: "PLAYBOOK...",
+            complete: super::flag::Complete::File,
+        },
+        flags: super::run_flags::RUN_FLAGS,
+        body,
     }
-    let done = here::run(&argv)?;
-    if !done.success() {
-        return Err(Error::host(format!(
-            "the password program {} failed with status {}: {}",
-            path.display(),
-            done.rc,
-            done.err().trim()
-        )));
-    }
-    Ok(Secret::new(
-        done.out().trim_end_matches(['\r', '\n']).to_string(),
-    ))
 }
 
-fn become_password(request: &Request) -> Result<Option<Secret<String>>> {
-    if request.ask_become_password {
-        return ask("BECOME password: ").map(Some);
-    }
-    request
-        .become_password_file
-        .as_deref()
-        .map(|f| secret_from(f, None))
-        .transpose()
+/// The hidden command that carries modules out for another lks process (see `engine/seat`).
+pub const SEAT: super::app::Command = super::app::Command {
+    name: crate::engine::seat::COMMAND,
+    called_as: None,
+    summary: "Carry modules out for another lks process (internal)",
+    details: "",
+    args: super::app::Args::NONE,
+    flags: &[],
+    body: |_, _| {
+        crate::engine::seat::serve(here::stdin(), here::stdout())?;
+        Ok(exit::OK)
+    },
+};
+
+/// Runs a program: the arguments decide what it does. Gives the exit code.
+#[must_use]
+pub fn main(app: &super::app::App, arguments: &[String]) -> i32 {
+    let (mut out, mut err) = (here::stdout(), here::stderr());
+    let mut io = Io {
+        out: &mut out,
+        err: &mut err,
+    };
+    app.run(arguments, &mut io)
 }

@@ -1,3 +1,35 @@
-//! The command line.
+//! The command line: tables of commands and flags, and what follows from them (parsing, help,
+//! completion). Nothing here runs a playbook: each binary hands in the bodies of its commands.
+//!
+//! To add a flag: one row in the command's table (`run_flags.rs` for `run`), and where it is read.
+//! To add a command: a [`Command`] in the binary's list.
+
+mod app;
+mod completion;
+mod doc;
 pub mod execute;
-mod listing;
+pub mod exit;
+mod flag;
+mod help;
+mod lint;
+mod list;
+mod markdown;
+mod parse;
+mod passwords;
+mod run;
+mod run_flags;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
+pub use completion::{COMPLETION, Shell, script as completion_script};
+pub use doc::{DOC, page as doc_page};
+pub use execute::{SEAT, lint_command, main};
+pub use flag::{Complete, Flag, Takes};
+pub use help::{command_help, overview};
+pub use list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
+pub use parse::Parsed;
+pub use run::{Colour, Output, RunOptions, Terminal, command as run_command};
+pub use run_flags::RUN_FLAGS;
+pub use settings::Settings;

@@ -661,7 +661,7 @@ impl<'r> Batch<'r> {
     fn info(&mut self, task: &Arc<Task>) -> TaskInfo {
         let own = match task.name() {
             Some(name) => self.shown_name(&name.value),
-            None => short_name(task),
+            None => task.written_module(),
         };
         let name = match task.scope.role() {
             Some(role) => format!("{} : {own}", role.name),
@@ -812,21 +812,6 @@ fn failed_task(view: &TaskView) -> Value {
     .into_iter()
     .collect();
     Value::map(map)
-}
-
-/// What stands for a name: the module, as it was written.
-fn short_name(task: &Task) -> String {
-    let line = task.module_span.file.line(task.module_span.line);
-    let start = (task.module_span.column.max(1) - 1) as usize;
-    let written: String = line
-        .chars()
-        .skip(start)
-        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
-        .collect();
-    match written.as_str() {
-        "" | "action" | "local_action" => task.short_module().to_string(),
-        _ => written,
-    }
 }
 
 /// Tasks of a list, blocks opened: handlers run one by one.

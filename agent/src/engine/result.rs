@@ -177,6 +177,16 @@ impl ItemEnd {
         }
     }
 
+    /// What `register` receives. Of a task that check mode could not carry out, nothing is known.
+    pub(super) fn value(&self) -> Value {
+        match (&self.status, &self.error) {
+            (Status::MayChange, Some(why)) if !self.result.contains_key("rc") => {
+                Value::Unknown(why.as_str().into())
+            }
+            _ => Value::map(self.result.clone()),
+        }
+    }
+
     pub(super) fn unreachable(&self) -> bool {
         self.status == Status::Unreachable
     }
@@ -241,11 +251,11 @@ impl TaskEnd {
     pub(super) fn of_one(mut item: ItemEnd, task: &Task) -> Self {
         let mut changes = std::mem::take(&mut item.changes);
         if let Some(name) = &item.register {
-            changes.push(super::task::registered(name, &item.result));
+            changes.push(VarChange::Set(name.to_string(), item.value()));
         } else if let Some(name) = task.own(Kw::Register) {
             // A task that was skipped or failed early registers that, too.
             if let Some(name) = name.value.as_str() {
-                changes.push(super::task::registered(name, &item.result));
+                changes.push(VarChange::Set(name.to_string(), item.value()));
             }
         }
         Self {
@@ -284,7 +294,7 @@ impl TaskEnd {
             _ => "All items completed",
         };
         let mut result = Map::new();
-        let results: Vec<Value> = items.iter().map(|i| Value::map(i.result.clone())).collect();
+        let results: Vec<Value> = items.iter().map(ItemEnd::value).collect();
         result.insert(Key::from("results"), Value::list(results));
         result.insert(
             Key::from("changed"),
@@ -318,7 +328,8 @@ impl TaskEnd {
             end.warnings.append(&mut item.warnings);
         }
         if let Some(name) = task.own(Kw::Register).and_then(|s| s.value.as_str()) {
-            end.changes.push(super::task::registered(name, &result));
+            end.changes
+                .push(VarChange::Set(name.to_string(), Value::map(result.clone())));
         }
         end.result = result;
         end

@@ -2,9 +2,10 @@
 
 use super::perform::{Mode, Performed, perform};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Host, Progress, RealHost};
+use crate::host::{Effect, Host, HostView, Outcome, Overlay, Progress, RealHost};
 use crate::module::{BoundModule, ModuleDef, Seat};
 use crate::value::Map;
+use std::sync::Arc;
 
 /// One module to carry out, its arguments evaluated.
 #[derive(Clone)]
@@ -37,6 +38,7 @@ pub trait TaskRunner: Send {
 /// Carries modules out in this process.
 pub struct LocalRunner {
     real: RealHost,
+    overlay: Option<Overlay>,
 }
 
 impl LocalRunner {
@@ -49,7 +51,10 @@ impl LocalRunner {
     /// For a host of this kind.
     #[must_use]
     pub fn on(real: RealHost) -> Self {
-        Self { real }
+        Self {
+            real,
+            overlay: None,
+        }
     }
 }
 
@@ -66,7 +71,16 @@ impl TaskRunner for LocalRunner {
         if !call.mode.check {
             return perform(&*module, &mut self.real, call.mode, progress);
         }
-        Err(Error::host("check mode is not there yet"))
+        let real = &self.real;
+        let overlay = self
+            .overlay
+            .get_or_insert_with(|| Overlay::over(Arc::new(real.clone()) as Arc<dyn HostView>));
+        overlay.set_environment(call.environment.clone());
+        if call.probe && module.only_reads() {
+            let mut probing = Probing(overlay);
+            return perform(&*module, &mut probing, call.mode, progress);
+        }
+        perform(&*module, overlay, call.mode, progress)
     }
 }
 
@@ -81,5 +95,23 @@ pub fn bind(call: &ModuleCall) -> Result<Box<dyn BoundModule>> {
             ErrorKind::Internal,
             format!("{} does not run on a host", call.module.name),
         )),
+    }
+}
+
+/// An overlay on which commands are really run: they are known only to read.
+struct Probing<'a>(&'a mut Overlay);
+
+impl Host for Probing<'_> {
+    fn apply(&mut self, effect: &Effect, progress: &dyn Fn(Progress)) -> Result<Outcome> {
+        match effect {
+            Effect::Run { command, .. } => self.0.probe(command).map(Outcome::Ran),
+            other => self.0.apply(other, progress),
+        }
+    }
+    fn set_environment(&mut self, variables: Vec<(String, String)>) {
+        self.0.set_environment(variables);
+    }
+    fn view(&self) -> &dyn HostView {
+        self.0.view()
     }
 }

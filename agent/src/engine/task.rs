@@ -3,7 +3,7 @@
 use super::action::Actor;
 use super::context::{HostSlot, HostsView, Login, PlayCx, RunCx, TaskView, with_host};
 use super::invoke;
-use super::result::{ItemEnd, TaskEnd, VarChange};
+use super::result::{ItemEnd, TaskEnd};
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Status};
 use crate::playbook::keyword::{Kw, Setting, as_bool};
@@ -461,11 +461,6 @@ fn plain(value: &Value) -> Value {
         Value::Template(t) => Value::Str(Arc::clone(&t.text)),
         other => other.clone(),
     }
-}
-
-/// Changes that a task makes to its host's variables.
-pub(super) fn registered(name: &str, result: &Map) -> VarChange {
-    VarChange::Set(name.to_string(), Value::map(result.clone()))
 }
 
 impl TaskCx<'_> {

@@ -283,6 +283,24 @@ pub fn stdout_is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
+/// Columns of the terminal, if standard output is one (or `COLUMNS` says it).
+#[must_use]
+pub fn terminal_width() -> Option<usize> {
+    if let Some(columns) = env("COLUMNS").and_then(|c| c.parse().ok()) {
+        return Some(columns);
+    }
+    let mut size = nix::libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ writes one `winsize`, and `size` is one.
+    #[allow(unsafe_code)]
+    let done = unsafe { nix::libc::ioctl(1, nix::libc::TIOCGWINSZ, &raw mut size) };
+    (done == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
 /// Whether the user can type answers.
 #[must_use]
 pub fn stdin_is_terminal() -> bool {
@@ -541,4 +559,10 @@ pub fn stop_on_interrupt() {
         #[allow(unsafe_code)]
         let _ = unsafe { sigaction(signal, &action) };
     }
+}
+
+/// Standard input, line by line.
+#[must_use]
+pub fn stdin() -> Box<dyn std::io::BufRead> {
+    Box::new(std::io::stdin().lock())
 }

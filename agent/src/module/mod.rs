@@ -3,6 +3,7 @@
 //! `impl Action` (it needs variables and templates, such as `debug`).
 
 mod action;
+pub mod apt;
 pub mod attrs;
 pub mod clock;
 pub mod command;

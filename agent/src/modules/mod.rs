@@ -7,6 +7,7 @@
 
 mod add_host;
 mod apt;
+mod apt_repository;
 mod assert;
 mod blockinfile;
 mod command;
@@ -29,6 +30,7 @@ mod law;
 mod lineinfile;
 pub mod meta;
 mod mount;
+mod package;
 mod pause;
 mod ping;
 mod replace;
@@ -55,6 +57,8 @@ pub static MODULES: &[ModuleDef] = &[
         .any_name()
         .returns(add_host::RETURNS),
     host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
+    host_module::<apt_repository::AptRepository>("ansible.builtin.apt_repository")
+        .returns(apt_repository::RETURNS),
     action::<assert::Assert>("ansible.builtin.assert").returns(assert::RETURNS),
     host_module::<blockinfile::BlockInFile>("ansible.builtin.blockinfile")
         .returns(blockinfile::RETURNS),
@@ -82,6 +86,7 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<lineinfile::LineInFile>("ansible.builtin.lineinfile")
         .returns(lineinfile::RETURNS),
     action::<meta::Meta>("ansible.builtin.meta").free_form("_raw_params"),
+    action::<package::Package>("ansible.builtin.package").any_name(),
     action::<pause::Pause>("ansible.builtin.pause").returns(pause::RETURNS),
     host_module::<ping::Ping>("ansible.builtin.ping").returns(ping::RETURNS),
     host_module::<replace::Replace>("ansible.builtin.replace").returns(replace::RETURNS),

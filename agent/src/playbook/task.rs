@@ -119,6 +119,22 @@ impl Task {
         self.module.rsplit('.').next().unwrap_or(&self.module)
     }
 
+    /// The module's name as it was written: it stands for the name of a task that has none.
+    #[must_use]
+    pub fn written_module(&self) -> String {
+        let line = self.module_span.file.line(self.module_span.line);
+        let start = (self.module_span.column.max(1) - 1) as usize;
+        let written: String = line
+            .chars()
+            .skip(start)
+            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
+            .collect();
+        match written.as_str() {
+            "" | "action" | "local_action" => self.short_module().to_string(),
+            _ => written,
+        }
+    }
+
     /// The name as written, or nothing.
     #[must_use]
     pub fn name(&self) -> Option<&Setting> {

@@ -11,7 +11,7 @@ use super::program::{Arg, Binary, Block, Compare, Const, Expr, For, Kind, Macro,
 use super::syntax::Syntax;
 use crate::error::{ErrorKind, nearest};
 use minijinja::machinery::{self, Span, ast};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 /// Compiles a whole template.
@@ -21,7 +21,9 @@ pub(super) fn template(text: &Arc<str>, syntax: &Syntax, mode: Backslash) -> Res
         text,
         source: &source,
         blocks: RefCell::default(),
+        depth: Cell::new(0),
     };
+    lower.check_length()?;
     let config = syntax.config().map_err(|e| lower.syntax_error(&e))?;
     let parsed =
         machinery::parse(&source.text, "template", config).map_err(|e| lower.syntax_error(&e))?;
@@ -45,7 +47,9 @@ pub(super) fn expression(text: &Arc<str>, mode: Backslash) -> Res<Program> {
         text,
         source: &source,
         blocks: RefCell::default(),
+        depth: Cell::new(0),
     };
+    lower.check_length()?;
     let parsed = machinery::parse_expr(&source.text).map_err(|e| lower.syntax_error(&e))?;
     Ok(Program {
         text: Arc::clone(text),
@@ -59,7 +63,11 @@ struct Lower<'s> {
     text: &'s Arc<str>,
     source: &'s Rewritten,
     blocks: RefCell<Vec<Arc<Block>>>,
+    depth: Cell<usize>,
 }
+
+/// Expressions nest this deep at most; a chain of operators nests once for each.
+const MAX_DEPTH: usize = 250;
 
 impl Lower<'_> {
     fn syntax_error(&self, error: &minijinja::Error) -> Fault {
@@ -70,6 +78,14 @@ impl Lower<'_> {
             format!("syntax error in template: {what}"),
         )
         .at(|| self.place(offset))
+    }
+
+    fn check_length(&self) -> Res<()> {
+        match self.source.too_long {
+            Some(at) => Err(Fault::error("this expression has too many operators")
+                .at(|| self.place(self.source.original(at)))),
+            None => Ok(()),
+        }
     }
 
     fn place(&self, offset: usize) -> Place {
@@ -202,6 +218,18 @@ impl Lower<'_> {
     }
 
     fn expr(&self, expr: &ast::Expr<'_>) -> Res<Expr> {
+        let depth = self.depth.get();
+        if depth >= MAX_DEPTH {
+            return Err(Fault::error("the expression is nested too deep")
+                .at(|| self.place(self.offset(expr.span()) as usize)));
+        }
+        self.depth.set(depth + 1);
+        let lowered = self.expr_here(expr);
+        self.depth.set(depth);
+        lowered
+    }
+
+    fn expr_here(&self, expr: &ast::Expr<'_>) -> Res<Expr> {
         let kind = match expr {
             ast::Expr::Var(v) => Kind::Name(v.id.into()),
             ast::Expr::Const(c) => self.constant(&c.value, c.span())?,

@@ -27,10 +27,14 @@ pub(super) struct Run<'t> {
     root: Home,
     depth: Cell<u32>,
     nested_calls: Cell<usize>,
+    nested_exprs: Cell<usize>,
     /// Where included templates are looked for first, and how they are read.
     pub search: Vec<PathBuf>,
     pub syntax: Syntax,
 }
+
+/// Expressions may nest this deep, the variables they use included: the stack is finite.
+const MAX_NESTING: usize = 500;
 
 /// What an evaluation carries with it.
 pub(super) struct Ctx<'t> {
@@ -61,6 +65,7 @@ impl<'t> Run<'t> {
             seen: RefCell::default(),
             depth: Cell::new(0),
             nested_calls: Cell::new(0),
+            nested_exprs: Cell::new(0),
             search: Vec::new(),
             syntax: Syntax::default(),
         }
@@ -110,6 +115,17 @@ impl<'t> Ctx<'t> {
         self.run.ctx(home, &self.text, self.span.as_ref())
     }
 
+    /// Counts an expression for as long as the guard lives.
+    pub fn descend(&self) -> Res<Guard<'t>> {
+        let run: &'t Run<'t> = self.run;
+        let depth = run.nested_exprs.get() + 1;
+        if depth > MAX_NESTING {
+            return Err(Fault::error("the expression is nested too deep"));
+        }
+        run.nested_exprs.set(depth);
+        Ok(Guard(&run.nested_exprs))
+    }
+
     pub fn place(&self, offset: u32) -> Place {
         Place {
             text: Arc::clone(&self.text),
@@ -120,7 +136,7 @@ impl<'t> Ctx<'t> {
 
     /// A variable, evaluated once per run.
     pub fn variable(&self, name: &Arc<str>) -> Option<Val> {
-        if &**name == "hostvars" && !self.home.hosts().is_empty() {
+        if &**name == "hostvars" && self.home.has_hosts() {
             return Some(super::hostvars::all());
         }
         let at_root = Arc::ptr_eq(&self.home, &self.run.root);

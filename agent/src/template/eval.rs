@@ -25,6 +25,7 @@ pub(super) fn run(ctx: &Ctx, program: &Program, scope: &Scope) -> Res<Val> {
 
 /// Evaluates an expression; what goes wrong is told with its place.
 pub(super) fn expr(ctx: &Ctx, scope: &Scope, expr: &Expr) -> Res<Val> {
+    let _guard = ctx.descend()?;
     match evaluate(ctx, scope, expr) {
         Ok(Val::Missing(fault)) => Ok(Val::Missing(fault.at(|| ctx.place(expr.at)))),
         Ok(value) => Ok(value),

@@ -20,7 +20,13 @@ pub(super) struct Rewritten {
     pub text: String,
     /// Offset in the new text, and how much longer it is there than the old.
     shifts: Vec<(usize, isize)>,
+    /// Where code begins that has too many operators in a row.
+    pub too_long: Option<usize>,
 }
+
+/// Operators in one piece of code. The parser makes a tree as deep as a chain of them is long, and
+/// a tree too deep cannot even be thrown away.
+const MAX_OPERATORS: usize = 8000;
 
 impl Rewritten {
     /// The offset in the text as written.
@@ -57,6 +63,7 @@ pub(super) fn of_template(source: &str, syntax: &Syntax, mode: Backslash) -> Rew
     let mut out = Rewritten {
         text: String::with_capacity(source.len() + 16),
         shifts: Vec::new(),
+        too_long: None,
     };
     let mut rest = source;
     while let Some((at, region)) = syntax.next_start(rest) {
@@ -86,6 +93,7 @@ pub(super) fn of_expression(source: &str, mode: Backslash) -> Rewritten {
     let mut out = Rewritten {
         text: String::with_capacity(source.len() + 16),
         shifts: Vec::new(),
+        too_long: None,
     };
     let rest = code(source, "", mode, &mut out);
     out.text.push_str(rest);
@@ -143,6 +151,8 @@ fn skip_raw<'s>(rest: &'s str, syntax: &Syntax, out: &mut Rewritten) -> &'s str 
 fn code<'s>(source: &'s str, end: &str, mode: Backslash, out: &mut Rewritten) -> &'s str {
     let mut depth = 0_usize;
     let mut at = 0;
+    let mut operators = 0_usize;
+    let begin = out.text.len();
     let bytes = source.as_bytes();
     while at < bytes.len() {
         if depth == 0 && !end.is_empty() && source.as_bytes()[at..].starts_with(end.as_bytes()) {
@@ -165,7 +175,12 @@ fn code<'s>(source: &'s str, end: &str, mode: Backslash, out: &mut Rewritten) ->
             }
             b'{' => depth += 1,
             b'}' => depth = depth.saturating_sub(1),
+            b'+' | b'-' | b'*' | b'/' | b'%' | b'~' | b'|' | b'.' | b'[' | b'(' | b'=' | b'<'
+            | b'>' => operators += 1,
             _ => {}
+        }
+        if operators > MAX_OPERATORS {
+            out.too_long.get_or_insert(begin);
         }
         let next = (at + 1..=bytes.len())
             .find(|i| source.is_char_boundary(*i))

@@ -238,9 +238,15 @@ impl Templar {
             let value = Value::Template(Arc::new(template));
             return self.boolean(self.resolve(&value, vars)?, &text, span);
         }
-        let program = self
-            .condition_program(&text)
-            .map_err(|f| in_file(f, span))?;
+        let program = self.condition_program(&text).map_err(|f| {
+            // The commonest slip: braces where the whole is an expression already.
+            let f = if text.contains("{{") {
+                f.hint("a condition is an expression: write it without `{{ }}`")
+            } else {
+                f
+            };
+            in_file(f, span)
+        })?;
         self.boolean(
             self.run_expression(&program, span, vars, true)?,
             &text,

@@ -24,6 +24,11 @@ pub trait Variables: Send + Sync + std::fmt::Debug {
     fn hosts(&self) -> Vec<Arc<str>> {
         Vec::new()
     }
+
+    /// Whether [`Variables::hosts`] has any; worth its own answer where there are thousands.
+    fn has_hosts(&self) -> bool {
+        !self.hosts().is_empty()
+    }
 }
 
 /// The variables in whose sight a value is evaluated.

@@ -212,3 +212,20 @@ pub fn lines(text: &str) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Recorded from Python's `difflib`: before, after, diff.
+    const CASES: &str = include_str!("tests/difflib.jsonl");
+
+    #[test]
+    fn hunks_are_those_of_difflib() {
+        for (n, case) in CASES.lines().enumerate() {
+            let (a, b, want): (Vec<String>, Vec<String>, Vec<String>) =
+                serde_json::from_str(case).expect("a case");
+            assert_eq!(unified(&a, &b, "a", "b"), want, "case {}", n + 1);
+        }
+    }
+}

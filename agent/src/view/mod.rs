@@ -18,4 +18,4 @@ pub use human::{Human, HumanOptions};
 pub use json::{Json, Lines};
 pub use junit::Junit;
 pub use tee::Tee;
-pub use text::{dump, json_line, json_pretty, py_str};
+pub use text::{Layout, columns, dump, json_line, json_pretty, py_str};

@@ -1,7 +1,7 @@
 //! `ansible.builtin.apt`.
 //!
 //! `spec` reads what the playbook writes for a package, `simulate` what apt would do about it, `run`
-//! makes the commands; the scripts beside them wait for locks and networks, and try an update out.
+//! makes the commands; the script beside them tries an update out.
 
 mod deb;
 mod index;
@@ -12,6 +12,7 @@ mod version;
 
 use crate::error::{Error, Result};
 use crate::host::{Command, Consequence, HostView, Outcome, Output};
+use crate::module::apt::{failed, lists_changed};
 use crate::module::{Change, Diff, Module, Plan, PlanCx, Returns, Rule};
 use crate::{choices, params};
 use index::{has_archives, has_leftovers, lists_are_unknown, update_time};
@@ -149,16 +150,16 @@ impl Module for Apt {
             }
             return self.main(cx, plan);
         }
-        if let Some(output) = run::failed(cx.outcomes) {
+        if let Some(output) = failed(cx.outcomes) {
             return Ok(Plan::returning(self.failure(output)));
         }
         self.main(cx, Plan::default())
     }
 
     fn finish(&self, cx: &PlanCx<'_>, returns: &mut Returns, outcomes: &[Outcome]) -> Result<()> {
-        let updated = run::lists_changed(outcomes);
+        let updated = lists_changed(outcomes);
         if !returns.failed
-            && let Some(output) = run::failed(outcomes)
+            && let Some(output) = failed(outcomes)
         {
             *returns = self.failure(output);
             return Ok(());

@@ -2,62 +2,35 @@
 
 use super::{Apt, Upgrade};
 use crate::error::{Error, Result};
-use crate::host::{Command, HostView, Outcome, Output};
+use crate::host::{Command, HostView, Output};
 use crate::module::Returns;
-use std::path::Path;
+use crate::module::apt::{self, LISTS_CHANGED, Patience, quietly};
 
-const PATIENT: &str = include_str!("patient.sh");
 const SHADOW: &str = include_str!("shadow.sh");
 
-/// What the scripts print when the package index changed.
-const LISTS_CHANGED: &str = "lks: lists changed";
+/// What the script prints when nobody knows what an update would bring.
 const UPDATE_FAILED: &str = "lks: update failed";
 
-/// Settings under which apt asks nothing and says what this module can read.
-fn quietly(command: Command) -> Command {
-    command
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .env("DEBIAN_PRIORITY", "critical")
-        .env("APT_LISTCHANGES_FRONTEND", "none")
-        .env("LC_ALL", "C.UTF-8")
-        .env("LANG", "C.UTF-8")
-        .env("LANGUAGE", "C")
-}
-
 impl Apt {
-    /// Seconds to wait for the lock: a machine that has just booted installs its first upgrades on
-    /// its own, which takes minutes.
     fn patience(&self, host: &dyn HostView) -> Result<u64> {
-        if let Some(seconds) = self.lock_timeout {
-            return Ok(seconds);
+        match self.lock_timeout {
+            Some(seconds) => Ok(seconds),
+            None => apt::lock_patience(host),
         }
-        let uptime = host.read(Path::new("/proc/uptime"))?.unwrap_or_default();
-        let seconds: Option<f64> = String::from_utf8_lossy(&uptime)
-            .split_whitespace()
-            .next()
-            .and_then(|word| word.parse().ok());
-        Ok(if seconds.is_some_and(|s| s < 900.0) {
-            600
-        } else {
-            60
-        })
     }
 
     /// The command that is run in earnest, with patience.
     pub(super) fn patiently(&self, host: &dyn HostView, argv: Vec<String>) -> Result<Command> {
-        let (attempts, pause) = (
-            self.update_cache_retries.max(1),
-            self.update_cache_retry_max_delay.max(1),
-        );
-        let patience = self.patience(host)?;
-        let head = ["/bin/sh", "-c", PATIENT, "apt"].map(String::from);
-        let numbers = [attempts, pause, patience].map(|n| n.to_string());
-        let mut command = quietly(Command::new(head.into_iter().chain(numbers).chain(argv)));
-        if let Some(status) = self.policy_rc_d {
-            command = command.env("POLICY_RC_D", status.to_string());
-        }
-        command.progress = true;
-        Ok(command)
+        let patience = Patience {
+            attempts: self.update_cache_retries,
+            pause: self.update_cache_retry_max_delay,
+            lock: self.patience(host)?,
+        };
+        let command = apt::patiently(patience, argv);
+        Ok(match self.policy_rc_d {
+            Some(status) => command.env("POLICY_RC_D", status.to_string()),
+            None => command,
+        })
     }
 
     /// `apt-get` with the options that all of its verbs get.
@@ -203,24 +176,6 @@ pub fn failure(argv: &[String], output: &Output) -> String {
         false => errors.join("\n"),
     };
     format!("'{}' failed: {why}", crate::module::shlex::join(argv))
-}
-
-/// Whether any of these ran an update that changed the index.
-#[must_use]
-pub fn lists_changed(outcomes: &[Outcome]) -> bool {
-    outcomes.iter().any(|o| match o {
-        Outcome::Ran(output) => output.out().lines().any(|l| l == LISTS_CHANGED),
-        _ => false,
-    })
-}
-
-/// The first command that failed.
-#[must_use]
-pub fn failed(outcomes: &[Outcome]) -> Option<&Output> {
-    outcomes.iter().find_map(|o| match o {
-        Outcome::Ran(output) if !output.success() => Some(output),
-        _ => None,
-    })
 }
 
 /// Puts a command's output into the return values, without this module's own marks.

@@ -5,21 +5,74 @@ use super::super::ctx::Ctx;
 use super::super::fault::{Fault, Res};
 use super::super::val::Val;
 use super::Filter;
+use crate::playbook::vault::{self, VaultKeys};
+use crate::secret::Secret;
 use sha2::{Digest, Sha256, Sha512};
 
-pub(super) static TABLE: &[Filter] = &[Filter::new(
-    "password_hash",
-    &[
-        "password",
-        "hashtype",
-        "salt",
-        "salt_size",
-        "rounds",
-        "ident",
-    ],
-    "A password as /etc/shadow keeps it.",
-    password_hash,
-)];
+pub(super) static TABLE: &[Filter] = &[
+    Filter::new(
+        "password_hash",
+        &[
+            "password",
+            "hashtype",
+            "salt",
+            "salt_size",
+            "rounds",
+            "ident",
+        ],
+        "A password as /etc/shadow keeps it.",
+        password_hash,
+    ),
+    Filter::new(
+        "vault",
+        &[
+            "value",
+            "secret",
+            "salt",
+            "vault_id",
+            "wrap_object",
+            "vaultid",
+        ],
+        "Text encrypted as `ansible-vault` encrypts it.",
+        vault,
+    ),
+    Filter::new(
+        "unvault",
+        &["value", "secret", "vault_id", "vaultid"],
+        "What vaulted text says.",
+        unvault,
+    ),
+];
+
+/// The name that Ansible gives to secrets of these filters.
+const VAULT_ID: &str = "filter_default";
+
+/// The one key that the call gave.
+fn keys(c: &Call, id: &str) -> Res<VaultKeys> {
+    let mut keys = VaultKeys::none();
+    keys.add(id, Secret::new(c.string(1)?.to_owned()));
+    Ok(keys)
+}
+
+fn vault(c: &Call) -> Res<Val> {
+    let id = c.text_or(3, VAULT_ID)?;
+    let (keys, text) = (keys(c, &id)?, c.text(0)?);
+    let named = (id != "default").then_some(&*id);
+    let made = match c.opt_text(2)? {
+        Some(salt) => keys.encrypt_with_salt(text.as_bytes(), named, salt.as_bytes())?,
+        None => keys.encrypt(text.as_bytes(), named)?,
+    };
+    Ok(Val::from(made))
+}
+
+fn unvault(c: &Call) -> Res<Val> {
+    let text = c.text(0)?;
+    if !vault::is_vault(&text) {
+        return Ok(Val::from(text));
+    }
+    let keys = keys(c, &c.text_or(2, VAULT_ID)?)?;
+    Ok(Val::from(keys.decrypt_text(&text)?))
+}
 
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

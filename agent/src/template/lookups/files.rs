@@ -1,15 +1,13 @@
 //! Lookups of files.
 
 use super::super::access;
-use super::super::ctx::Ctx;
 use super::super::fault::{Fault, Res};
 use super::super::filters::expand_user;
 use super::super::outside::EntryKind;
-use super::super::text;
 use super::super::val::{Val, ValMap};
 use super::super::{FileOptions, Templar};
+use super::glob::glob_files;
 use super::{Look, Lookup};
-use crate::error::ErrorKind;
 use crate::source::SourceFile;
 use crate::value::Key;
 use std::path::{Path, PathBuf};
@@ -45,13 +43,6 @@ pub(super) static TABLE: &[Lookup] = &[
         "Everything below a directory.",
         filetree,
     ),
-    Lookup::new(
-        "first_found",
-        &["files", "paths", "skip"],
-        "The first of several files that is there.",
-        first_found,
-    )
-    .with_markers(),
 ];
 
 fn found(l: &Look, kind: &str, name: &str) -> Res<PathBuf> {
@@ -196,103 +187,6 @@ fn fileglob(l: &Look) -> Res<Vec<Val>> {
     Ok(out)
 }
 
-/// The files that fit a pattern, sorted.
-pub(in super::super) fn glob_files(ctx: &Ctx, pattern: &str) -> Res<Val> {
-    let pattern = expand_user(ctx, pattern)?;
-    let mut paths = vec![if pattern.starts_with('/') {
-        "/".to_owned()
-    } else {
-        String::new()
-    }];
-    for part in pattern.split('/').filter(|p| !p.is_empty()) {
-        let mut next = Vec::new();
-        for base in &paths {
-            let join = |name: &str| match base.as_str() {
-                "" => name.to_owned(),
-                base => format!("{}/{name}", base.trim_end_matches('/')),
-            };
-            if !part.contains(['*', '?', '[']) {
-                next.push(join(part));
-                continue;
-            }
-            let dir = if base.is_empty() { "." } else { base };
-            let mut names = ctx.outside().list(Path::new(dir)).unwrap_or_default();
-            names.sort();
-            // Hidden files are asked for by name.
-            let fits =
-                |n: &&String| (part.starts_with('.') || !n.starts_with('.')) && wildcard(part, n);
-            next.extend(names.iter().filter(fits).map(|n| join(n)));
-        }
-        paths = next;
-    }
-    let is_file = |path: &String| {
-        let path = Path::new(path);
-        match ctx.outside().entry(path, true) {
-            Some(entry) => entry.kind == EntryKind::File,
-            None => matches!(ctx.outside().read(path), Ok(Some(_))),
-        }
-    };
-    Ok(Val::list(
-        paths.into_iter().filter(is_file).map(Val::from).collect(),
-    ))
-}
-
-/// Whether anything is at `path`.
-fn is_there(ctx: &Ctx, path: &Path) -> bool {
-    ctx.outside().entry(path, true).is_some() || matches!(ctx.outside().read(path), Ok(Some(_)))
-}
-
-/// Python's `fnmatch`.
-pub(super) fn wildcard(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        let step = pattern.get(p).and_then(|c| match c {
-            '?' => Some(1),
-            '[' => class(&pattern[p..], name[n]),
-            c => (*c == name[n] && *c != '*').then_some(1),
-        });
-        if pattern.get(p) == Some(&'*') {
-            star = Some((p, n));
-            p += 1;
-        } else if let Some(step) = step {
-            p += step;
-            n += 1;
-        } else if let Some((at, from)) = star {
-            p = at + 1;
-            n = from + 1;
-            star = Some((at, from + 1));
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
-/// How long the class is, if it holds `c`.
-fn class(pattern: &[char], c: char) -> Option<usize> {
-    let end = pattern.iter().skip(2).position(|c| *c == ']')? + 2;
-    let inside = &pattern[1..end];
-    let (negated, inside) = match inside.first() {
-        Some('!') => (true, &inside[1..]),
-        _ => (false, inside),
-    };
-    let mut i = 0;
-    let mut held = false;
-    while i < inside.len() {
-        if inside.get(i + 1) == Some(&'-') && i + 2 < inside.len() {
-            held |= (inside[i]..=inside[i + 2]).contains(&c);
-            i += 3;
-        } else {
-            held |= inside[i] == c;
-            i += 1;
-        }
-    }
-    (held != negated).then_some(end + 1)
-}
-
 fn filetree(l: &Look) -> Res<Vec<Val>> {
     let exclude = l.text_option("exclude", "")?;
     let mut out = Vec::new();
@@ -374,127 +268,4 @@ fn tree(
         tree(l, root, &dir, exclude, out, depth + 1)?;
     }
     Ok(())
-}
-
-/// The text of what is there; what is undefined is passed over, as Ansible does.
-fn names_of(l: &Look, value: &Val, split: bool, out: &mut Vec<String>) -> Res<()> {
-    match value {
-        Val::Missing(fault) if fault.kind() == ErrorKind::Undefined => {}
-        Val::Null | Val::Omit => {}
-        Val::List(_) | Val::Tuple(_) => {
-            for item in access::iterate(l.ctx, value)? {
-                names_of(l, &item, split, out)?;
-            }
-        }
-        other => {
-            let text = text::to_text(l.ctx, other)?;
-            if split {
-                out.extend(
-                    text.split([',', ';'])
-                        .map(|p| p.trim().to_owned())
-                        .filter(|p| !p.is_empty()),
-                );
-            } else {
-                out.push(text);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn first_found(l: &Look) -> Res<Vec<Val>> {
-    let mut skip = l.flag("skip", false)?;
-    let mut candidates = Vec::new();
-    let combine = |files: Vec<String>, paths: Vec<String>, out: &mut Vec<String>| {
-        if paths.is_empty() {
-            out.extend(files);
-        } else if files.is_empty() {
-            out.extend(paths);
-        } else {
-            for path in &paths {
-                out.extend(
-                    files
-                        .iter()
-                        .map(|f| format!("{}/{f}", path.trim_end_matches('/'))),
-                );
-            }
-        }
-    };
-    let list = |value: Option<&Val>| -> Res<Vec<String>> {
-        let mut out = Vec::new();
-        if let Some(value) = value {
-            names_of(l, value, true, &mut out)?;
-        }
-        Ok(out)
-    };
-    let mut terms = Vec::new();
-    for term in &l.terms {
-        match term {
-            Val::List(_) | Val::Tuple(_) => terms.extend(access::iterate(l.ctx, term)?),
-            other => terms.push(other.clone()),
-        }
-    }
-    if l.option("files").is_some() || l.option("paths").is_some() {
-        let mut files = list(l.option("files"))?;
-        for term in terms.iter().filter(|t| !matches!(t, Val::Map(_))) {
-            names_of(l, term, false, &mut files)?;
-        }
-        combine(files, list(l.option("paths"))?, &mut candidates);
-        terms.retain(|t| matches!(t, Val::Map(_)));
-    }
-    for term in &terms {
-        let Val::Map(map) = term else {
-            names_of(l, term, false, &mut candidates)?;
-            continue;
-        };
-        let files = list(map.get_str(l.ctx, "files").as_ref())?;
-        let paths = list(map.get_str(l.ctx, "paths").as_ref())?;
-        combine(files, paths, &mut candidates);
-        if let Some(flag) = map.get_str(l.ctx, "skip") {
-            skip = super::super::ops::truth(l.ctx, &flag)?;
-        }
-    }
-    for name in &candidates {
-        let name = expand_user(l.ctx, name)?;
-        let path = Path::new(&name);
-        let found = if path.is_absolute() {
-            is_there(l.ctx, path).then(|| path.to_path_buf())
-        } else {
-            ["files", "templates", "vars"]
-                .iter()
-                .find_map(|kind| l.ctx.outside().find(kind, &name, &*l.ctx.home))
-        };
-        if let Some(path) = found {
-            return Ok(vec![Val::from(path.to_string_lossy().into_owned())]);
-        }
-    }
-    if skip {
-        return Ok(Vec::new());
-    }
-    Err(Fault::error(if candidates.is_empty() {
-        "no file was found: no names were given".to_owned()
-    } else {
-        format!("no file was found among {}", candidates.join(", "))
-    })
-    .hint("`skip=true` makes this no error"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wildcard;
-
-    #[test]
-    fn wildcards_are_those_of_a_shell() {
-        for (pattern, name, want) in [
-            ("*.yml", "a.yml", true),
-            ("*.yml", "a.yaml", false),
-            ("a?c", "abc", true),
-            ("[a-c]*[!0]", "b1", true),
-            ("[!a]x", "ax", false),
-            ("*a*b", "xxaxxab", true),
-            ("", "", true),
-        ] {
-            assert_eq!(wildcard(pattern, name), want, "{pattern} {name}");
-        }
-    }
 }

@@ -1,12 +1,14 @@
 //! Lookups: `lookup('env', 'HOME')` and `query(…)`.
 
 mod files;
+mod first;
+mod glob;
 mod lists;
 mod outer;
 mod password;
 mod tables;
 
-pub(super) use files::glob_files;
+pub(super) use glob::glob_files;
 
 use super::Doc;
 use super::access;
@@ -105,6 +107,7 @@ impl Look<'_, '_> {
 
 static TABLES: &[&[Lookup]] = &[
     files::TABLE,
+    first::TABLE,
     lists::TABLE,
     outer::TABLE,
     password::TABLE,

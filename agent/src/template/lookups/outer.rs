@@ -156,10 +156,10 @@ fn hostnames(l: &Look) -> Res<Vec<Val>> {
     let members = |pattern: &str| -> Res<Vec<Val>> {
         let mut found: Vec<Val> = Vec::new();
         for (group, hosts) in &groups {
-            let by_group = super::files::wildcard(pattern, &group.to_string());
+            let by_group = super::glob::wildcard(pattern, &group.to_string());
             for host in access::iterate(l.ctx, hosts)? {
                 let name = text::to_text(l.ctx, &host)?;
-                let wanted = by_group || super::files::wildcard(pattern, &name);
+                let wanted = by_group || super::glob::wildcard(pattern, &name);
                 if wanted && !access::has(l.ctx, &found, &host)? {
                     found.push(host);
                 }

@@ -142,6 +142,40 @@ fn a_variable_that_needs_itself_is_an_error() {
 fn deep_nesting_is_an_error_and_not_a_crash() {
     let deep = format!("{{{{ {}1{} }}}}", "(".repeat(3000), ")".repeat(3000));
     assert!(resolve(&deep, &vars(json!({}))).is_err());
+    for (one, count) in [
+        ("1+", 200),
+        ("1+", 3000),
+        ("1+", 30_000),
+        ("[", 3000),
+        ("not ", 3000),
+    ] {
+        let text = format!("{{{{ {}1 }}}}", one.repeat(count));
+        let found = resolve(&text, &vars(json!({})));
+        assert_eq!(found.is_ok(), count == 200, "{one} {count}");
+    }
+    for block in [
+        "{% if 1 %}",
+        "{% for i in [1] %}",
+        "{% filter upper %}",
+        "{% set x %}",
+    ] {
+        assert!(resolve(&block.repeat(1000), &vars(json!({}))).is_err());
+    }
+    let nested = format!("{}x{}", "{% if 1 %}".repeat(100), "{% endif %}".repeat(100));
+    assert_eq!(
+        resolve(&nested, &vars(json!({}))).ok(),
+        Some(Value::from("x"))
+    );
+    let map: serde_json::Map<String, serde_json::Value> = (0..50)
+        .map(|i| {
+            let (open, close) = ("[".repeat(100), "]".repeat(100));
+            (
+                format!("v{i}"),
+                json!(format!("{{{{ {open}v{}{close} }}}}", i + 1)),
+            )
+        })
+        .collect();
+    assert!(resolve("{{ v0 }}", &vars(map.into())).is_err());
     let map: serde_json::Map<String, serde_json::Value> = (0..400)
         .map(|i| (format!("v{i}"), json!(format!("{{{{ v{} }}}}", i + 1))))
         .collect();
@@ -188,6 +222,11 @@ fn a_condition_gives_true_or_false() {
         assert!(shown.contains(hint), "{shown}");
     }
     assert!(ask("").is_err());
+    let braces = ask("{{ n }} == 1")
+        .err()
+        .map(|e| e.to_string())
+        .unwrap_or_default();
+    assert!(braces.contains("without `{{ }}`"), "{braces}");
     assert_eq!(
         ask("nope").err().map(|e| e.kind()),
         Some(ErrorKind::Undefined)
@@ -302,6 +341,20 @@ fn a_password_is_made_once() {
     assert_eq!(first, templar.resolve(&text, &none).ok());
     let kept = world.files().into_values().next().unwrap_or_default();
     assert_eq!(kept.len(), 9);
+}
+
+#[test]
+fn vaulted_text_is_opened_with_its_secret() {
+    let none = vars(json!({}));
+    let text = "{{ 'hello' | vault('s3cret') | unvault('s3cret') }}";
+    assert_eq!(resolve(text, &none).ok(), Some(Value::from("hello")));
+    assert!(resolve("{{ 'hello' | vault('a') | unvault('b') }}", &none).is_err());
+}
+
+#[test]
+fn a_value_prints_as_python_prints_it() {
+    let value = written(&json!({"a": [1, true, null, "{{ x }}"]}));
+    assert_eq!(templar().text(&value), "{'a': [1, True, None, '{{ x }}']}");
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! `file`.
 
+mod links;
+mod times;
+
 use crate::choices;
-use crate::error::{Error, Result};
-use crate::host::{Attrs, Command, Content, Effect, HostView, Outcome, Stat};
+use crate::error::Result;
+use crate::host::{Attrs, Content, Effect, HostView, Outcome, Stat};
 use crate::module::attrs::{FileAttrs, Wanted, add_path_info, entry_path, shown, state_word};
 use crate::module::content::{missing_parents, new_dir_diff, walk};
 use crate::module::{Diff, HostPath, Module, Plan, PlanCx, Returns};
 use crate::params;
 use crate::value::{Key, Map, Value};
 use std::path::{Path, PathBuf};
+use times::Times;
 
 choices! {
     /// What should be at the path.
@@ -115,14 +119,16 @@ impl Module for File {
             },
             path,
         };
-        match state {
+        let mut plan = match state {
             State::Absent => task.absent(),
             State::Directory => task.directory(there),
             State::File => task.file(there),
             State::Touch => task.touch(there),
             State::Link => task.link(src),
             State::Hard => task.hard(src.as_deref(), there),
-        }
+        }?;
+        self.name_as_given(host, &mut plan.returns)?;
+        Ok(plan)
     }
 
     fn finish(&self, cx: &PlanCx<'_>, returns: &mut Returns, _: &[Outcome]) -> Result<()> {
@@ -138,6 +144,18 @@ impl Module for File {
 }
 
 impl File {
+    /// Returns the path with the slash at its end with which it was given.
+    fn name_as_given(&self, host: &dyn HostView, returns: &mut Returns) -> Result<()> {
+        let given = shown(&self.path.expand(host)?);
+        for name in ["path", "dest"] {
+            let same = |value: &&mut Value| value.as_str() == Some(given.trim_end_matches('/'));
+            if let Some(value) = returns.values.get_mut(name).filter(same) {
+                *value = Value::from(given.as_str());
+            }
+        }
+        Ok(())
+    }
+
     fn state_for(&self, there: Option<&Stat>) -> State {
         self.state.unwrap_or_else(|| match there.map(state_word) {
             Some("directory") => State::Directory,
@@ -148,38 +166,12 @@ impl File {
             None => State::File,
         })
     }
-
-    fn times(&self, host: &dyn HostView, state: State) -> Result<Times> {
-        let default = if state == State::Touch {
-            "now"
-        } else {
-            "preserve"
-        };
-        let read = |given: &Option<String>, format: &str| -> Result<Option<f64>> {
-            match given.as_deref().unwrap_or(default) {
-                "preserve" => Ok(None),
-                "now" => Ok(Some(host.now())),
-                text => time(host, text, format).map(Some),
-            }
-        };
-        Ok(Times {
-            mtime: read(&self.modification_time, &self.modification_time_format)?,
-            atime: read(&self.access_time, &self.access_time_format)?,
-        })
-    }
 }
 
 /// A plan that fails, as Ansible's module fails: with the path among its values.
 fn fails(message: impl Into<String>, path: &Path) -> Result<Plan> {
     let returns = Returns::failure(message).with("path", shown(path));
     Ok(Plan::returning(returns))
-}
-
-/// Wanted times; nothing where they are left as they are.
-#[derive(Clone, Copy, Default)]
-struct Times {
-    mtime: Option<f64>,
-    atime: Option<f64>,
 }
 
 /// One call of the module, with what it found out about the host.
@@ -362,171 +354,6 @@ impl Task<'_> {
         Ok((path.to_path_buf(), stat))
     }
 
-    fn link(self, src: Option<PathBuf>) -> Result<Plan> {
-        let mut plan = Plan::default();
-        let current = self.host.read_link(&self.path)?;
-        let src = match src {
-            None if self.params.follow && self.host.stat(&self.path)?.is_some() => current.clone(),
-            other => other,
-        };
-        let Some(src) = src else {
-            if self.previous != "link" {
-                return fails("src is required for creating new symlinks", &self.path);
-            }
-            plan.returns
-                .set("dest", shown(&self.path))
-                .set("src", Value::Null);
-            return Ok(plan);
-        };
-        let base = if self.previous == "directory" {
-            Some(&*self.path)
-        } else {
-            self.path.parent()
-        };
-        let target = base.unwrap_or(Path::new("/")).join(&src);
-        if let Some(message) = self.link_refused(&target)? {
-            let mut plan = fails(message, &self.path)?;
-            plan.returns.set("src", shown(&src));
-            return Ok(plan);
-        }
-        plan.returns
-            .set("dest", shown(&self.path))
-            .set("src", shown(&src));
-        let same = current
-            .as_ref()
-            .is_some_and(|c| c.as_os_str() == src.as_os_str());
-        if !same {
-            let (mut before, mut after) = self.state_diff("link");
-            if let Some(current) = current {
-                before.insert("src".into(), shown(&current).into());
-                after.insert("src".into(), shown(&src).into());
-            }
-            plan.change(
-                Diff::new(shown(&self.path), before, after),
-                Effect::Symlink {
-                    path: self.path.clone(),
-                    target: src,
-                },
-            );
-        }
-        self.link_attributes(&mut plan, &target, same)?;
-        Ok(plan)
-    }
-
-    /// Owner, group and mode of a link, or of what it leads to.
-    fn link_attributes(&self, plan: &mut Plan, target: &Path, same: bool) -> Result<()> {
-        if self.params.follow {
-            let target = self.host.canonical(target)?;
-            match self.host.lstat(&target)? {
-                Some(stat) => self.set(plan, &target, &stat)?,
-                None => plan.returns.warnings.push(
-                    "Cannot set fs attributes on a non-existent symlink target. follow should be \
-                     set to False to avoid this."
-                        .to_owned(),
-                ),
-            }
-        } else if same {
-            if let Some(stat) = self.host.lstat(&self.path)? {
-                self.set(plan, &self.path, &stat)?;
-            }
-        } else {
-            // The link is not there yet: it will be the caller's own, and links have no mode.
-            let mut attrs = self.with_times(self.wanted.for_new(false));
-            attrs.mode = None;
-            if !attrs.is_empty() {
-                let path = self.path.clone();
-                plan.changes.push(crate::module::Change {
-                    diff: None,
-                    effect: Effect::SetAttrs {
-                        path,
-                        attrs,
-                        follow: false,
-                    },
-                    counts: true,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Why a link is not made in the place of what is there.
-    fn link_refused(&self, target: &Path) -> Result<Option<String>> {
-        let (path, force) = (shown(&self.path), self.params.force);
-        let convert = || {
-            format!(
-                "refusing to convert from {} to symlink for {path}",
-                self.previous
-            )
-        };
-        Ok(match self.previous {
-            _ if !force && self.host.stat(target)?.is_none() => Some(format!(
-                "src file does not exist, use 'force=yes' if you really want to create the link: {}",
-                shown(target)
-            )),
-            "directory" if !force => Some(convert()),
-            "directory"
-                if self
-                    .host
-                    .list(&self.path)?
-                    .is_some_and(|names| !names.is_empty()) =>
-            {
-                Some(format!(
-                    "the directory {path} is not empty, refusing to convert it"
-                ))
-            }
-            "file" | "hard" if !force => Some(convert()),
-            _ => None,
-        })
-    }
-
-    fn hard(self, src: Option<&Path>, there: Option<Stat>) -> Result<Plan> {
-        let mut plan = Plan::default();
-        plan.returns
-            .set("dest", shown(&self.path))
-            .set("src", src.map(shown));
-        let Some(src) = src else {
-            let Some(stat) = there.filter(|_| self.previous == "hard") else {
-                return fails("src is required for creating new hardlinks", &self.path);
-            };
-            self.set(&mut plan, &self.path, &stat)?;
-            return Ok(plan);
-        };
-        let source = self.host.stat(src)?;
-        let Some(source) = source else {
-            plan.returns.fail("src does not exist");
-            return Ok(plan);
-        };
-        let same = there
-            .as_ref()
-            .is_some_and(|s| (s.inode, s.device) == (source.inode, source.device));
-        if there.is_some() && !same && !self.params.force && self.previous != "link" {
-            plan.returns.fail(match self.previous {
-                "hard" => "Cannot link, different hard link exists at destination".to_owned(),
-                "directory" => "Cannot link: different hard link exists at destination".to_owned(),
-                state => format!("Cannot link, {state} exists at destination"),
-            });
-            return Ok(plan);
-        }
-        if !same {
-            let (before, after) = self.state_diff("hard");
-            // A hard link to a symlink would be a link itself.
-            let target = if self.params.follow {
-                self.host.canonical(src)?
-            } else {
-                src.to_owned()
-            };
-            plan.change(
-                Diff::new(shown(&self.path), before, after),
-                Effect::HardLink {
-                    path: self.path.clone(),
-                    target,
-                },
-            );
-        }
-        self.set(&mut plan, &self.path, &source)?;
-        Ok(plan)
-    }
-
     fn with_times(&self, mut attrs: Attrs) -> Attrs {
         attrs.mtime = self.times.mtime;
         attrs.atime = self.times.atime;
@@ -606,17 +433,4 @@ fn content_of(host: &dyn HostView, path: &Path) -> Result<Value> {
     .into_iter()
     .collect();
     Ok(map.into())
-}
-
-/// A time as `strptime` reads it, in the host's own time zone (which `date` knows).
-fn time(host: &dyn HostView, text: &str, format: &str) -> Result<f64> {
-    let wrong = || {
-        Error::params(format!(
-            "Error while obtaining timestamp for time {text} using format {format}: \
-             time data '{text}' does not match format '{format}'"
-        ))
-    };
-    let written = crate::module::text::calendar(text, format).ok_or_else(wrong)?;
-    let output = host.query(&Command::new(["date", "-d", written.as_str(), "+%s"]))?;
-    output.out().trim().parse().map_err(|_| wrong())
 }

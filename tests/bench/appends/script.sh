@@ -1,0 +1,3 @@
+# repeat 100
+/bin/sh -c "echo x >> @OUT@/lines"
+# end

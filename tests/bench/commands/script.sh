@@ -1,0 +1,3 @@
+# repeat 100
+/bin/true
+# end

@@ -1,0 +1,3 @@
+# repeat 100
+echo "file @N@" > "@OUT@/file-@N@"
+# end

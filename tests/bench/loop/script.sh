@@ -1,0 +1,3 @@
+for item in $(seq 100); do
+    /bin/true
+done
