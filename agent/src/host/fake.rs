@@ -272,11 +272,18 @@ impl FakeHost {
         self
     }
 
-    /// A program that [`HostView::which`] finds, as `/usr/bin/NAME`.
+    /// A program that [`HostView::which`] finds: an empty file `/usr/bin/NAME` (or at its path, if it
+    /// has a slash).
     #[must_use]
     pub fn with_program(self, name: &str) -> Self {
-        self.script.state().programs.insert(name.to_owned());
-        self
+        let path = match name.contains('/') {
+            true => PathBuf::from(name),
+            false => Path::new("/usr/bin").join(name),
+        };
+        match self.lstat(&path) {
+            Ok(None) if path.is_absolute() => self.with_file_attrs(path, "", 0o755, 0, 0),
+            _ => self,
+        }
     }
 
     /// A server answers every request to this URL so.

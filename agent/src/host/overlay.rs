@@ -1,8 +1,9 @@
 //! Check mode's host: effects are remembered, and what is asked later is answered from them.
 
-use super::memory::{Memory, view_by};
+use super::memory::{Memory, unit_name, view_by};
+use super::pending::ShippedUnit;
 use super::tree::Data;
-use super::words::CommandWords;
+use super::words::{CommandWords, base_name};
 use super::*;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -42,11 +43,7 @@ impl Overlay {
             if let Some(path) = self.which(program)? {
                 self.check_path(&path, false)?;
             }
-            let lists_mounts =
-                matches!(program.as_str(), "mount" | "findmnt" | "df" | "mountpoint");
-            if lists_mounts && self.memory.mounts.is_some() {
-                return Err(depends("the mount table"));
-            }
+            self.check_subject(base_name(program), &words.words)?;
         }
         if let Some(dir) = &command.chdir {
             self.check_path(dir, false)?;
@@ -57,6 +54,77 @@ impl Overlay {
         self.memory
             .base
             .query(&self.memory.with_environment(command))
+    }
+
+    /// An error if the program tells of something that was changed without naming it.
+    fn check_subject(&self, program: &str, words: &[String]) -> Result<()> {
+        let pending = self.memory.pending.any();
+        let services = pending || !self.memory.units.is_empty();
+        let (changed, subject) = match program {
+            "mount" | "findmnt" | "df" | "mountpoint" | "lsblk" => {
+                (self.memory.mounts.is_some(), "the mount table")
+            }
+            "dpkg" | "dpkg-query" | "apt" | "apt-get" | "apt-mark" => {
+                (!self.memory.packages.is_empty(), "the installed packages")
+            }
+            "ps" | "pgrep" | "pidof" | "ss" | "netstat" | "lsof" | "curl" | "wget" | "nc" => {
+                (services, "which services run")
+            }
+            "systemctl" | "service" => {
+                let lists = words.iter().any(|w| w.starts_with("list-"));
+                return match services && lists {
+                    true => Err(depends("which units there are")),
+                    false => self.check_names(words, |base, name| {
+                        let name = unit_name(name);
+                        let is_there = base.unit(UnitScope::System, &name)?.exists();
+                        Ok(is_there || self.memory.pending.unit(base, &name)? == ShippedUnit::No)
+                    }),
+                };
+            }
+            "id" | "groups" | "getent" => {
+                return self.check_names(words, |base, name| {
+                    let is_there = base.user(name)?.is_some() || base.group(name)?.is_some();
+                    Ok(is_there || self.memory.pending.account(base, name).is_ok())
+                });
+            }
+            _ => return Ok(()),
+        };
+        match changed {
+            true => Err(depends(subject)),
+            false => Ok(()),
+        }
+    }
+
+    /// An error if one of the words is a name that a package which would be installed may bring.
+    fn check_names(
+        &self,
+        words: &[String],
+        is_known: impl Fn(&dyn HostView, &str) -> Result<bool>,
+    ) -> Result<()> {
+        const VERBS: [&str; 10] = [
+            "is-active",
+            "is-enabled",
+            "is-failed",
+            "status",
+            "show",
+            "cat",
+            "passwd",
+            "group",
+            "/dev/null",
+            "shadow",
+        ];
+        if !self.memory.pending.any() {
+            return Ok(());
+        }
+        let names = words
+            .iter()
+            .filter(|w| !w.starts_with('-') && !VERBS.contains(&w.as_str()));
+        for name in names {
+            if !is_known(&*self.memory.base, name)? {
+                return Err(depends(name));
+            }
+        }
+        Ok(())
     }
 
     fn check_word(&self, word: &str, dir: Option<&Path>) -> Result<()> {
@@ -86,7 +154,10 @@ impl Overlay {
 
     /// An error if the path, something above it or (`whole`) something below it was changed.
     fn check_path(&self, path: &Path, whole: bool) -> Result<()> {
-        let at = self.canonical(path)?;
+        let (at, node) = self.memory.find(path, true)?;
+        if node.is_some() && self.memory.base.lstat(&at)?.is_none() {
+            return Err(depends(&path.display().to_string()));
+        }
         let mut changed = self.memory.tree.changed();
         let hit = changed.any(|c| {
             // Of a folder above, only its going or coming matters, not its mode.

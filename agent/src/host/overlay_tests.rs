@@ -320,3 +320,36 @@ fn waiting_and_asking_servers_is_only_remembered() {
     let request = Request::new("POST", "http://example/");
     apply(&mut host, Effect::Http(Box::new(request)));
 }
+
+#[test]
+fn probes_of_what_a_pending_package_may_bring_are_unknown() {
+    let fake = FakeHost::new()
+        .with_unit("ssh", true, true)
+        .answering_prefix(&["/bin/sh"], 0, "", "")
+        .answering_prefix(&["systemctl"], 0, "active", "")
+        .answering_prefix(&["id"], 0, "", "");
+    let mut host = over(fake);
+    assert!(
+        host.probe(&sh("command -v docker; pgrep x; dpkg -l"))
+            .is_ok()
+    );
+    apply(&mut host, install("docker.io", None));
+    for script in [
+        "command -v docker",
+        "test -x /usr/bin/docker",
+        "pgrep dockerd",
+        "dpkg -l | grep docker",
+        "systemctl is-active docker",
+        "systemctl list-units | grep -q docker",
+        "getent group docker",
+        "id -nG dockeruser",
+    ] {
+        let probed = host.probe(&sh(script));
+        assert!(probed.is_err_and(|e| e.is_unknown()), "{script}");
+    }
+    let ssh = Command::new(["systemctl", "is-active", "ssh"]);
+    assert_eq!(host.probe(&ssh).unwrap().out(), "active");
+    assert!(host.probe(&Command::new(["id", "root"])).is_ok());
+    assert!(host.probe(&sh("grep -q x /etc/hosts 2>/dev/null")).is_err());
+    assert!(host.probe(&sh("test -e /srv/x")).is_ok());
+}

@@ -20,7 +20,6 @@ pub(super) struct Script {
 #[derive(Default)]
 pub(super) struct State {
     pub answers: Vec<Answer>,
-    pub programs: BTreeSet<String>,
     pub responses: Vec<(String, String, Response)>,
     pub ports: BTreeSet<u16>,
     pub assets: BTreeMap<PathBuf, Vec<u8>>,
@@ -132,9 +131,8 @@ impl HostView for Script {
     fn fetch(&self, request: &Request) -> Result<Response> {
         self.respond(request)
     }
-    fn which(&self, program: &str) -> Result<Option<PathBuf>> {
-        let known = self.state().programs.contains(program);
-        Ok(known.then(|| Path::new("/usr/bin").join(program)))
+    fn which(&self, _: &str) -> Result<Option<PathBuf>> {
+        Ok(None)
     }
     fn env(&self, name: &str) -> Option<String> {
         self.state().environment.get(name).cloned()

@@ -11,34 +11,31 @@ pub(super) struct CommandWords {
     pub words: Vec<String>,
 }
 
-/// What may stand where a program does.
-const SHELL_WORDS: [&str; 32] = [
+/// What may stand where a program does, and is none, or none that anybody installs.
+const SHELL_WORDS: [&str; 31] = [
     "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac",
     "in", "!", "{", "}", "[", "[[", "test", "true", "false", "echo", "printf", "cd", "exit", "set",
-    "export", "read", "command", "exec", "time", "sudo",
+    "export", "read", "command", "exec", "type",
 ];
 
 /// After these, another program's name follows.
-const BEFORE_PROGRAM: [&str; 11] = [
-    "if", "then", "else", "elif", "while", "until", "do", "!", "{", "exec", "sudo",
+const BEFORE_PROGRAM: [&str; 18] = [
+    "if", "then", "else", "elif", "while", "until", "do", "!", "{", "exec", "sudo", "env", "time",
+    "command", "type", "which", "hash", "nohup",
 ];
 
 impl CommandWords {
     pub fn of(command: &Command) -> Self {
         let mut found = Self::default();
-        let Some((program, arguments)) = command.argv.split_first() else {
-            return found;
-        };
-        found.programs.push(program.clone());
-        let name = program.rsplit('/').next().unwrap_or(program);
+        let name = command.argv.first().map_or("", |p| base_name(p));
         let is_shell = matches!(name, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh");
-        for (i, argument) in arguments.iter().enumerate() {
-            let flag =
-                i > 0 && arguments[i - 1].starts_with('-') && arguments[i - 1].ends_with('c');
-            if is_shell && flag {
+        let mut at_program = true;
+        for (i, argument) in command.argv.iter().enumerate() {
+            let before = i.checked_sub(1).map_or("", |i| command.argv[i].as_str());
+            if is_shell && before.starts_with('-') && before.ends_with('c') {
                 found.script(argument);
             } else {
-                found.words.push(argument.clone());
+                found.end_word(&mut argument.clone(), &mut at_program);
             }
         }
         found
@@ -79,11 +76,9 @@ impl CommandWords {
         if !*at_program {
             return self.words.push(word);
         }
-        // An assignment before the program.
-        if word
-            .split_once('=')
-            .is_some_and(|(name, _)| !name.contains('/'))
-        {
+        // An assignment or an option before the program.
+        let assigns = |(name, _): (&str, &str)| !name.contains('/');
+        if word.starts_with('-') || word.split_once('=').is_some_and(assigns) {
             return self.words.push(word);
         }
         *at_program = BEFORE_PROGRAM.contains(&word.as_str());
@@ -91,6 +86,11 @@ impl CommandWords {
             self.programs.push(word);
         }
     }
+}
+
+/// A program's name without its folder.
+pub(super) fn base_name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
 }
 
 #[cfg(test)]
@@ -105,6 +105,18 @@ mod tests {
         assert_eq!(found.programs, ["/bin/sh", "mount", "grep", "id", "whoami"]);
         for word in ["10.0.0.1:/", "/opt/x", "/dev/null"] {
             assert!(found.words.iter().any(|w| w == word), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_is_looked_for_counts_as_a_program() {
+        for argv in [
+            &["which", "docker"][..],
+            &["sh", "-c", "command -v docker"],
+            &["env", "A=1", "docker", "ps"],
+        ] {
+            let found = CommandWords::of(&Command::new(argv.iter().copied()));
+            assert!(found.programs.iter().any(|p| p == "docker"), "{found:?}");
         }
     }
 }

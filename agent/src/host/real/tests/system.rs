@@ -126,3 +126,92 @@ fn paths_and_ports_are_awaited() {
     assert_eq!(wait_for(&mut host, closed), (true, 0));
     assert_eq!(wait_for(&mut host, open(port)), (false, 0));
 }
+
+/// Only root may mount, and in many containers not even that.
+fn may_mount(s: &Scratch) -> bool {
+    let target = s.path("probe");
+    std::fs::create_dir(&target).unwrap();
+    let mut host = RealHost::new();
+    let mounted = apply(&mut host, tmpfs(&target)).is_ok();
+    if mounted {
+        apply(&mut host, Effect::Unmount { target }).unwrap();
+    }
+    mounted
+}
+
+fn tmpfs(target: &Path) -> Effect {
+    Effect::Mount {
+        source: "none".into(),
+        target: target.into(),
+        fstype: "tmpfs".into(),
+        options: "size=64k".into(),
+        from_fstab: false,
+        fstab: None,
+    }
+}
+
+#[test]
+fn mounts_are_made_seen_kept_from_removal_and_gone() {
+    let s = Scratch::new();
+    if !may_mount(&s) {
+        return;
+    }
+    let mut host = RealHost::new();
+    let target = s.write("a b/mnt/x", "").parent().unwrap().to_owned();
+    apply(&mut host, tmpfs(&target)).unwrap();
+    let mounts = host.mounts().unwrap();
+    let seen = mounts.iter().find(|m| Path::new(&m.target) == target);
+    assert_eq!(seen.map(|m| m.fstype.as_str()), Some("tmpfs"));
+    let path = s.path("a b");
+    let removed = apply(&mut host, Effect::Remove { path }).unwrap_err();
+    assert!(removed.message().contains("is mounted on"), "{removed}");
+    let options = "ro".to_owned();
+    let again = Effect::Remount {
+        target: target.clone(),
+        options,
+    };
+    apply(&mut host, again).unwrap();
+    assert!(apply(&mut host, write(target.join("y"), b"")).is_err());
+    let gone = Effect::Unmount { target };
+    apply(&mut host, gone.clone()).unwrap();
+    let error = apply(&mut host, gone).unwrap_err().message();
+    assert!(error.contains("not mounted"), "{error}");
+    let mut bad = tmpfs(&s.path("nowhere"));
+    if let Effect::Mount { options, .. } = &mut bad {
+        options.clear();
+    }
+    assert!(apply(&mut host, bad).is_err());
+}
+
+#[test]
+fn a_bind_mounted_file_is_written_in_place_if_that_is_allowed() {
+    let s = Scratch::new();
+    if !may_mount(&s) {
+        return;
+    }
+    let mut host = RealHost::new();
+    let (source, target) = (s.write("source", "a"), s.write("target", "b"));
+    let bind = Effect::Mount {
+        source: source.to_string_lossy().into_owned(),
+        target: target.clone(),
+        fstype: String::new(),
+        options: "bind".into(),
+        from_fstab: false,
+        fstab: None,
+    };
+    apply(&mut host, bind).unwrap();
+    let mut effect = write(&target, b"new");
+    let refused = apply(&mut host, effect.clone());
+    if let Effect::WriteFile { in_place, .. } = &mut effect {
+        *in_place = true;
+    }
+    let written = apply(&mut host, effect);
+    apply(&mut host, Effect::Unmount { target }).unwrap();
+    assert!(refused.unwrap_err().hints()[0].contains("unsafe_writes"));
+    written.unwrap();
+    assert_eq!(
+        (s.text("source"), s.text("target")),
+        ("new".into(), "b".into())
+    );
+    assert_eq!(s.names("").len(), 3);
+}
