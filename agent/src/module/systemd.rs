@@ -313,7 +313,11 @@ impl Target {
         }
         let offline = host.env("SYSTEMD_OFFLINE").as_deref() == Some("1") || !is_running(host)?;
         let unit = match wish.scope {
-            UnitScope::System if offline => Unit::default(),
+            // Nobody can be asked, but check mode may remember what a package would bring.
+            UnitScope::System if offline => {
+                let unit = host.unit(UnitScope::System, &name).unwrap_or_default();
+                Some(unit).filter(Unit::exists).unwrap_or_default()
+            }
             // `show` knows nothing of the configuration for all users.
             UnitScope::Global => Unit::default(),
             scope => host.unit(scope, &name)?,

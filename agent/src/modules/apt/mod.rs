@@ -461,3 +461,67 @@ impl Apt {
         returns
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::{Mode, Performed, perform};
+    use crate::host::{FakeHost, Host, HostView, Overlay};
+    use crate::module::Seat;
+    use crate::value::{Map, Value};
+    use std::sync::Arc;
+
+    fn check(host: &mut dyn Host, name: &str, args: &str) -> Performed {
+        let args: Value = serde_json::from_str(args).unwrap();
+        let args: Map = args.as_map().cloned().unwrap();
+        let def = crate::modules::find(name).unwrap();
+        let Seat::Host(bind) = &def.seat else {
+            unreachable!("it is a host module")
+        };
+        let mode = Mode {
+            check: true,
+            diff: true,
+        };
+        perform(&*bind(&args).unwrap(), host, mode, &|_| {}).unwrap()
+    }
+
+    fn fresh() -> FakeHost {
+        FakeHost::new()
+            .with_dir("/run/systemd/system")
+            .with_file_attrs("/usr/bin/apt-get", "", 0o755, 0, 0)
+            .with_file("/var/lib/apt/lists/x", "")
+            .answering_prefix(
+                &["apt-get", "-s"],
+                0,
+                "Inst docker.io (20.10 Debian:12 [amd64])\n",
+                "",
+            )
+    }
+
+    #[test]
+    fn check_mode_knows_that_a_daemon_would_run_once_it_is_installed() {
+        let mut host = Overlay::over(Arc::new(fresh()) as Arc<dyn HostView>);
+        assert!(check(&mut host, "apt", r#"{"name": "docker.io"}"#).changed);
+        assert!(!check(&mut host, "apt", r#"{"name": "docker.io"}"#).changed);
+        let docker = r#"{"name": "docker", "state": "started", "enabled": true}"#;
+        let done = check(&mut host, "systemd", docker);
+        assert_eq!((done.changed, done.may_change), (false, None));
+    }
+
+    #[test]
+    fn check_mode_tries_an_update_out() {
+        for (says, changed, may_change) in [
+            ("lks: lists changed\n", true, false),
+            ("", false, false),
+            ("lks: update failed\n", false, true),
+        ] {
+            let fake = fresh().answering_prefix(&["/bin/sh", "-c"], 0, says, "W: no network\n");
+            let mut host = Overlay::over(Arc::new(fake) as Arc<dyn HostView>);
+            let done = check(&mut host, "apt", r#"{"update_cache": true}"#);
+            assert_eq!(
+                (done.changed, done.may_change.is_some()),
+                (changed, may_change),
+                "{says}"
+            );
+        }
+    }
+}
