@@ -95,3 +95,8 @@ fn expressions_give_what_ansible_gives() {
 fn filters_tests_lookups_and_methods_give_what_ansible_gives() {
     compare("more", include_str!("../testdata/more.json"));
 }
+
+#[test]
+fn finer_points_are_those_of_ansible() {
+    compare("finer", include_str!("../testdata/finer.json"));
+}
