@@ -121,18 +121,27 @@ impl Exec {
     /// this one, once.
     ///
     /// # Errors
-    /// When it asks and there is none, or asks again.
+    /// When it asks and there is none, asks again, or ends without a line.
     pub fn begin(&mut self, asks: &dyn Fn(&str) -> bool, mut password: Option<&str>) -> Result<()> {
+        let mut sent = false;
         while self.lines.is_empty() && !self.ended {
             self.step();
             if !asks(&self.complaint.text()) {
                 continue;
             }
-            let password = password
-                .take()
-                .ok_or_else(|| Error::new(ErrorKind::Host, "the password is missing or wrong"))?;
+            let text = password.take().ok_or_else(|| {
+                let why = if sent { "it is wrong" } else { "there is none" };
+                Error::new(
+                    ErrorKind::Host,
+                    format!("it asks for a password, and {why}"),
+                )
+            })?;
             self.complaint.clear();
-            self.send(password)?;
+            self.send(text)?;
+            sent = true;
+        }
+        if self.lines.is_empty() {
+            return Err(Error::new(ErrorKind::Host, self.complaint.text()));
         }
         Ok(())
     }
@@ -144,7 +153,7 @@ impl Exec {
             Some(ChannelMsg::ExtendedData { data, .. }) => self.complaint.add(&data),
             Some(ChannelMsg::ExitStatus { exit_status }) => self.set_status(exit_status),
             // As a shell tells of them.
-            Some(ChannelMsg::ExitSignal { .. }) => self.set_status(128),
+            Some(ChannelMsg::ExitSignal { .. }) => self.set_status(super::KILLED),
             // The host starts no commands: an account for files only.
             Some(ChannelMsg::Failure) => {
                 self.complaint.add(b"the host refuses to start commands");

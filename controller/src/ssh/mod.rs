@@ -30,6 +30,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use target::{Target, var};
 use tokio::runtime;
 
+/// The status of a command that a signal ended.
+const KILLED: u32 = 128;
+const WAS_KILLED: &str = "its process was killed: is the host out of memory?";
+
 /// What flags and settings say of all connections. Variables of a host go over them.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
@@ -216,20 +220,17 @@ impl Host {
         let argv = seat::argv(user, login, path, self.found.is_root, mark)?;
         let (name, method) = (&self.target.name, &login.become_method);
         let is_su = method.rsplit('.').next() == Some("su");
-        // `su` asks in the words of the host's language.
-        let asks = |said: &str| said.contains(mark) || (is_su && said.ends_with(':'));
+        // `su` asks in the words of the host's language, and complains by its name.
+        let su_asks = |said: &str| said.ends_with(':') && !said.ends_with("su:");
+        let asks = |said: &str| said.contains(mark) || (is_su && su_asks(said));
         let password = var(login, &["ansible_become_password", "ansible_become_pass"]);
-        let seat = self.start(&shlex::join(&argv), path, |exec| {
+        self.start(&shlex::join(&argv), path, |exec| {
+            let user_here = &self.found.user;
             exec.begin(&asks, password).map_err(|e| {
                 e.context(format!("{name}: cannot become {user} with {method}"))
-                    .hint("give the password with -K, or in ansible_become_password")
+                    .hint(format!("may {user_here} become {user} there?"))
+                    .hint("give a password with -K, or in ansible_become_password")
             })
-        });
-        seat.map_err(|e| match e.kind() {
-            ErrorKind::Unreachable => {
-                e.hint(format!("may {} become {user} there?", self.found.user))
-            }
-            _ => e,
         })
     }
 
@@ -267,7 +268,7 @@ impl Host {
                 "{path} may not be executed: is that file system mounted noexec, or forbids a policy \
                  (SELinux, AppArmor, fapolicyd) it?"
             )),
-            Some(137 | 128) => error.hint("it was killed: is the host out of memory?"),
+            Some(KILLED) => error.hint(WAS_KILLED),
             _ => error,
         }
     }
@@ -294,6 +295,10 @@ impl TaskRunner for Remote {
         match done {
             Err(error) if error.kind() == ErrorKind::Unreachable => {
                 let said = complaint.text();
+                let error = match complaint.status() {
+                    Some(KILLED) => error.hint(WAS_KILLED),
+                    _ => error,
+                };
                 // A host that is tried again gets a new seat.
                 self.seat = None;
                 Err(match said.as_str() {
