@@ -70,6 +70,11 @@ impl Series {
         self.median(|run| run.wall_s)
     }
 
+    /// The shortest wall time.
+    pub fn best(&self) -> Option<f64> {
+        self.runs.iter().map(|run| run.wall_s).reduce(f64::min)
+    }
+
     /// The highest peak of memory, in bytes.
     pub fn peak(&self) -> Option<f64> {
         let peak = self.runs.iter().map(|run| run.peak_kib).max()?;
