@@ -1,11 +1,14 @@
 //! Dynamic includes: `include_tasks` and `include_role` are read when a host comes to them.
 
-use super::context::{PlayCx, RunCx};
+use super::context::{PlayCx, RunCx, TaskView};
 use super::cursor::Entry;
 use super::files;
 use super::load::{HereFiles, TableModules};
+use super::play::Batch;
+use super::result::{ItemEnd, TaskEnd};
 use super::task::{Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::EventKind;
 use crate::module::ModuleDef;
 use crate::playbook::keyword::{Kw, Setting, plain_text};
 use crate::playbook::load::Loader;
@@ -241,8 +244,7 @@ fn find_file(cx: &TaskCx<'_>, name: &str) -> Result<PathBuf> {
 
 /// Makes the steps that the hosts of a task take, in the order in which calls first appeared: each
 /// call once, for all hosts that made it.
-#[must_use]
-pub fn group(calls: Vec<(usize, Vec<IncludeCall>)>) -> Vec<(IncludeCall, Vec<usize>)> {
+fn group(calls: Vec<(usize, Vec<IncludeCall>)>) -> Vec<(IncludeCall, Vec<usize>)> {
     let mut groups: Vec<(IncludeCall, Vec<usize>)> = Vec::new();
     for (host, list) in calls {
         for call in list {
@@ -259,8 +261,59 @@ pub fn group(calls: Vec<(usize, Vec<IncludeCall>)>) -> Vec<(IncludeCall, Vec<usi
     groups
 }
 
-/// An entry of the list of included blocks.
-#[must_use]
-pub fn entry(block: Arc<Block>, hosts: Vec<usize>) -> Entry {
-    Entry::Only(block, Arc::new(hosts))
+impl Batch<'_> {
+    /// Reads what hosts include and puts it before their next steps.
+    pub(super) fn include(&mut self, view: &TaskView, calls: Vec<(usize, Vec<IncludeCall>)>) {
+        if calls.is_empty() {
+            return;
+        }
+        let mut entries = Vec::new();
+        let mut including: Vec<usize> = Vec::new();
+        for (call, hosts) in group(calls) {
+            match call.load(&self.run.cx, &self.cx, &view.task) {
+                Ok(included) => {
+                    self.run.cx.emit.run(EventKind::Included {
+                        file: included.shown,
+                        hosts: hosts
+                            .iter()
+                            .map(|i| self.hosts[*i].slot.name.to_string())
+                            .collect(),
+                        label: call.label.clone(),
+                    });
+                    self.add_handlers(&included.handlers);
+                    including.extend(&hosts);
+                    entries.push(Entry::Only(included.block, Arc::new(hosts)));
+                }
+                Err(errors) => {
+                    for i in hosts {
+                        self.include_failed(view, i, &errors);
+                    }
+                }
+            }
+        }
+        including.sort_unstable();
+        including.dedup();
+        let entries = Arc::new(entries);
+        for i in including {
+            self.hosts[i].cursor.insert(Arc::clone(&entries));
+        }
+    }
+
+    fn include_failed(&mut self, view: &TaskView, i: usize, errors: &[Error]) {
+        let Some(first) = errors.first() else {
+            return;
+        };
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let mut end = TaskEnd::of_one(ItemEnd::error(first), &view.task);
+        end.report.error = Some(text.join("\n\n"));
+        self.run.cx.emit.host(
+            &self.hosts[i].slot.name,
+            EventKind::TaskFinished {
+                task: view.info.id,
+                report: end.report.clone(),
+            },
+        );
+        self.hosts[i].counters.ok = self.hosts[i].counters.ok.saturating_sub(1);
+        self.take(view, i, end, &[i], true);
+    }
 }

@@ -17,7 +17,10 @@ mod invoke;
 pub mod job;
 mod load;
 mod login;
+mod meta;
+mod notify;
 mod options;
+mod outcome;
 mod outside;
 mod parallel;
 mod perform;
@@ -29,6 +32,7 @@ mod result;
 pub mod run;
 pub mod runner;
 pub mod seat;
+mod steps;
 mod task;
 
 pub use action::load_yaml;

@@ -1,9 +1,9 @@
 //! What templates may ask of the machine that holds the playbook.
 
 use crate::error::{Error, Result};
-use crate::host::here;
+use crate::host::{FileKind, HostView, RealHost, Request, Stat, here};
 use crate::playbook::vault::VaultKeys;
-use crate::template::{Clock, Outside, Piped, Variables};
+use crate::template::{Clock, Entry, EntryKind, Outside, Piped, Variables};
 use crate::value::Value;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +42,35 @@ impl Outside for Controller {
         here::list(dir).ok_or_else(|| Error::host(format!("cannot list {}", dir.display())))
     }
 
+    fn entry(&self, path: &Path, follow: bool) -> Option<Entry> {
+        let host = RealHost::new();
+        let stat = if follow {
+            host.stat(path)
+        } else {
+            host.lstat(path)
+        };
+        stat.ok().flatten().map(|stat| entry(&host, path, &stat))
+    }
+
+    fn zone(&self, unix: i64) -> (i32, String) {
+        here::zone(unix)
+    }
+
+    fn fetch(&self, url: &str) -> Result<Vec<u8>> {
+        let answer = RealHost::new().fetch(&Request::new("GET", url))?;
+        if answer.status >= 400 {
+            return Err(Error::host(format!(
+                "{url} answered {} {}",
+                answer.status, answer.reason
+            )));
+        }
+        Ok(answer.body)
+    }
+
+    fn warn(&self, message: &str) {
+        here::print_error(&format!("[WARNING]: {message}"));
+    }
+
     fn pipe(&self, command: &str) -> Result<Piped> {
         let argv = ["/bin/sh", "-c", command].map(String::from);
         let done = here::run(&argv)?;
@@ -64,7 +93,7 @@ impl Outside for Controller {
         here::random_bytes(8)
             .ok()
             .and_then(|b| b.try_into().ok())
-            .map_or_else(|| now_bits(), u64::from_le_bytes)
+            .map_or_else(now_bits, u64::from_le_bytes)
     }
 
     fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
@@ -81,6 +110,31 @@ impl Outside for Controller {
 
     fn decrypt(&self, text: &str) -> Result<Vec<u8>> {
         self.vault.decrypt(text)
+    }
+}
+
+/// What templates may know of a path.
+fn entry(host: &RealHost, path: &Path, stat: &Stat) -> Entry {
+    let text = path.display().to_string();
+    let mounts = host.mounts().unwrap_or_default();
+    Entry {
+        kind: match stat.kind {
+            FileKind::File => EntryKind::File,
+            FileKind::Dir => EntryKind::Directory,
+            FileKind::Link => EntryKind::Link,
+            _ => EntryKind::Other,
+        },
+        size: stat.size,
+        mode: stat.mode,
+        uid: stat.uid,
+        gid: stat.gid,
+        owner: host.user_by_id(stat.uid).ok().flatten().map(|u| u.name),
+        group: host.group_by_id(stat.gid).ok().flatten().map(|g| g.name),
+        mtime: stat.mtime,
+        ctime: stat.ctime,
+        target: host.read_link(path).ok().flatten(),
+        identity: (stat.device, stat.inode),
+        mounted: mounts.iter().any(|m| m.target == text),
     }
 }
 

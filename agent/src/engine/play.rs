@@ -1,36 +1,34 @@
-//! One play: its hosts in batches, its sections, its steps in lock-step.
+//! One play on one batch of hosts: the steps of all of them, in lock-step.
 
-use super::context::{HostState, HostsView, PlayCx, RunCx, TaskView};
+use super::context::{HostState, PlayCx, RunCx, TaskView};
 use super::cursor::{Cursor, Entry, Filter, Place, Step};
-use super::include::{self, IncludeCall};
-use super::options::Gathering;
+use super::include::IncludeCall;
 use super::parallel;
-use super::result::{Request, TaskEnd};
+use super::result::TaskEnd;
 use super::run::Run;
+use super::steps::{flatten, starts_at, steps};
 use super::task::TaskCx;
 use crate::error::Result;
-use crate::event::{EventKind, Level, Status, TaskInfo};
+use crate::event::{EventKind, Status, TaskInfo};
 use crate::host::here;
 use crate::playbook::keyword::{Kw, plain_text};
-use crate::playbook::play::Play;
-use crate::playbook::scope::{Keywords, Scope, ScopeKind};
-use crate::playbook::task::{Arg, Item, Task, TaskArgs};
-use crate::value::{Key, Map, Value};
+use crate::playbook::task::Task;
+use crate::value::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Runs one batch of a play's hosts.
 pub struct Batch<'r> {
-    run: &'r mut Run,
-    cx: PlayCx,
-    hosts: Vec<HostState>,
-    handlers: Arc<Vec<Entry>>,
+    pub(super) run: &'r mut Run,
+    pub(super) cx: PlayCx,
+    pub(super) hosts: Vec<HostState>,
+    pub(super) handlers: Arc<Vec<Entry>>,
     views: HashMap<usize, Arc<TaskView>>,
     /// Hosts beyond this share of failures end the play.
-    max_fail: Option<f64>,
-    any_errors_fatal: bool,
+    pub(super) max_fail: Option<f64>,
+    pub(super) any_errors_fatal: bool,
     force_handlers: bool,
-    ended: bool,
+    pub(super) ended: bool,
 }
 
 /// What the cursor asks about one host.
@@ -246,14 +244,7 @@ impl<'r> Batch<'r> {
                 &host.slot.name,
                 EventKind::HostTaskStarted { task: view.info.id },
             );
-            let end = TaskCx {
-                run: &self.run.cx,
-                play: &self.cx,
-                view,
-                slot: &host.slot,
-                files: &host.files,
-            }
-            .execute();
+            let end = self.task_cx(view, hosts[i]).execute();
             if end.includes.is_empty() || end.report.status == Status::Failed {
                 let mut report = end.report.clone();
                 report.ignored |= self.ignores_unreachable(view, &end);
@@ -270,157 +261,12 @@ impl<'r> Batch<'r> {
         parallel::map(hosts.len(), width, one)
     }
 
-    fn ignores_unreachable(&self, view: &TaskView, end: &TaskEnd) -> bool {
+    pub(super) fn ignores_unreachable(&self, view: &TaskView, end: &TaskEnd) -> bool {
         end.report.status == Status::Unreachable
             && view
                 .task
                 .find(Kw::IgnoreUnreachable)
                 .is_some_and(|s| s.value.is_truthy())
-    }
-
-    /// Takes a result into the state: counters, variables, handlers, failures.
-    fn take(&mut self, view: &TaskView, i: usize, end: TaskEnd, sharing: &[usize], counts: bool) {
-        let ignored_unreachable = self.ignores_unreachable(view, &end);
-        let mut changes = end.changes;
-        let target = self.facts_target(view, i);
-        if let Some(target) = target {
-            let (facts, rest): (Vec<_>, Vec<_>) = changes
-                .into_iter()
-                .partition(|c| matches!(c, super::result::VarChange::Facts(_)));
-            self.run.apply_to(&target, &facts);
-            changes = rest;
-        }
-        for &j in sharing {
-            let mut vars = self.hosts[j]
-                .slot
-                .vars
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            for change in &changes {
-                change.apply(&mut vars);
-            }
-        }
-        for warning in &end.warnings {
-            self.run.cx.emit.run(EventKind::Notice {
-                level: Level::Warning,
-                text: warning.clone(),
-            });
-        }
-        for request in end.requests {
-            self.request(i, request);
-        }
-        if view.task.handler {
-            for &j in sharing {
-                self.forget_handler(j, &view.task);
-            }
-        }
-        if end.notify {
-            for &j in sharing {
-                self.notify(view, j);
-            }
-        }
-        self.count(
-            i,
-            end.report.status,
-            end.report.ignored,
-            ignored_unreachable,
-            counts,
-        );
-        match end.report.status {
-            Status::Failed if !end.report.ignored => {
-                self.fail(view, i, sharing, &end.result);
-            }
-            Status::Unreachable if !ignored_unreachable => {
-                for &j in sharing {
-                    self.hosts[j].unreachable = true;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn count(
-        &mut self,
-        i: usize,
-        status: Status,
-        ignored: bool,
-        ignored_unreachable: bool,
-        counts: bool,
-    ) {
-        let rescued = status == Status::Failed && !ignored && self.hosts[i].cursor.would_rescue();
-        let n = &mut self.hosts[i].counters;
-        match status {
-            Status::Ok if counts => n.ok += 1,
-            Status::Ok => n.ok += 1,
-            Status::Changed => {
-                n.ok += 1;
-                n.changed += 1;
-            }
-            Status::MayChange => {
-                n.ok += 1;
-                n.may_change += 1;
-            }
-            Status::Skipped => n.skipped += 1,
-            Status::Failed if ignored => {
-                n.ok += 1;
-                n.ignored += 1;
-            }
-            Status::Failed if rescued => n.rescued += 1,
-            Status::Failed => n.failed += 1,
-            Status::Unreachable if ignored_unreachable => n.skipped += 1,
-            Status::Unreachable => n.unreachable += 1,
-        }
-    }
-
-    fn fail(&mut self, view: &TaskView, i: usize, sharing: &[usize], result: &Map) {
-        let fatal = self.any_errors_fatal
-            || view
-                .task
-                .find(Kw::AnyErrorsFatal)
-                .is_some_and(|s| s.value.is_truthy());
-        let failing: Vec<usize> = if fatal {
-            (0..self.hosts.len()).collect()
-        } else {
-            sharing.to_vec()
-        };
-        for j in failing {
-            let host = &mut self.hosts[j];
-            if j != i && (host.unreachable || host.cursor.has_failed()) {
-                continue;
-            }
-            let mut vars = host
-                .slot
-                .vars
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            vars.set("ansible_failed_result", Value::map(result.clone()));
-            vars.set("ansible_failed_task", failed_task(view));
-            drop(vars);
-            host.cursor.fail();
-        }
-    }
-
-    /// `max_fail_percentage`.
-    fn check_limits(&mut self) {
-        let Some(limit) = self.max_fail else {
-            return;
-        };
-        let out = self
-            .hosts
-            .iter()
-            .filter(|h| h.unreachable || h.cursor.has_failed())
-            .count();
-        if out > 0 && out as f64 * 100.0 / self.hosts.len() as f64 > limit {
-            self.run.cx.emit.run(EventKind::Notice {
-                level: Level::Error,
-                text: format!(
-                    "{out} of {} hosts failed: more than max_fail_percentage ({limit} %) allows",
-                    self.hosts.len()
-                ),
-            });
-            self.ended = true;
-            self.run.halted = true;
-        }
     }
 
     fn runs_once(&self, view: &TaskView, hosts: &[usize]) -> bool {
@@ -429,224 +275,28 @@ impl<'r> Batch<'r> {
         };
         match &setting.value {
             Value::Template(_) => {
-                let host = &self.hosts[hosts[0]];
-                let cx = TaskCx {
-                    run: &self.run.cx,
-                    play: &self.cx,
-                    view,
-                    slot: &host.slot,
-                    files: &host.files,
-                };
-                let seen = cx.seen(&host.slot.snapshot());
+                let cx = self.task_cx(view, hosts[0]);
+                let seen = cx.seen(&cx.slot.snapshot());
                 cx.flag(Kw::RunOnce, &seen).ok().flatten() == Some(true)
             }
             value => crate::playbook::keyword::as_bool(&plain_text(value)).unwrap_or(false),
         }
     }
 
-    /// With `delegate_facts`, facts belong to the host that the task was delegated to.
-    fn facts_target(&self, view: &TaskView, i: usize) -> Option<Arc<str>> {
-        let task = &view.task;
-        if !task.find(Kw::DelegateFacts)?.value.is_truthy() {
-            return None;
-        }
+    /// A task on the host of this index.
+    pub(super) fn task_cx<'a>(&'a self, view: &'a TaskView, i: usize) -> TaskCx<'a> {
         let host = &self.hosts[i];
-        let cx = TaskCx {
+        TaskCx {
             run: &self.run.cx,
             play: &self.cx,
             view,
             slot: &host.slot,
             files: &host.files,
-        };
-        let seen = cx.seen(&host.slot.snapshot());
-        cx.text(Kw::DelegateTo, &seen)
-            .ok()
-            .flatten()
-            .map(Into::into)
-    }
-
-    fn request(&mut self, i: usize, request: Request) {
-        match request {
-            Request::AddHost(name, groups, vars) => self.run.add_host(&name, &groups, vars),
-            Request::GroupBy(group, parents) => {
-                let name = Arc::clone(&self.hosts[i].slot.name);
-                self.run.add_to_group(&name, &group, &parents);
-            }
-            Request::Stats(data, per_host, aggregate) => {
-                let host = per_host.then(|| Arc::clone(&self.hosts[i].slot.name));
-                self.run.add_stats(host, data, aggregate);
-            }
         }
-        self.cx.magic = self.run.refresh_magic(&self.cx);
-    }
-
-    /// Marks the handlers that a changed task names (by name, `role : name`, or `listen`).
-    fn notify(&mut self, view: &TaskView, i: usize) {
-        let Some(setting) = view.task.find(Kw::Notify) else {
-            return;
-        };
-        let host = &self.hosts[i];
-        let cx = TaskCx {
-            run: &self.run.cx,
-            play: &self.cx,
-            view,
-            slot: &host.slot,
-            files: &host.files,
-        };
-        let seen = cx.seen(&host.slot.snapshot());
-        let names: Vec<String> = match cx.resolve(setting, &seen) {
-            Ok(Value::List(items)) => items.iter().map(plain_text).collect(),
-            Ok(value) => vec![plain_text(&value)],
-            Err(_) => setting.words_kept(),
-        };
-        for name in names {
-            let found = self.handlers_named(&name, view);
-            if found.is_empty() {
-                self.run.cx.emit.run(EventKind::Notice {
-                    level: Level::Error,
-                    text: format!("no handler is called or listens to `{name}`"),
-                });
-                self.hosts[i].counters.failed += 1;
-                self.hosts[i].cursor.fail();
-                continue;
-            }
-            for index in found {
-                if self.hosts[i].notified.insert(index) {
-                    self.run.cx.emit.host(
-                        &self.hosts[i].slot.name,
-                        EventKind::Notified {
-                            handler: name.clone(),
-                        },
-                    );
-                }
-            }
-        }
-    }
-
-    /// Handlers of this name (the last one defined wins), and all that listen to it.
-    fn handlers_named(&self, name: &str, view: &TaskView) -> Vec<usize> {
-        let mut found = Vec::new();
-        let mut named: Option<(usize, bool)> = None;
-        for entry in self.handlers.iter() {
-            let Entry::Handler(index, task) = entry else {
-                continue;
-            };
-            let listens = task
-                .scope
-                .all(Kw::Listen)
-                .iter()
-                .any(|s| s.words_kept().iter().any(|w| w == name));
-            if listens {
-                found.push(*index);
-            }
-            let own = task.name().map(|s| self.shown_name(&s.value));
-            let role = task.scope.role().map(|r| r.name.clone());
-            let full = match (&role, &own) {
-                (Some(role), Some(own)) => Some(format!("{role} : {own}")),
-                _ => None,
-            };
-            if own.as_deref() == Some(name) || full.as_deref() == Some(name) {
-                // A handler of the same role is meant before one of another.
-                let same_role =
-                    view.task.scope.role().map(|r| &r.path) == task.scope.role().map(|r| &r.path);
-                if named.is_none_or(|(_, same)| same_role || !same) {
-                    named = Some((*index, same_role));
-                }
-            }
-        }
-        found.extend(named.map(|(i, _)| i));
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-
-    fn shown_name(&self, value: &Value) -> String {
-        let stack = self.run.play_stack(&self.cx);
-        match self.run.cx.templar.resolve(value, &stack) {
-            Ok(value) => plain_text(&value),
-            Err(_) => plain_text(value),
-        }
-    }
-
-    fn forget_handler(&mut self, i: usize, task: &Arc<Task>) {
-        let index = self.handlers.iter().find_map(|e| match e {
-            Entry::Handler(index, t) if Arc::ptr_eq(t, task) => Some(*index),
-            _ => None,
-        });
-        if let Some(index) = index {
-            self.hosts[i].notified.remove(&index);
-        }
-    }
-
-    /// Reads what hosts include and puts it before their next steps.
-    fn include(&mut self, view: &TaskView, calls: Vec<(usize, Vec<IncludeCall>)>) {
-        if calls.is_empty() {
-            return;
-        }
-        let mut entries = Vec::new();
-        let mut including: Vec<usize> = Vec::new();
-        for (call, hosts) in include::group(calls) {
-            match call.load(&self.run.cx, &self.cx, &view.task) {
-                Ok(included) => {
-                    self.run.cx.emit.run(EventKind::Included {
-                        file: included.shown,
-                        hosts: hosts
-                            .iter()
-                            .map(|i| self.hosts[*i].slot.name.to_string())
-                            .collect(),
-                        label: call.label.clone(),
-                    });
-                    self.add_handlers(&included.handlers);
-                    including.extend(&hosts);
-                    entries.push(include::entry(included.block, hosts));
-                }
-                Err(errors) => {
-                    for i in hosts {
-                        self.include_failed(view, i, &errors);
-                    }
-                }
-            }
-        }
-        including.sort_unstable();
-        including.dedup();
-        let entries = Arc::new(entries);
-        for i in including {
-            self.hosts[i].cursor.insert(Arc::clone(&entries));
-        }
-    }
-
-    fn include_failed(&mut self, view: &TaskView, i: usize, errors: &[crate::error::Error]) {
-        let Some(first) = errors.first() else {
-            return;
-        };
-        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        let mut end = TaskEnd::of_one(super::result::ItemEnd::error(first), &view.task);
-        end.report.error = Some(text.join("\n\n"));
-        self.run.cx.emit.host(
-            &self.hosts[i].slot.name,
-            EventKind::TaskFinished {
-                task: view.info.id,
-                report: end.report.clone(),
-            },
-        );
-        self.hosts[i].counters.ok = self.hosts[i].counters.ok.saturating_sub(1);
-        self.take(view, i, end, &[i], true);
-    }
-
-    fn add_handlers(&mut self, items: &[Item]) {
-        let tasks = flatten(items);
-        if tasks.is_empty() {
-            return;
-        }
-        let mut all = (*self.handlers).clone();
-        for task in tasks {
-            all.push(Entry::Handler(all.len(), task));
-        }
-        self.handlers = Arc::new(all);
     }
 
     /// What views know of a task; worked out once.
-    fn view(&mut self, task: &Arc<Task>) -> Arc<TaskView> {
+    pub(super) fn view(&mut self, task: &Arc<Task>) -> Arc<TaskView> {
         // The address stands for the task: the view keeps the task, so no other can get it.
         let key = Arc::as_ptr(task) as usize;
         if let Some(view) = self.views.get(&key) {
@@ -678,210 +328,9 @@ impl<'r> Batch<'r> {
             args: Value::Null,
         }
     }
-
-    fn meta_step(&mut self, task: &Arc<Task>, hosts: &[usize]) {
-        let what = task
-            .free_or("_raw_params")
-            .map(|s| plain_text(&s.value))
-            .unwrap_or_default();
-        let view = self.view(task);
-        for &i in hosts {
-            self.hosts[i].cursor.advance();
-        }
-        let wanted: Vec<usize> = hosts
-            .iter()
-            .copied()
-            .filter(|i| self.meta_wanted(&view, *i))
-            .collect();
-        if wanted.is_empty() {
-            return;
-        }
-        match what.as_str() {
-            "flush_handlers" => {
-                for &i in &wanted {
-                    if !self.hosts[i].notified.is_empty() {
-                        self.hosts[i].cursor.insert(Arc::clone(&self.handlers));
-                    }
-                }
-            }
-            "clear_facts" => {
-                for &i in &wanted {
-                    let mut vars = self.hosts[i]
-                        .slot
-                        .vars
-                        .write()
-                        .unwrap_or_else(PoisonError::into_inner);
-                    vars.clear_facts();
-                }
-            }
-            "clear_host_errors" => {
-                for host in &mut self.hosts {
-                    host.cursor.forgive();
-                    host.unreachable = false;
-                }
-                self.run.forgive();
-            }
-            "end_host" => {
-                for &i in &wanted {
-                    self.hosts[i].cursor.end();
-                }
-            }
-            "end_play" | "end_batch" => {
-                for host in &mut self.hosts {
-                    host.cursor.end();
-                }
-                if what == "end_play" {
-                    self.run.ended_play = true;
-                }
-            }
-            "end_role" => {
-                for &i in &wanted {
-                    self.hosts[i].cursor.end_role();
-                }
-            }
-            "refresh_inventory" => {
-                self.run.refresh_inventory();
-                self.cx.magic = self.run.refresh_magic(&self.cx);
-            }
-            "reset_connection" => {
-                for &i in &wanted {
-                    self.run.reset_connection(&self.hosts[i].slot.name);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// `when` of a meta task, host by host.
-    fn meta_wanted(&self, view: &TaskView, i: usize) -> bool {
-        let host = &self.hosts[i];
-        TaskCx {
-            run: &self.run.cx,
-            play: &self.cx,
-            view,
-            slot: &host.slot,
-            files: &host.files,
-        }
-        .wanted()
-    }
-}
-
-/// Whether `--start-at-task NAME` means this task; `*` in the name stands for anything.
-fn starts_at(task: &Task, wanted: &str) -> bool {
-    let Some(name) = task.name() else {
-        return false;
-    };
-    let own = plain_text(&name.value);
-    let full = task
-        .scope
-        .role()
-        .map(|r| format!("{} : {own}", r.name))
-        .unwrap_or_default();
-    wildcard(wanted, &own) || wildcard(wanted, &full)
-}
-
-fn wildcard(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }
 
 /// Modules that run once for all hosts, whatever the play says.
 fn bypasses_loop(task: &Task) -> bool {
     matches!(task.short_module(), "add_host" | "pause") && task.module.starts_with("ansible.")
-}
-
-fn failed_task(view: &TaskView) -> Value {
-    let map: Map = [
-        (Key::from("name"), Value::from(view.info.name.as_str())),
-        (Key::from("action"), Value::from(&*view.task.module)),
-        (Key::from("path"), Value::from(view.info.path.as_str())),
-    ]
-    .into_iter()
-    .collect();
-    Value::map(map)
-}
-
-/// Tasks of a list, blocks opened: handlers run one by one.
-fn flatten(items: &[Item]) -> Vec<Arc<Task>> {
-    items
-        .iter()
-        .flat_map(|item| match item {
-            Item::Task(task) => vec![Arc::clone(task)],
-            Item::Block(block) => flatten(&block.body),
-        })
-        .collect()
-}
-
-/// The sections of a play, with the handlers flushed after each.
-fn steps(play: &Play, gather: bool) -> Vec<Entry> {
-    let mut steps = Vec::new();
-    if gather {
-        steps.push(Entry::Item(Item::Task(Arc::new(setup_task(play)))));
-    }
-    for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
-        steps.extend(section.iter().cloned().map(Entry::Item));
-        steps.push(Entry::Flush);
-    }
-    steps
-}
-
-/// The task `Gathering Facts`.
-fn setup_task(play: &Play) -> Task {
-    use crate::playbook::role::made;
-    let mut keywords = Keywords::default();
-    keywords.set(Kw::Name, made("Gathering Facts", &play.span));
-    keywords.set(Kw::Tags, made("always", &play.span));
-    let mut args = TaskArgs::default();
-    for (kw, name) in [
-        (Kw::GatherSubset, "gather_subset"),
-        (Kw::GatherTimeout, "gather_timeout"),
-        (Kw::FactPath, "fact_path"),
-    ] {
-        if let Some(setting) = play.get(kw) {
-            args.named.push(Arg {
-                name: name.into(),
-                value: setting.value.clone(),
-                name_span: setting.span.clone(),
-                span: setting.span.clone(),
-            });
-        }
-    }
-    Task {
-        scope: Scope::inside(&play.scope, ScopeKind::Task, keywords),
-        span: play.span.clone(),
-        module: "ansible.builtin.setup".into(),
-        module_span: play.span.clone(),
-        args,
-        looped: None,
-        handler: false,
-    }
-}
-
-/// Whether a play gathers facts.
-#[must_use]
-pub fn gathers(given: Option<bool>, policy: Gathering) -> bool {
-    given.unwrap_or(policy != Gathering::Explicit)
-}
-
-/// `hostvars` of a play.
-#[must_use]
-pub fn others(run: &RunCx, magic: &Arc<Map>) -> Arc<HostsView> {
-    Arc::new(HostsView {
-        hosts: Arc::clone(&run.hosts),
-        extra: Arc::clone(&run.options.extra_vars),
-        magic: Arc::clone(magic),
-    })
 }

@@ -5,8 +5,9 @@ use super::emit::Emitter;
 use super::groups::Groups;
 use super::load::HereFiles;
 use super::options::Options;
-use super::play::{self, Batch};
+use super::play::Batch;
 use super::result::VarChange;
+use super::steps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Counters, EventKind, Level, PlayInfo, VERSION};
 use crate::host::here;
@@ -232,7 +233,7 @@ impl Run {
         }
         stack.push(Layer::Extra, &self.cx.options.extra_vars);
         stack.push(Layer::Magic, &cx.magic);
-        stack.with_others(play::others(&self.cx, &cx.magic));
+        stack.with_others(steps::others(&self.cx, &cx.magic));
         Arc::new(stack)
     }
 
@@ -479,7 +480,7 @@ impl Run {
         let given = play
             .get(Kw::GatherFacts)
             .and_then(|s| as_bool(&plain_text(&s.value)));
-        play::gathers(given, self.cx.options.gather)
+        steps::gathers(given, self.cx.options.gather)
     }
 
     pub(super) fn slot(&self, name: &Arc<str>) -> Arc<HostSlot> {

@@ -566,3 +566,23 @@ pub fn stop_on_interrupt() {
 pub fn stdin() -> Box<dyn std::io::BufRead> {
     Box::new(std::io::stdin().lock())
 }
+
+/// Seconds that local time is ahead of UTC at `unix`, and the zone's name.
+#[must_use]
+pub fn zone(unix: i64) -> (i32, String) {
+    let time: nix::libc::time_t = unix;
+    // SAFETY: `tm` is plain data for which zeroes are valid; localtime_r fills it and keeps no pointer
+    // to it. Its `tm_zone` points at a name that lives as long as the process.
+    #[allow(unsafe_code)]
+    unsafe {
+        let mut tm: nix::libc::tm = std::mem::zeroed();
+        if nix::libc::localtime_r(&raw const time, &raw mut tm).is_null() || tm.tm_zone.is_null() {
+            return (0, "UTC".into());
+        }
+        let name = std::ffi::CStr::from_ptr(tm.tm_zone);
+        (
+            i32::try_from(tm.tm_gmtoff).unwrap_or(0),
+            name.to_string_lossy().into_owned(),
+        )
+    }
+}

@@ -14,6 +14,7 @@
 )]
 
 mod clock;
+mod consequence;
 mod deb;
 mod digest;
 mod effect;

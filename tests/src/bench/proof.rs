@@ -74,7 +74,7 @@ pub fn remembered(left: &Left) -> Result<String> {
 
 /// The included task ran a thousand times, each after the one before.
 pub fn included(left: &Left) -> Result<String> {
-    same(left, "count", "1000\n")?;
+    same(left, "count", "included 1000 times\n")?;
     Ok("1,000 inclusions counted".into())
 }
 
@@ -152,7 +152,7 @@ mod tests {
         assert!(executed::<100>(&left(99)).is_err());
         assert!(with("lines", &"x\n".repeat(100), appended).is_ok());
         assert!(with("lines", &"x\n".repeat(99), appended).is_err());
-        assert!(with("count", "999\n", included).is_err());
+        assert!(with("count", "included 999 times\n", included).is_err());
         assert!(with("file-1", "file 1\n", copied).is_err());
     }
 }

@@ -18,9 +18,12 @@ pub fn head() -> String {
 pub fn rows(shape: &[Series]) -> String {
     let mut text = String::new();
     for group in groups(shape) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
         text += &format!("{}: {}", group[0].id(), group[0].title());
-        let proofs = group.iter().map(|series| series.proof.as_str());
-        if let Some(proof) = proofs.filter(|proof| !proof.is_empty()).next_back() {
+        let mut proofs = group.iter().map(|series| series.proof.as_str());
+        if let Some(proof) = proofs.rfind(|proof| !proof.is_empty()) {
             text += &format!(" (proof: {proof})");
         }
         for series in &group {
@@ -63,11 +66,6 @@ fn row(series: &Series, group: &[&Series]) -> String {
     let Some(wall) = series.wall() else {
         return format!("  {tool:7}  not run");
     };
-    let min = series
-        .runs
-        .iter()
-        .map(|run| run.wall_s)
-        .fold(wall, f64::min);
     let than = |tool| {
         let other = group.iter().find(|series| series.tool == tool);
         let other = other.and_then(|series| series.wall());
@@ -77,7 +75,7 @@ fn row(series: &Series, group: &[&Series]) -> String {
         tool.to_owned(),
         series.runs.len().to_string(),
         seconds(wall),
-        seconds(min),
+        seconds(series.best().unwrap_or(wall)),
         than(Tool::Lks),
         than(Tool::Sh),
         series

@@ -8,6 +8,7 @@ mod files;
 mod getent;
 mod http;
 mod mount;
+mod pipes;
 mod process;
 mod systemd;
 mod tls;

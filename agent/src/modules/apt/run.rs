@@ -123,7 +123,8 @@ pub fn simulate_after_update(host: &dyn HostView, argv: &[String]) -> Result<Ans
     let head = ["/bin/sh", "-c", SHADOW, "apt", "update"].map(String::from);
     let output = host.query(&quietly(Command::new(head.into_iter().chain(words))))?;
     let out = output.out();
-    if out.lines().any(|l| l == UPDATE_FAILED) {
+    let failed = out.lines().any(|l| l == UPDATE_FAILED);
+    if failed || (argv.is_empty() && !output.success()) {
         let why = crate::module::command::complaint(&output);
         return Err(Error::unknown(format!(
             "the package index cannot be fetched: {why}"

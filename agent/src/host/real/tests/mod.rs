@@ -5,6 +5,7 @@ mod files;
 mod processes;
 mod server;
 mod system;
+mod tls;
 
 use super::*;
 use std::sync::atomic::{AtomicU32, Ordering};

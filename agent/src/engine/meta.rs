@@ -1,0 +1,88 @@
+//! `meta` tasks: orders to the engine itself.
+
+use super::context::TaskView;
+use super::play::Batch;
+use crate::playbook::keyword::plain_text;
+use crate::playbook::task::Task;
+use std::sync::{Arc, PoisonError};
+
+impl Batch<'_> {
+    /// Carries a `meta` task out, for the hosts whose `when` lets it.
+    pub(super) fn meta_step(&mut self, task: &Arc<Task>, hosts: &[usize]) {
+        let what = task
+            .free_or("_raw_params")
+            .map(|s| plain_text(&s.value))
+            .unwrap_or_default();
+        let view = self.view(task);
+        for &i in hosts {
+            self.hosts[i].cursor.advance();
+        }
+        let wanted: Vec<usize> = hosts
+            .iter()
+            .copied()
+            .filter(|i| self.meta_wanted(&view, *i))
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        match what.as_str() {
+            "flush_handlers" => {
+                for &i in &wanted {
+                    if !self.hosts[i].notified.is_empty() {
+                        self.hosts[i].cursor.insert(Arc::clone(&self.handlers));
+                    }
+                }
+            }
+            "clear_facts" => {
+                for &i in &wanted {
+                    let mut vars = self.hosts[i]
+                        .slot
+                        .vars
+                        .write()
+                        .unwrap_or_else(PoisonError::into_inner);
+                    vars.clear_facts();
+                }
+            }
+            "clear_host_errors" => {
+                for host in &mut self.hosts {
+                    host.cursor.forgive();
+                    host.unreachable = false;
+                }
+                self.run.forgive();
+            }
+            "end_host" => {
+                for &i in &wanted {
+                    self.hosts[i].cursor.end();
+                }
+            }
+            "end_play" | "end_batch" => {
+                for host in &mut self.hosts {
+                    host.cursor.end();
+                }
+                if what == "end_play" {
+                    self.run.ended_play = true;
+                }
+            }
+            "end_role" => {
+                for &i in &wanted {
+                    self.hosts[i].cursor.end_role();
+                }
+            }
+            "refresh_inventory" => {
+                self.run.refresh_inventory();
+                self.cx.magic = self.run.refresh_magic(&self.cx);
+            }
+            "reset_connection" => {
+                for &i in &wanted {
+                    self.run.reset_connection(&self.hosts[i].slot.name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `when` of a meta task, host by host.
+    fn meta_wanted(&self, view: &TaskView, i: usize) -> bool {
+        self.task_cx(view, i).wanted()
+    }
+}
