@@ -114,7 +114,16 @@ impl Sshd {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        let done = Command::new(ctl())
+        let done = self.command(arguments).output().expect("lks-ctl runs");
+        if !done.status.success() {
+            eprintln!("{}", text(&done));
+        }
+        done
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(ctl());
+        command
             .args(["run", "-i", "hosts", "site.yml", "--no-color"])
             .args(arguments)
             .current_dir(self.path("play"))
@@ -124,13 +133,8 @@ impl Sshd {
                 std::env::var_os("LKS_AGENT").unwrap_or(ctl().into()),
             )
             .env_remove("SSH_AUTH_SOCK")
-            .stdin(Stdio::null())
-            .output()
-            .expect("lks-ctl runs");
-        if !done.status.success() {
-            eprintln!("{}", text(&done));
-        }
-        done
+            .stdin(Stdio::null());
+        command
     }
 
     /// Runs a playbook that only pings, and expects that the host is out of reach.
@@ -368,7 +372,51 @@ fn each_way_to_fail_has_its_own_words() {
 }
 
 #[test]
-fn an_agent_and_the_users_configuration_are_used() {
+fn an_agent_holds_the_key() {
+    let sshd = server_or_skip!("agent");
+    let socket = sshd.path("agent");
+    let mut agent = Command::new("ssh-agent")
+        .arg("-D")
+        .arg("-a")
+        .arg(&socket)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("ssh-agent starts");
+    let end = Instant::now() + Duration::from_secs(20);
+    while !socket.exists() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (socket, key) = (socket.display(), sshd.path("key"));
+    sh(&format!(
+        "SSH_AUTH_SOCK={socket} ssh-add -q {}",
+        key.display()
+    ));
+    sshd.write(
+        "play/hosts",
+        &format!(
+            "web ansible_host=127.0.0.1 ansible_port={} ansible_user=root\n",
+            sshd.port
+        ),
+    );
+    sshd.write("play/site.yml", PING);
+    let done = sshd
+        .command(&[])
+        .env("SSH_AUTH_SOCK", socket.to_string())
+        .output();
+    let _ = agent.kill();
+    let _ = agent.wait();
+    let done = done.expect("lks-ctl runs");
+    assert_eq!(
+        done.status.code(),
+        Some(0),
+        "{}\n{}",
+        text(&done),
+        sshd.read("log")
+    );
+}
+
+#[test]
+fn the_users_configuration_leads_through_another_host() {
     let sshd = server_or_skip!("config");
     let (at, port) = (sshd.dir.display(), sshd.port);
     sshd.write(

@@ -21,7 +21,7 @@ use lks_agent::engine::runner::{ModuleCall, TaskRunner};
 use lks_agent::engine::seat::{self, Seat};
 use lks_agent::engine::{Connector, LocalConnector, Login, Performed};
 use lks_agent::error::{Error, ErrorKind, Result};
-use lks_agent::host::{Progress, here};
+use lks_agent::host::Progress;
 use lks_agent::module::shlex;
 use lks_agent::secret::Secret;
 use session::Session;
@@ -143,17 +143,7 @@ impl Shared {
 
     fn open(&self, target: Target) -> Result<Host> {
         let network = self.network()?;
-        let mut tries = 0;
-        let session = loop {
-            match Session::open(&target, &self.keys, &network) {
-                Ok(session) => break Arc::new(session),
-                Err(error) if tries >= self.options.retries || here::stopped() => {
-                    return Err(error);
-                }
-                Err(_) => tries += 1,
-            }
-            here::sleep(f64::from(tries));
-        };
+        let session = Arc::new(Session::open(&target, &self.keys, &network)?);
         let found = deploy::deploy(&session, &target, self.binary()?)?;
         Ok(Host {
             session,

@@ -5,6 +5,7 @@ use super::exec::{Done, Exec};
 use super::hostkeys::{self, Known, Strict, Verdict};
 use super::target::Target;
 use lks_agent::error::{Error, Result};
+use lks_agent::host::here;
 use russh::client::{self, Handle, Handler};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Preferred, client::Config};
@@ -98,36 +99,55 @@ async fn reach_one(
     before: Option<&Handle<Client>>,
     keys: &Keyring,
 ) -> Result<Handle<Client>> {
-    let name = target
-        .alias
-        .clone()
-        .unwrap_or_else(|| hostkeys::known_name(&target.address, target.port));
+    let name = match &target.alias {
+        Some(alias) => alias.clone(),
+        None => hostkeys::known_name(&target.address, target.port),
+    };
     let mut files = target.known_hosts.clone();
     files.push(PathBuf::from("/etc/ssh/ssh_known_hosts"));
-    let known = Known::read(&files, &name)?;
-    let config = Arc::new(config(&known));
+    let known = Arc::new(Known::read(&files, &name)?);
+    let mut tries = 0;
+    let mut handle = loop {
+        match shake_hands(target, before, &known, &name).await {
+            Ok(handle) => break handle,
+            // What was refused here stays refused; only the network may be better next time.
+            Err((error, true)) => return Err(error),
+            Err((error, false)) if tries >= target.retries || here::stopped() => return Err(error),
+            Err(_) => tries += 1,
+        }
+        tokio::time::sleep(Duration::from_secs(u64::from(tries))).await;
+    };
+    auth::log_in(&mut handle, target, keys).await?;
+    Ok(handle)
+}
+
+/// Connects and looks at the host's key. The error says whether it was the key that was refused.
+async fn shake_hands(
+    target: &Target,
+    before: Option<&Handle<Client>>,
+    known: &Arc<Known>,
+    name: &str,
+) -> Result<Handle<Client>, (Error, bool)> {
     let refusal = Arc::new(Mutex::new(None));
     let client = Client {
-        known,
-        name,
+        known: Arc::clone(known),
+        name: name.to_string(),
         target: target.clone(),
         refusal: Arc::clone(&refusal),
     };
     let limit = Duration::from_secs(target.timeout.max(1));
-    let opening = open(target, before, config, client);
-    let mut handle = match tokio::time::timeout(limit, opening).await {
-        Ok(Ok(handle)) => handle,
+    let opening = open(target, before, Arc::new(config(known)), client);
+    match tokio::time::timeout(limit, opening).await {
+        Ok(Ok(handle)) => Ok(handle),
         Ok(Err(error)) => {
-            let refusal = refusal
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            return Err(refusal.unwrap_or(error));
+            let mut refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner);
+            Err(match refusal.take() {
+                Some(refused) => (refused, true),
+                None => (error, false),
+            })
         }
-        Err(_) => return Err(too_slow(target)),
-    };
-    auth::log_in(&mut handle, target, keys).await?;
-    Ok(handle)
+        Err(_) => Err((too_slow(target), false)),
+    }
 }
 
 fn config(known: &Known) -> Config {
@@ -224,11 +244,14 @@ fn no_ssh(target: &Target, error: russh::Error) -> Error {
             "`ssh -v -p {} {}` shows how far it gets",
             target.port, target.address
         ))
+        .hint(
+            "sshd drops connections that come all at once (MaxStartups): fewer --forks, or retries",
+        )
 }
 
 /// Judges the key that a host shows.
 pub struct Client {
-    known: Known,
+    known: Arc<Known>,
     name: String,
     target: Target,
     refusal: Arc<Mutex<Option<Error>>>,

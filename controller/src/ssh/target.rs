@@ -37,6 +37,8 @@ pub struct Target {
     pub alias: Option<String>,
     /// Seconds that reaching it may take.
     pub timeout: u64,
+    /// How often that is tried again.
+    pub retries: u32,
     /// The host through which this one is reached.
     pub jump: Option<Box<Target>>,
 }
@@ -90,6 +92,7 @@ impl Target {
             known_hosts,
             alias: asked.host_key_alias.clone(),
             timeout: asked.connect_timeout.unwrap_or(options.timeout),
+            retries: options.retries,
             jump: jump.map(Box::new),
             address,
             user,
