@@ -134,8 +134,23 @@ impl<'a> Preflight<'a> {
         }
     }
 
+    /// What is understood, but done in another way than the playbook asks.
+    fn not_yet(&mut self, kw: Kw, setting: &Setting) {
+        let text = plain_text(&setting.value);
+        let said = match kw {
+            Kw::Async if text != "0" => "`async` is not there yet: the task runs in the foreground",
+            Kw::Strategy if !text.ends_with("linear") => {
+                "only the strategy `linear` is there yet: hosts go in lock-step"
+            }
+            Kw::Debugger if text != "never" => "there is no debugger yet",
+            _ => return,
+        };
+        self.problems.warn(said, Some(&setting.span));
+    }
+
     /// Templates and conditions of a keyword.
     fn keyword(&mut self, kw: Kw, setting: &Setting) {
+        self.not_yet(kw, setting);
         let is_condition = matches!(kw, Kw::When | Kw::Until | Kw::ChangedWhen | Kw::FailedWhen);
         if !is_condition {
             self.templates(&setting.value, &setting.span);
