@@ -2,3 +2,4 @@
 //! laptop with nothing else running. See README.md for the code map.
 
 pub mod cli;
+pub mod ssh;

@@ -30,6 +30,7 @@ pub use flag::{Complete, Flag, Takes};
 pub use help::{command_help, overview};
 pub use list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
 pub use parse::Parsed;
+pub use passwords::login_password;
 pub use run::{Colour, Output, RunOptions, Terminal, command as run_command, yaml_scalar};
 pub use run_flags::RUN_FLAGS;
 pub use settings::Settings;

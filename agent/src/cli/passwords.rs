@@ -54,6 +54,18 @@ pub fn become_password(options: &RunOptions) -> Result<Option<Secret<String>>> {
     file.map(|f| secret_from(f, None)).transpose()
 }
 
+/// The password to log in with, if one was asked for (`-k`) or a file holds it.
+///
+/// # Errors
+/// As [`vault_keys`].
+pub fn login_password(options: &RunOptions) -> Result<Option<Secret<String>>> {
+    if options.ask_pass {
+        return ask("SSH password: ").map(Some);
+    }
+    let file = options.connection_password_file.as_deref();
+    file.map(|f| secret_from(f, None)).transpose()
+}
+
 fn ask(prompt: &str) -> Result<Secret<String>> {
     match here::ask(prompt, false, None)? {
         Some(text) => Ok(Secret::new(text)),

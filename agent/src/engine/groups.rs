@@ -57,7 +57,9 @@ impl Groups {
     }
 
     /// This machine alone, which is then in `all`: a run without inventory.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When variables beside the playbook cannot be read.
     pub fn this_machine(
         dirs: &[(Side, &Path)],
         vault: &crate::playbook::vault::VaultKeys,

@@ -95,6 +95,9 @@ fn read_playbooks(
         for play in &plays {
             preflight.play(play);
         }
+        for (name, span, scope) in std::mem::take(&mut preflight.roles) {
+            loader.find_role(&name, &span, &scope);
+        }
         findings.errors.append(&mut loader.problems.errors);
         findings.warnings.append(&mut loader.problems.warnings);
         out.push((path.display().to_string(), plays));

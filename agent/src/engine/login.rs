@@ -100,6 +100,13 @@ impl TaskCx<'_> {
                         more.push(((*name).to_string(), text));
                     }
                 }
+                // `-K`, where the host has no password of its own.
+                let has_own = more
+                    .iter()
+                    .any(|(name, _)| name.starts_with("ansible_become_pass"));
+                if let (true, false, Some(asked)) = (become_, has_own, &options.become_password) {
+                    more.push(("ansible_become_password".into(), asked.reveal().clone()));
+                }
                 more
             },
             connection,

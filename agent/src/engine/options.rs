@@ -104,7 +104,7 @@ impl Options {
                 || (wants("untagged") && !is_tagged)
         };
         let skipped = matches(&self.skip_tags)
-            || (skips("all") && !(has("always") && !skips("always")))
+            || (skips("all") && (!has("always") || skips("always")))
             || (skips("tagged") && is_tagged)
             || (skips("untagged") && !is_tagged);
         selected && !skipped

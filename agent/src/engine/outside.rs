@@ -93,7 +93,7 @@ impl Outside for Controller {
         here::random_bytes(8)
             .ok()
             .and_then(|b| b.try_into().ok())
-            .map_or_else(|| now_bits(), u64::from_le_bytes)
+            .map_or_else(now_bits, u64::from_le_bytes)
     }
 
     fn write(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {

@@ -10,17 +10,21 @@ use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::problems::Problems;
+use crate::playbook::scope::Scope;
 use crate::playbook::task::{Arg, Item, Loop, Task, TaskArgs};
 use crate::source::Span;
 use crate::template::Templar;
 use crate::value::Value;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Collects what is wrong with plays.
 pub struct Preflight<'a> {
     templar: &'a Templar,
     /// What was found.
     pub problems: Problems,
+    /// Roles that tasks include by a plain name: whoever has the loader looks for them.
+    pub roles: Vec<(String, Span, Arc<Scope>)>,
     dir: PathBuf,
     handlers: Vec<String>,
     dynamic_handlers: bool,
@@ -33,6 +37,7 @@ impl<'a> Preflight<'a> {
         Self {
             templar,
             problems: Problems::default(),
+            roles: Vec::new(),
             dir: PathBuf::new(),
             handlers: Vec::new(),
             // Alone, a file of tasks does not know the handlers of its play.
@@ -129,8 +134,23 @@ impl<'a> Preflight<'a> {
         }
     }
 
+    /// What is understood, but done in another way than the playbook asks.
+    fn not_yet(&mut self, kw: Kw, setting: &Setting) {
+        let text = plain_text(&setting.value);
+        let said = match kw {
+            Kw::Async if text != "0" => "`async` is not there yet: the task runs in the foreground",
+            Kw::Strategy if !text.ends_with("linear") => {
+                "only the strategy `linear` is there yet: hosts go in lock-step"
+            }
+            Kw::Debugger if text != "never" => "there is no debugger yet",
+            _ => return,
+        };
+        self.problems.warn(said, Some(&setting.span));
+    }
+
     /// Templates and conditions of a keyword.
     fn keyword(&mut self, kw: Kw, setting: &Setting) {
+        self.not_yet(kw, setting);
         let is_condition = matches!(kw, Kw::When | Kw::Until | Kw::ChangedWhen | Kw::FailedWhen);
         if !is_condition {
             self.templates(&setting.value, &setting.span);
@@ -351,10 +371,23 @@ impl<'a> Preflight<'a> {
         {
             named.push((setting.value, setting.span, folder));
         }
+        self.role(task, def);
         for (value, span, folder) in named {
             if let Value::Str(name) = &value {
                 self.file(task, folder, name, &span);
             }
+        }
+    }
+
+    fn role(&mut self, task: &Task, def: &ModuleDef) {
+        let named = task.args.get("name").or_else(|| task.args.get("role"));
+        if def.short_name() == "include_role"
+            && task.scope.all(Kw::When).is_empty()
+            && let Some(arg) = named
+            && let Value::Str(name) = &arg.value
+        {
+            let scope = Arc::clone(&task.scope);
+            self.roles.push((name.to_string(), arg.span.clone(), scope));
         }
     }
 

@@ -6,6 +6,7 @@ use crate::host::{Effect, Host, HostView, Outcome, Overlay, Progress, RealHost};
 use crate::module::{BoundModule, ModuleDef, Seat};
 use crate::value::Map;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One module to carry out, its arguments evaluated.
 #[derive(Clone)]
@@ -69,7 +70,11 @@ impl TaskRunner for LocalRunner {
         let module = bind(call)?;
         self.real.set_environment(call.environment.clone());
         if !call.mode.check {
-            return perform(&*module, &mut self.real, call.mode, progress);
+            let mut timed = Timed {
+                host: &mut self.real,
+                limit: call.timeout,
+            };
+            return perform(&*module, &mut timed, call.mode, progress);
         }
         let real = &self.real;
         let overlay = self
@@ -95,6 +100,37 @@ pub fn bind(call: &ModuleCall) -> Result<Box<dyn BoundModule>> {
             ErrorKind::Internal,
             format!("{} does not run on a host", call.module.name),
         )),
+    }
+}
+
+/// A host on which no command may take longer than the task's `timeout`.
+struct Timed<'a> {
+    host: &'a mut RealHost,
+    /// Seconds.
+    limit: Option<u64>,
+}
+
+impl Host for Timed<'_> {
+    fn apply(&mut self, effect: &Effect, progress: &dyn Fn(Progress)) -> Result<Outcome> {
+        let (Some(limit), Effect::Run { command, then }) = (self.limit, effect) else {
+            return self.host.apply(effect, progress);
+        };
+        let mut command = command.clone();
+        let most = Duration::from_secs(limit);
+        command.timeout = Some(command.timeout.map_or(most, |own| own.min(most)));
+        let then = then.clone();
+        match self.host.apply(&Effect::Run { command, then }, progress)? {
+            Outcome::Ran(output) if output.timed_out => {
+                Err(Error::host(format!("Timed out after {limit} second(s).")))
+            }
+            outcome => Ok(outcome),
+        }
+    }
+    fn set_environment(&mut self, variables: Vec<(String, String)>) {
+        self.host.set_environment(variables);
+    }
+    fn view(&self) -> &dyn HostView {
+        self.host.view()
     }
 }
 

@@ -72,6 +72,13 @@ fn disk(cx: &Cx<'_>, name: &str, links: &Links) -> Map {
         .is_some_and(|t| t.to_string_lossy().contains("/virtual/"));
     put(&mut facts, "virtual", i64::from(is_virtual));
     put(&mut facts, "links", links_of(links, name));
+    // An empty loop device or RAM disk has nothing else to tell, and hosts have many of them.
+    if is_virtual && cx.number(format!("{base}/size")) == Some(0) {
+        put_sizes(&mut facts, 0, 512);
+        put(&mut facts, "holders", Vec::<Value>::new());
+        put(&mut facts, "partitions", Map::new());
+        return facts;
+    }
     for key in ["vendor", "model"] {
         put(&mut facts, key, read(&format!("device/{key}")));
     }
@@ -126,7 +133,14 @@ fn disk(cx: &Cx<'_>, name: &str, links: &Links) -> Map {
 
 /// The kernel counts in pieces of 512 bytes, whatever the sector's size.
 fn put_size(cx: &Cx<'_>, facts: &mut Map, path: &str, sector: i64) {
-    let pieces = cx.number(format!("{path}/size")).unwrap_or(0);
+    put_sizes(
+        facts,
+        cx.number(format!("{path}/size")).unwrap_or(0),
+        sector,
+    );
+}
+
+fn put_sizes(facts: &mut Map, pieces: i64, sector: i64) {
     put(facts, "sectors", pieces.to_string());
     put(facts, "sectorsize", sector.to_string());
     put(facts, "size", human(pieces.saturating_mul(512)));

@@ -1,10 +1,10 @@
 //! Mounted file systems and their sizes.
 
 use super::cx::{Cx, put};
-use crate::host::{Command, MountEntry};
+use crate::host::{MountEntry, Space};
 use crate::value::{Map, Value};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::path::Path;
 
 /// File systems of servers that may not answer: their size is not asked.
 fn is_remote(entry: &MountEntry) -> bool {
@@ -37,7 +37,6 @@ pub fn collect(cx: &Cx<'_>, out: &mut Map) {
             m.fstype != "none" && (m.source.starts_with(['/', '\\']) || m.source.contains(":/"))
         })
         .collect();
-    let sizes = sizes(cx, &mounts);
     let uuids = by_link(cx, "/dev/disk/by-uuid");
     let all: Vec<Value> = mounts
         .iter()
@@ -49,8 +48,13 @@ pub fn collect(cx: &Cx<'_>, out: &mut Map) {
             put(&mut facts, "options", m.options.as_str());
             put(&mut facts, "dump", 0);
             put(&mut facts, "passno", 0);
-            if let Some(size) = sizes.get(m.target.as_str()) {
-                put_size(&mut facts, size);
+            let space = if is_remote(m) {
+                None
+            } else {
+                cx.host.space(Path::new(&m.target))
+            };
+            if let Some(space) = space {
+                put_size(&mut facts, &space);
             }
             let name = m.source.rsplit('/').next().unwrap_or_default();
             put(
@@ -72,40 +76,23 @@ fn by_link(cx: &Cx<'_>, dir: &str) -> HashMap<String, String> {
         .collect()
 }
 
-/// Asks for the sizes of all local file systems at once, and not for long.
-fn sizes(cx: &Cx<'_>, mounts: &[MountEntry]) -> HashMap<String, [u64; 5]> {
-    let local = mounts
-        .iter()
-        .filter(|m| !is_remote(m))
-        .map(|m| m.target.as_str());
-    let words = ["stat", "-f", "-c", "%S %b %a %c %d %n", "--"];
-    let argv: Vec<&str> = words.into_iter().chain(local).collect();
-    if argv.len() == words.len() {
-        return HashMap::new();
-    }
-    let mut command = Command::new(argv);
-    command.timeout = Some(Duration::from_secs(2));
-    let output = cx.host.query(&command).map(|o| o.out()).unwrap_or_default();
-    output.lines().filter_map(size_line).collect()
-}
-
-fn size_line(line: &str) -> Option<(String, [u64; 5])> {
-    let mut words = line.splitn(6, ' ');
-    let mut numbers = [0; 5];
-    for number in &mut numbers {
-        *number = words.next()?.parse().ok()?;
-    }
-    Some((words.next()?.into(), numbers))
-}
-
-fn put_size(facts: &mut Map, [block, total, available, inodes, inodes_free]: &[u64; 5]) {
-    put(facts, "size_total", block * total);
-    put(facts, "size_available", block * available);
-    put(facts, "block_size", *block);
-    put(facts, "block_total", *total);
-    put(facts, "block_available", *available);
-    put(facts, "block_used", total.saturating_sub(*available));
-    put(facts, "inode_total", *inodes);
-    put(facts, "inode_available", *inodes_free);
-    put(facts, "inode_used", inodes.saturating_sub(*inodes_free));
+fn put_size(facts: &mut Map, space: &Space) {
+    let block = space.block;
+    put(facts, "size_total", block * space.blocks);
+    put(facts, "size_available", block * space.available);
+    put(facts, "block_size", block);
+    put(facts, "block_total", space.blocks);
+    put(facts, "block_available", space.available);
+    put(
+        facts,
+        "block_used",
+        space.blocks.saturating_sub(space.available),
+    );
+    put(facts, "inode_total", space.inodes);
+    put(facts, "inode_available", space.inodes_free);
+    put(
+        facts,
+        "inode_used",
+        space.inodes.saturating_sub(space.inodes_free),
+    );
 }

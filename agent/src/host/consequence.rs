@@ -208,6 +208,8 @@ pub(super) fn change_unit(unit: &mut Unit, name: &str, state: UnitState) {
     };
     set("Id", name);
     set("LoadState", "loaded");
+    // What was said of a unit that was missing holds no more.
+    set("LoadError", "");
     match state.active {
         Some(true) => {
             set("ActiveState", "active");

@@ -291,6 +291,10 @@ impl HostView for Memory {
         self.unit_state(scope, &unit_name(name))
     }
 
+    fn space(&self, path: &Path) -> Option<Space> {
+        self.base.space(path)
+    }
+
     fn mounts(&self) -> Result<Vec<MountEntry>> {
         match &self.mounts {
             Some(mounts) => Ok(mounts.clone()),
@@ -398,6 +402,7 @@ macro_rules! view_by {
                 groups_of(user: &str) -> Result<Vec<String>>;
                 current_uid() -> u32;
                 umask() -> u32;
+                space(path: &Path) -> Option<Space>;
                 package(name: &str) -> Result<Option<Package>>;
                 unit(scope: UnitScope, name: &str) -> Result<Unit>;
                 mounts() -> Result<Vec<MountEntry>>;

@@ -52,6 +52,12 @@ pub trait HostView: Send + Sync {
     fn unit(&self, scope: UnitScope, name: &str) -> Result<Unit>;
     /// The mount table, in order (`/proc/self/mountinfo`).
     fn mounts(&self) -> Result<Vec<MountEntry>>;
+    /// How large the local file system at `path` is (`statvfs(3)`); `None` where that is not known.
+    /// Never ask it of a server's file system: the call waits for the server.
+    fn space(&self, path: &Path) -> Option<Space> {
+        let _ = path;
+        None
+    }
 
     /// Runs a command that only reads, such as `dpkg-query`. It is the caller's word that it does;
     /// an overlay runs it for real, against the real machine.
@@ -236,6 +242,19 @@ pub struct MountEntry {
     pub options: String,
     /// Path within the file system that is mounted here (`/` unless it is a bind mount).
     pub root: String,
+}
+
+/// The size of a file system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Space {
+    /// Bytes of a block.
+    pub block: u64,
+    pub blocks: u64,
+    /// Blocks that are free for everybody.
+    pub available: u64,
+    pub inodes: u64,
+    pub inodes_free: u64,
 }
 
 /// Something that is waited for.

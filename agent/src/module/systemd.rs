@@ -314,10 +314,7 @@ impl Target {
         let offline = host.env("SYSTEMD_OFFLINE").as_deref() == Some("1") || !is_running(host)?;
         let unit = match wish.scope {
             // Nobody can be asked, but check mode may remember what a package would bring.
-            UnitScope::System if offline => {
-                let unit = host.unit(UnitScope::System, &name).unwrap_or_default();
-                Some(unit).filter(Unit::exists).unwrap_or_default()
-            }
+            UnitScope::System if offline => remembered(host, &name),
             // `show` knows nothing of the configuration for all users.
             UnitScope::Global => Unit::default(),
             scope => host.unit(scope, &name)?,
@@ -387,6 +384,18 @@ impl Target {
             _ => Some(Act::new("start", "stopped", "started")),
         }
     }
+}
+
+/// What is known of a unit without a running systemd: that it does not run is not known.
+fn remembered(host: &dyn HostView, name: &str) -> Unit {
+    let mut unit = host.unit(UnitScope::System, name).unwrap_or_default();
+    if !unit.exists() {
+        return Unit::default();
+    }
+    if !unit.is_active() {
+        unit.properties.remove("ActiveState");
+    }
+    unit
 }
 
 /// The state of the unit file as `systemctl is-enabled` words it.

@@ -279,7 +279,8 @@ impl Loader<'_> {
         out
     }
 
-    fn find_role(&mut self, name: &str, span: &Span, parent: &Arc<Scope>) -> Option<PathBuf> {
+    /// The folder of a role; a problem if there is none.
+    pub fn find_role(&mut self, name: &str, span: &Span, parent: &Arc<Scope>) -> Option<PathBuf> {
         let short = name.rsplit('.').next().unwrap_or(name);
         let mut tried: Vec<PathBuf> = vec![self.base.join("roles")];
         tried.extend(self.roles_path.iter().cloned());

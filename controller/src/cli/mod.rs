@@ -2,7 +2,8 @@
 
 mod tour;
 
-use lks_agent::cli::{self, App, Call, Io, SEAT, VERSION};
+use crate::ssh::{SshConnector, SshOptions};
+use lks_agent::cli::{self, App, Call, Io, RunOptions, SEAT, Settings, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use std::sync::Arc;
@@ -24,7 +25,25 @@ pub static APP: App = App {
 };
 
 fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
-    cli::execute::run(call, io, Arc::new(LocalConnector))
+    let settings = cli::execute::read_settings()?;
+    let options = RunOptions::new(&call.parsed, &settings)?;
+    let connector = SshConnector::new(ssh_options(&options, &settings)?);
+    cli::execute::run_with(&options, &settings, io, Arc::new(connector))
+}
+
+/// What flags and settings say of connections.
+fn ssh_options(options: &RunOptions, settings: &Settings) -> Result<SshOptions> {
+    Ok(SshOptions {
+        private_key: options.private_key.clone(),
+        password: cli::login_password(options)?,
+        timeout: options.timeout.unwrap_or(10),
+        retries: settings.ssh_retries,
+        port: settings.remote_port.and_then(|p| u16::try_from(p).ok()),
+        args: settings.ssh_args.clone(),
+        common_args: options.ssh_common_args.clone(),
+        extra_args: options.ssh_extra_args.clone(),
+        host_key_checking: settings.host_key_checking,
+    })
 }
 
 fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {

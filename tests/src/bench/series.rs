@@ -107,11 +107,9 @@ pub fn of(
     for _ in 0..options.runs {
         for (ready, (first, second)) in tools.iter().zip(&mut all) {
             let tired = first.spent() + second.spent() >= options.budget;
-            if tired || first.failure.is_some() || !shape.is_for(ready) {
-                continue;
-            }
-            if let Err(failure) = round(ready, work, first, second) {
-                first.failure = Some(failure.to_string());
+            let failed = first.failure.is_some() || second.failure.is_some();
+            if !tired && !failed && shape.is_for(ready) {
+                round(ready, work, first, second);
             }
         }
     }
@@ -120,20 +118,27 @@ pub fn of(
     Ok(first.into_iter().chain(second).collect())
 }
 
-fn round(ready: &Ready, work: &Work, first: &mut Series, second: &mut Series) -> Result<()> {
-    work.refresh()?;
-    once(ready, work, first)?;
-    if !first.shape.again {
-        return Ok(());
+fn round(ready: &Ready, work: &Work, first: &mut Series, second: &mut Series) {
+    let done = work.refresh().and_then(|()| once(ready, work, first));
+    if let Err(failure) = done {
+        first.failure = Some(failure.to_string());
+    } else if first.shape.again
+        && let Err(failure) = once_more(ready, work, second)
+    {
+        second.failure = Some(failure.to_string());
     }
+}
+
+fn once_more(ready: &Ready, work: &Work, second: &mut Series) -> Result<()> {
     let before = proof::state(&work.out())?;
     once(ready, work, second)?;
     // The script does not look before it writes: that is what makes it plain.
     if ready.tool == Tool::Sh {
         return Ok(());
     }
+    let after = proof::state(&work.out())?;
     ensure(
-        proof::state(&work.out())? == before,
+        before == after,
         "the second run wrote, though nothing was left to do",
     )?;
     second.proof += ", none written again";

@@ -17,7 +17,7 @@ const USAGE: &str = "usage: rig COMMAND
 
   setup        install what the rigs need and build their images (quick when that is done)
   can-run      say which rigs can run here, and why not
-  first-light  the first user's playbook on a real host: check, run, use, run again, reboot
+  first-light  the first user's playbook on a real host: check, run, use, run again
   kill         kill -9 of the agent in the middle of each task; a rerun converges
   exec CMD     boot a real host, run one shell command on it, end it
   shell        boot a real host and log in on its serial line (Ctrl-] leaves)

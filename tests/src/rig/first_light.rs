@@ -1,4 +1,4 @@
-//! The first user's playbook on a fresh host, as a user would see it: check, run, use, run again, reboot.
+//! The first user's playbook on a fresh host, as a user would see it: check, run, use, run again.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -14,6 +14,8 @@ const TOOLS: &[(&str, &str, bool)] = &[
     ("mmdebstrap", "mmdebstrap", true),
     ("apt-ftparchive", "apt-utils", true),
     ("openssl", "openssl", true),
+    // Not the rigs, but tests/tests/ssh.rs.
+    ("sshd", "openssh-server", false),
     ("systemd-nspawn", "systemd-container", true),
     ("ganesha.nfsd", "nfs-ganesha", false),
     ("qemu-system-x86_64", "qemu-system-x86", false),

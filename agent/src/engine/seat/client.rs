@@ -205,7 +205,7 @@ pub fn as_user(user: &str, login: &Login) -> Result<Box<dyn TaskRunner>> {
     }
     let (program, copy) = here::program_for_others()?;
     let program = program.display().to_string();
-    let argv = argv(user, login, &program, host.current_uid() == 0)?;
+    let argv = argv(user, login, &program, host.current_uid() == 0, "")?;
     let password = login
         .more
         .iter()
@@ -226,8 +226,18 @@ pub fn as_user(user: &str, login: &Login) -> Result<Box<dyn TaskRunner>> {
     Ok(Box::new(seat))
 }
 
-/// The command that becomes another user and serves a seat.
-fn argv(user: &str, login: &Login, program: &str, is_root: bool) -> Result<Vec<String>> {
+/// The command that becomes another user and serves a seat: `program` is run by somebody who may be
+/// root already, and `sudo` asks for a password in the words of `prompt`.
+///
+/// # Errors
+/// When there is no such method.
+pub fn argv(
+    user: &str,
+    login: &Login,
+    program: &str,
+    is_root: bool,
+    prompt: &str,
+) -> Result<Vec<String>> {
     let words = |text: &str| -> Vec<String> { text.split_whitespace().map(String::from).collect() };
     let mut argv = match login.become_method.rsplit('.').next().unwrap_or_default() {
         // Root needs no password for either, and `runuser` is on every Linux.
@@ -241,7 +251,7 @@ fn argv(user: &str, login: &Login, program: &str, is_root: bool) -> Result<Vec<S
             argv.extend(words(flags));
             argv.extend([
                 "-p".into(),
-                String::new(),
+                prompt.into(),
                 "-u".into(),
                 user.into(),
                 "--".into(),

@@ -6,7 +6,7 @@
 mod client;
 mod server;
 
-pub use client::{Seat, as_user, is_current_user};
+pub use client::{Line, Seat, argv, as_user, is_current_user};
 pub use server::serve;
 
 use super::perform::{Mode, Performed};

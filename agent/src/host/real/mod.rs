@@ -166,6 +166,17 @@ impl HostView for RealHost {
         self.mount_table()
     }
 
+    fn space(&self, path: &Path) -> Option<Space> {
+        let stat = nix::sys::statvfs::statvfs(&self.resolve(path, true).ok()?).ok()?;
+        Some(Space {
+            block: stat.fragment_size(),
+            blocks: stat.blocks(),
+            available: stat.blocks_available(),
+            inodes: stat.files(),
+            inodes_free: stat.files_free(),
+        })
+    }
+
     fn query(&self, command: &Command) -> Result<Output> {
         self.run(command, &|_| {})
     }

@@ -1,4 +1,9 @@
 //! Against what ansible-core 2.19.14's loader and PyYAML 6.0.3's C dumper were recorded to do.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "these tests count time"
+)]
 
 use super::{Kind, Node, Style, from_str, load, to_styled_string};
 use crate::playbook::vault::VaultKeys;

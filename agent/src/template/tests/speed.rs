@@ -1,4 +1,9 @@
 //! What costs are kept down by.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this test counts time"
+)]
 
 use super::{templar, vars};
 use crate::value::Value;
