@@ -11,7 +11,7 @@ use crate::engine::{Connector, Gathering, Options, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
-use crate::playbook::keyword::{Kw, plain_text};
+use crate::playbook::keyword::Kw;
 use crate::playbook::kv;
 use crate::playbook::play::Play;
 use crate::playbook::task::{Item, Task};
@@ -276,15 +276,11 @@ fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
 fn listed_tasks(run: &Run, every: bool, items: &[Item], out: &mut Vec<ListedTask>) {
     for item in items {
         match item {
-            Item::Block(block) => {
-                for part in [&block.body, &block.rescue, &block.always] {
-                    listed_tasks(run, every, part, out);
-                }
-            }
+            // As Ansible: what may run only after a failure, or always, is not listed.
+            Item::Block(block) => listed_tasks(run, every, &block.body, out),
             Item::Task(task) => {
                 let tags = task.scope.tags();
-                let is_meta = task.short_module() == "meta";
-                if !is_meta && (every || run.cx.options.selects_tags(&tags)) {
+                if every || run.cx.options.selects_tags(&tags) {
                     out.push(ListedTask {
                         name: listed_name(task),
                         tags,
@@ -296,9 +292,7 @@ fn listed_tasks(run: &Run, every: bool, items: &[Item], out: &mut Vec<ListedTask
 }
 
 fn listed_name(task: &Task) -> String {
-    let own = task
-        .name()
-        .map_or_else(|| task.written_module(), |s| plain_text(&s.value));
+    let own = task.title();
     match task.scope.role() {
         Some(role) => format!("{} : {own}", role.name),
         None => own,

@@ -168,7 +168,7 @@ impl ActionCx for Actor<'_> {
     fn set_facts(&mut self, facts: Map, cacheable: bool) {
         for (key, value) in &facts {
             self.changes
-                .push(VarChange::Set(key.to_string(), value.clone()));
+                .push(VarChange::SetFact(key.to_string(), value.clone()));
         }
         if cacheable {
             self.changes.push(VarChange::Facts(facts));

@@ -6,6 +6,7 @@ use super::options::Options;
 use super::runner::TaskRunner;
 use crate::error::Result;
 use crate::event::{Counters, TaskInfo};
+use crate::host::here;
 use crate::playbook::play::Play;
 use crate::playbook::role::{RoleUse, role_variables};
 use crate::playbook::task::Task;
@@ -159,6 +160,8 @@ pub struct HostState {
     pub roles_done: HashSet<String>,
     /// Whether it cannot be reached.
     pub unreachable: bool,
+    /// Whether its handlers were forced to run after it had failed.
+    pub forced: bool,
     /// The recap's numbers.
     pub counters: Counters,
 }
@@ -175,13 +178,13 @@ pub struct TaskView {
     role_defaults: Vec<Arc<Map>>,
     role_vars: Vec<Arc<Map>>,
     role_params: Vec<Arc<Map>>,
-    role_magic: Option<Arc<Map>>,
+    magic: Arc<Map>,
 }
 
 impl TaskView {
     /// Works out what all hosts share.
     #[must_use]
-    pub fn new(task: &Arc<Task>, info: Arc<TaskInfo>) -> Self {
+    pub fn new(task: &Arc<Task>, info: Arc<TaskInfo>, play: &Play) -> Self {
         let mut roles: Vec<&Arc<RoleUse>> = task.scope.roles().collect();
         roles.reverse();
         let layers = |pick: fn(&RoleUse) -> &Arc<Map>| -> Vec<Arc<Map>> {
@@ -193,7 +196,7 @@ impl TaskView {
             role_defaults: layers(|r| &r.defaults),
             role_vars: layers(|r| &r.vars),
             role_params: layers(|r| &r.params),
-            role_magic: roles.last().map(|r| Arc::new(role_magic(r, &roles))),
+            magic: Arc::new(task_magic(task, play, &roles)),
             task: Arc::clone(task),
             info,
         }
@@ -221,11 +224,24 @@ impl TaskView {
         stack.push(Layer::IncludeParams, &self.include);
         stack.push(Layer::Extra, &run.options.extra_vars);
         stack.push(Layer::Magic, &play.magic);
-        if let Some(map) = &self.role_magic {
-            stack.push(Layer::Magic, map);
-        }
+        stack.push(Layer::Magic, &self.magic);
         stack
     }
+}
+
+/// Variables that Ansible sets for a task: where its files are looked for, and its role.
+fn task_magic(task: &Task, play: &Play, roles: &[&Arc<RoleUse>]) -> Map {
+    let mut map = match roles.last() {
+        Some(role) => role_magic(role, roles),
+        None => Map::new(),
+    };
+    let dirs = search_dirs(task, play);
+    let dirs = dirs.iter().map(|d| here::absolute(d).display().to_string());
+    map.insert(
+        Key::from("ansible_search_path"),
+        Value::list(dirs.map(Value::from).collect()),
+    );
+    map
 }
 
 fn role_magic(role: &RoleUse, chain: &[&Arc<RoleUse>]) -> Map {
@@ -309,15 +325,19 @@ impl RunCx {
     /// Folders in which a task's files are looked for, the nearest first.
     #[must_use]
     pub fn search_dirs(&self, task: &Task, play: &Play) -> Vec<PathBuf> {
-        let mut dirs: Vec<PathBuf> = task.scope.roles().map(|r| r.path.clone()).collect();
-        let file = std::path::Path::new(&task.span.file.name);
-        if let Some(dir) = file.parent() {
-            dirs.push(dir.to_path_buf());
-        }
-        dirs.push(play.dir.clone());
-        dirs.dedup();
-        dirs
+        search_dirs(task, play)
     }
+}
+
+fn search_dirs(task: &Task, play: &Play) -> Vec<PathBuf> {
+    let mut dirs: Vec<PathBuf> = task.scope.roles().map(|r| r.path.clone()).collect();
+    let file = std::path::Path::new(&task.span.file.name);
+    if let Some(dir) = file.parent() {
+        dirs.push(dir.to_path_buf());
+    }
+    dirs.push(play.dir.clone());
+    dirs.dedup();
+    dirs
 }
 
 impl RunCx {

@@ -107,7 +107,8 @@ impl IncludeCall {
     /// # Errors
     /// All that is wrong with it.
     pub fn load(&self, run: &RunCx, play: &PlayCx, task: &Task) -> Result<Included, Vec<Error>> {
-        let render = |value: &Value, vars: &Map| super::job::render(run, vars, value);
+        let dir = &play.play.dir;
+        let render = |value: &Value, vars: &Map| super::job::render(run, dir, vars, value);
         let mut loader = Loader::new(
             &HereFiles,
             &TableModules,
@@ -281,6 +282,9 @@ impl Batch<'_> {
                         label: call.label.clone(),
                     });
                     self.add_handlers(&included.handlers);
+                    for &i in &hosts {
+                        self.hosts[i].counters.ok += 1;
+                    }
                     including.extend(&hosts);
                     entries.push(Entry::Only(included.block, Arc::new(hosts)));
                 }
@@ -313,7 +317,6 @@ impl Batch<'_> {
                 report: end.report.clone(),
             },
         );
-        self.hosts[i].counters.ok = self.hosts[i].counters.ok.saturating_sub(1);
         self.take(view, i, end, &[i], true);
     }
 }

@@ -11,8 +11,9 @@ use crate::host::here;
 use crate::module::{ModuleDef, Returns, Seat};
 use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, plain_text};
+use crate::playbook::task::{Arg, Task};
 use crate::value::{Key, Map, Value};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// Runs the module until `until` holds or no retries are left.
 pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
@@ -45,6 +46,9 @@ pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> I
             Err(error) => return ItemEnd::error(&error),
             Ok(false) if attempt > retries || here::stopped() => {
                 end.result.insert(Key::from("failed"), Value::Bool(true));
+                // As Ansible counts where none helped: only what came after the first.
+                end.result
+                    .insert(Key::from("attempts"), Value::from(retries));
                 end.status = Status::Failed;
                 return ignore_if_asked(cx, seen, end);
             }
@@ -99,29 +103,46 @@ fn all_hold(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<bool> {
 
 /// One attempt, judged.
 fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
-    let end = match module(cx, seen, effective) {
+    let mut end = match module(cx, seen, effective) {
         Ok(end) => end,
         Err(error) => ItemEnd::error(&error.at(&cx.task().span)),
     };
     if end.include.is_some() || end.unreachable() {
         return end;
     }
+    // Attempts that are followed by another are reported, too.
+    end.no_log = effective.no_log;
     match judge(cx, seen, end) {
         Ok(end) => ignore_if_asked(cx, seen, place(cx, end)),
         Err(error) => ignore_if_asked(cx, seen, ItemEnd::error(&error)),
     }
 }
 
+/// Whether the module works at the engine.
+fn is_action(task: &Task) -> bool {
+    modules::find(&task.module).is_some_and(|def| matches!(def.seat, Seat::Engine(_)))
+}
+
 /// A module's failure, with the task's place. An assertion's own report says enough.
 fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
     if end.status == Status::Failed && end.error.is_none() && cx.task().short_module() != "assert" {
-        let message = end.result.get("msg").map(plain_text).unwrap_or_default();
+        // Where `failed_when` judged, the module itself did not fail.
+        let judged = end.result.contains_key("failed_when_result");
+        let who = if judged || is_action(cx.task()) {
+            "Action"
+        } else {
+            "Module"
+        };
+        let message = match end.result.get("msg").map(plain_text) {
+            Some(text) if !text.is_empty() => format!("{who} failed: {text}"),
+            _ => format!("{who} failed."),
+        };
         end.error = Some(Error::host(message).at(&cx.task().module_span).to_string());
     }
     end
 }
 
-fn ignore_if_asked(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> ItemEnd {
+pub(super) fn ignore_if_asked(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> ItemEnd {
     if end.failed() && !end.unreachable() {
         end.ignored = cx.flag(Kw::IgnoreErrors, seen).ok().flatten() == Some(true);
     }
@@ -284,12 +305,13 @@ fn arguments(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
             value: arg.value.clone(),
             span: arg.span.clone(),
         };
+        let name = argument_name(cx, seen, def, arg)?;
         match resolve_known(cx, &setting, seen)? {
             Value::Omit => {
-                args.shift_remove(&*arg.name);
+                args.shift_remove(&*name);
             }
             value => {
-                args.insert(Key::Str(arg.name.clone()), value);
+                args.insert(Key::Str(name), value);
             }
         }
     }
@@ -299,6 +321,18 @@ fn arguments(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
     }
     check_names(def, &args)?;
     Ok(args)
+}
+
+/// The name of an argument. Where any name is allowed (`set_fact`), it may be a template.
+fn argument_name(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef, arg: &Arg) -> Result<Arc<str>> {
+    if !def.any_name || !arg.name.contains("{{") {
+        return Ok(Arc::clone(&arg.name));
+    }
+    let setting = Setting {
+        value: Value::written(&*arg.name, Some(&arg.name_span)),
+        span: arg.name_span.clone(),
+    };
+    Ok(plain_text(&cx.resolve(&setting, seen)?).into())
 }
 
 /// A value; what check mode cannot know stays so, as a value.

@@ -18,7 +18,7 @@ use crate::playbook::play::Play;
 use crate::playbook::vault::VaultKeys;
 use crate::source::Span;
 use crate::template::{Templar, Variables};
-use crate::value::{Map, Value};
+use crate::value::{Key, Map, Value};
 use crate::vars::{Layer, Stack};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,6 +60,11 @@ impl Job {
         let mut findings = Findings::default();
         let playbooks = read_playbooks(&cx, &self.playbooks, &mut findings);
         let groups = read_inventory(&cx, &self.inventory, &self.playbooks, &mut findings);
+        if let Some(groups) = &groups
+            && let Err(error) = somebody_is_left(groups, cx.options.limit.as_deref())
+        {
+            findings.errors.push(error);
+        }
         match groups {
             Some(groups) if findings.errors.is_empty() => {
                 Ok((Run::new(cx, groups, playbooks), findings))
@@ -74,12 +79,13 @@ fn read_playbooks(
     paths: &[PathBuf],
     findings: &mut Findings,
 ) -> Vec<(String, Vec<Arc<Play>>)> {
-    let render = |value: &Value, vars: &Map| render(cx, vars, value);
     let mut out = Vec::new();
     let mut preflight = Preflight::new(&cx.templar);
     for path in paths {
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render, dir);
+        let render = |value: &Value, vars: &Map| render(cx, &dir, vars, value);
+        let base = dir.clone();
+        let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
         if !here::is_file(path) {
             findings.errors.push(no_playbook(path));
@@ -124,12 +130,25 @@ fn no_playbook(path: &Path) -> Error {
 ///
 /// # Errors
 /// When it needs more than those.
-pub(super) fn render(cx: &RunCx, vars: &Map, value: &Value) -> Result<Value> {
+pub(super) fn render(cx: &RunCx, dir: &Path, vars: &Map, value: &Value) -> Result<Value> {
     let mut stack = Stack::default();
     stack.push(Layer::PlayVars, &Arc::new(vars.clone()));
     stack.push(Layer::Extra, &cx.options.extra_vars);
+    let dir = Value::from(here::absolute(dir).display().to_string());
+    let magic: Map = [(Key::from("playbook_dir"), dir)].into_iter().collect();
+    stack.push(Layer::Magic, &Arc::new(magic));
     let vars: Arc<dyn Variables> = Arc::new(stack);
     cx.templar.resolve(value, &vars)
+}
+
+/// A limit that leaves nobody is a slip: nothing would run, and that would look like success.
+fn somebody_is_left(groups: &Groups, limit: Option<&str>) -> Result<()> {
+    if limit.is_none() || !groups.matching("all", limit, "")?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::host(
+        "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
+    ))
 }
 
 fn read_inventory(

@@ -2,6 +2,7 @@
 
 use super::context::TaskView;
 use super::play::Batch;
+use crate::event::{EventKind, Report, Status, TaskInfo};
 use crate::playbook::keyword::plain_text;
 use crate::playbook::task::Task;
 use std::sync::{Arc, PoisonError};
@@ -13,14 +14,20 @@ impl Batch<'_> {
             .free_or("_raw_params")
             .map(|s| plain_text(&s.value))
             .unwrap_or_default();
-        let view = self.view(task);
+        let view = self.view(task, hosts[0]);
         for &i in hosts {
             self.hosts[i].cursor.advance();
         }
-        let wanted: Vec<usize> = hosts
+        // What is for all hosts goes by the condition of the first, and is told once.
+        let asked = if is_for_each(&what) {
+            hosts
+        } else {
+            &hosts[..1]
+        };
+        let wanted: Vec<usize> = asked
             .iter()
             .copied()
-            .filter(|i| self.meta_wanted(&view, *i))
+            .filter(|i| self.meta_begins(&view, *i))
             .collect();
         if wanted.is_empty() {
             return;
@@ -34,7 +41,7 @@ impl Batch<'_> {
                 }
             }
             "clear_facts" => {
-                for &i in &wanted {
+                for &i in hosts {
                     let mut vars = self.hosts[i]
                         .slot
                         .vars
@@ -81,8 +88,37 @@ impl Batch<'_> {
         }
     }
 
-    /// `when` of a meta task, host by host.
-    fn meta_wanted(&self, view: &TaskView, i: usize) -> bool {
-        self.task_cx(view, i).wanted()
+    /// Tells that a host comes to a meta task, and whether its `when` holds.
+    fn meta_begins(&mut self, view: &TaskView, i: usize) -> bool {
+        let info = Arc::new(TaskInfo {
+            id: self.run.next_id(),
+            ..(*view.info).clone()
+        });
+        let emit = &self.run.cx.emit;
+        emit.run(EventKind::TaskStarted {
+            task: Arc::clone(&info),
+        });
+        let wanted = self.task_cx(view, i).wanted();
+        if !wanted {
+            emit.host(
+                &self.hosts[i].slot.name,
+                EventKind::TaskFinished {
+                    task: info.id,
+                    report: Report {
+                        status: Status::Skipped,
+                        ..Report::default()
+                    },
+                },
+            );
+        }
+        wanted
     }
+}
+
+/// Whether hosts carry it out one by one; the rest is done once, for all.
+fn is_for_each(what: &str) -> bool {
+    matches!(
+        what,
+        "noop" | "reset_connection" | "end_host" | "end_role" | "flush_handlers"
+    )
 }

@@ -24,7 +24,7 @@ impl Batch<'_> {
             Err(_) => setting.words_kept(),
         };
         for name in names {
-            let found = self.handlers_named(&name, view);
+            let found = self.handlers_named(&name);
             if found.is_empty() {
                 self.run.cx.emit.run(EventKind::Notice {
                     level: Level::Error,
@@ -48,9 +48,9 @@ impl Batch<'_> {
     }
 
     /// Handlers of this name (the last one defined wins), and all that listen to it.
-    fn handlers_named(&self, name: &str, view: &TaskView) -> Vec<usize> {
+    fn handlers_named(&self, name: &str) -> Vec<usize> {
         let mut found = Vec::new();
-        let mut named: Option<(usize, bool)> = None;
+        let mut named = None;
         for entry in self.handlers.iter() {
             let Entry::Handler(index, task) = entry else {
                 continue;
@@ -63,33 +63,20 @@ impl Batch<'_> {
             if listens {
                 found.push(*index);
             }
-            let own = task.name().map(|s| self.shown_name(&s.value));
+            let own = task.name().map(|s| self.run.shown_name(&self.cx, &s.value));
             let role = task.scope.role().map(|r| r.name.clone());
             let full = match (&role, &own) {
                 (Some(role), Some(own)) => Some(format!("{role} : {own}")),
                 _ => None,
             };
             if own.as_deref() == Some(name) || full.as_deref() == Some(name) {
-                // A handler of the same role is meant before one of another.
-                let same_role =
-                    view.task.scope.role().map(|r| &r.path) == task.scope.role().map(|r| &r.path);
-                if named.is_none_or(|(_, same)| same_role || !same) {
-                    named = Some((*index, same_role));
-                }
+                named = Some(*index);
             }
         }
-        found.extend(named.map(|(i, _)| i));
+        found.extend(named);
         found.sort_unstable();
         found.dedup();
         found
-    }
-
-    pub(super) fn shown_name(&self, value: &Value) -> String {
-        let stack = self.run.play_stack(&self.cx);
-        match self.run.cx.templar.resolve(value, &stack) {
-            Ok(value) => plain_text(&value),
-            Err(_) => plain_text(value),
-        }
     }
 
     pub(super) fn forget_handler(&mut self, i: usize, task: &Arc<Task>) {

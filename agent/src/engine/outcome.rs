@@ -14,17 +14,17 @@ impl Batch<'_> {
         &mut self,
         view: &TaskView,
         i: usize,
-        end: TaskEnd,
+        mut end: TaskEnd,
         sharing: &[usize],
         counts: bool,
     ) {
         let ignored_unreachable = self.ignores_unreachable(view, &end);
-        let mut changes = end.changes;
+        let mut changes = std::mem::take(&mut end.changes);
         let target = self.facts_target(view, i);
         if let Some(target) = target {
             let (facts, rest): (Vec<_>, Vec<_>) = changes
                 .into_iter()
-                .partition(|c| matches!(c, VarChange::Facts(_)));
+                .partition(|c| matches!(c, VarChange::Facts(_) | VarChange::SetFact(..)));
             self.run.apply_to(&target, &facts);
             changes = rest;
         }
@@ -44,7 +44,7 @@ impl Batch<'_> {
                 text: warning.clone(),
             });
         }
-        for request in end.requests {
+        for request in std::mem::take(&mut end.requests) {
             self.request(i, request);
         }
         if view.task.handler {
@@ -57,13 +57,10 @@ impl Batch<'_> {
                 self.notify(view, j);
             }
         }
-        self.count(
-            i,
-            end.report.status,
-            end.report.ignored,
-            ignored_unreachable,
-            counts,
-        );
+        // Inclusions are counted one by one, when they are read.
+        if counts || end.report.status != Status::Ok {
+            self.count(i, &end, ignored_unreachable);
+        }
         match end.report.status {
             Status::Failed if !end.report.ignored => {
                 self.fail(view, i, sharing, &end.result);
@@ -73,22 +70,31 @@ impl Batch<'_> {
                     self.hosts[j].unreachable = true;
                 }
             }
-            _ => {}
+            _ => return,
         }
+        self.tell_who_is_left();
     }
 
-    fn count(
-        &mut self,
-        i: usize,
-        status: Status,
-        ignored: bool,
-        ignored_unreachable: bool,
-        counts: bool,
-    ) {
+    /// Brings the variables that list the hosts which are still in the play up to date.
+    pub(super) fn tell_who_is_left(&mut self) {
+        let out = |name: &str| {
+            let here = self.hosts.iter().find(|h| &*h.slot.name == name);
+            here.is_some_and(|h| h.unreachable || h.cursor.has_failed())
+        };
+        let left: Vec<Arc<str>> = self
+            .hosts
+            .iter()
+            .map(|h| Arc::clone(&h.slot.name))
+            .filter(|name| !out(name))
+            .collect();
+        self.cx.magic = self.run.magic_of_hosts(&self.cx.magic, &left, &out);
+    }
+
+    fn count(&mut self, i: usize, end: &TaskEnd, ignored_unreachable: bool) {
+        let (status, ignored) = (end.report.status, end.report.ignored);
         let rescued = status == Status::Failed && !ignored && self.hosts[i].cursor.would_rescue();
         let n = &mut self.hosts[i].counters;
         match status {
-            Status::Ok if counts => n.ok += 1,
             Status::Ok => n.ok += 1,
             Status::Changed => {
                 n.ok += 1;
@@ -102,6 +108,7 @@ impl Batch<'_> {
             Status::Failed if ignored => {
                 n.ok += 1;
                 n.ignored += 1;
+                n.changed += u32::from(end.result.get("changed") == Some(&Value::Bool(true)));
             }
             Status::Failed if rescued => n.rescued += 1,
             Status::Failed => n.failed += 1,

@@ -29,9 +29,9 @@ impl Outside for Controller {
             Some(Value::Str(s)) => Some(PathBuf::from(&*s)),
             _ => None,
         };
-        let mut dirs: Vec<PathBuf> = text("role_path").into_iter().collect();
-        if let Some(Value::List(parents)) = scope.get("ansible_parent_role_paths") {
-            dirs.extend(parents.iter().filter_map(Value::as_str).map(PathBuf::from));
+        let mut dirs: Vec<PathBuf> = Vec::new();
+        if let Some(Value::List(places)) = scope.get("ansible_search_path") {
+            dirs.extend(places.iter().filter_map(Value::as_str).map(PathBuf::from));
         }
         dirs.extend(text("playbook_dir"));
         dirs.push(here::working_dir());

@@ -77,6 +77,7 @@ impl<'r> Batch<'r> {
                 notified: BTreeSet::new(),
                 roles_done: run.roles_done(name),
                 unreachable: false,
+                forced: false,
                 counters: run.counters(name),
                 slot,
             });
@@ -164,8 +165,11 @@ impl<'r> Batch<'r> {
             };
             let step = host.cursor.peek(&mut filter);
             let Some(step) = step else {
-                if host.cursor.has_failed() && self.force_handlers && !host.notified.is_empty() {
-                    // Forced handlers run although the host is out of the play.
+                let forces = self.force_handlers && !host.forced;
+                if host.cursor.has_failed() && forces && !host.notified.is_empty() {
+                    // Forced handlers run although the host is out of the play; when one of them
+                    // fails, that is the end.
+                    host.forced = true;
                     host.cursor.insert(Arc::clone(&self.handlers));
                     continue;
                 }
@@ -202,25 +206,23 @@ impl<'r> Batch<'r> {
         if task.short_module() == "meta" {
             return self.meta_step(task, hosts);
         }
-        let view = self.view(task);
+        let view = self.view(task, hosts[0]);
         let once = self.runs_once(&view, hosts);
         let running: Vec<usize> = if once { vec![hosts[0]] } else { hosts.to_vec() };
         self.run.cx.emit.run(EventKind::TaskStarted {
             task: Arc::clone(&view.info),
         });
         let ends = self.run_on(&view, &running);
+        // All at once, before results are judged: one host's failure may move the others on.
+        for &i in hosts {
+            self.hosts[i].cursor.advance();
+        }
         let mut includes: Vec<(usize, Vec<IncludeCall>)> = Vec::new();
         for (i, mut end) in running.iter().copied().zip(ends) {
-            self.hosts[i].cursor.advance();
             let calls = std::mem::take(&mut end.includes);
             let sharing: Vec<usize> = if once { hosts.to_vec() } else { vec![i] };
-            for &j in &sharing {
-                if j != i {
-                    self.hosts[j].cursor.advance();
-                }
-                if !calls.is_empty() {
-                    includes.push((j, calls.clone()));
-                }
+            if !calls.is_empty() {
+                includes.extend(sharing.iter().map(|j| (*j, calls.clone())));
             }
             self.take(&view, i, end, &sharing, calls.is_empty());
         }
@@ -295,31 +297,34 @@ impl<'r> Batch<'r> {
         }
     }
 
-    /// What views know of a task; worked out once.
-    pub(super) fn view(&mut self, task: &Arc<Task>) -> Arc<TaskView> {
+    /// What views know of a task; worked out once, for the first host that comes to it.
+    pub(super) fn view(&mut self, task: &Arc<Task>, host: usize) -> Arc<TaskView> {
         // The address stands for the task: the view keeps the task, so no other can get it.
         let key = Arc::as_ptr(task) as usize;
         if let Some(view) = self.views.get(&key) {
             return Arc::clone(view);
         }
-        let info = Arc::new(self.info(task));
-        let view = Arc::new(TaskView::new(task, info));
+        let mut view = TaskView::new(task, Arc::new(self.info(task)), &self.cx.play);
+        if let Some(setting) = task.name().filter(|s| s.value.has_template()) {
+            let cx = self.task_cx(&view, host);
+            let seen = cx.seen(&cx.slot.snapshot());
+            if let Ok(own) = cx.resolve(setting, &seen) {
+                let name = in_role(task, plain_text(&own));
+                view.info = Arc::new(TaskInfo {
+                    name,
+                    ..(*view.info).clone()
+                });
+            }
+        }
+        let view = Arc::new(view);
         self.views.insert(key, Arc::clone(&view));
         view
     }
 
     fn info(&mut self, task: &Arc<Task>) -> TaskInfo {
-        let own = match task.name() {
-            Some(name) => self.shown_name(&name.value),
-            None => task.written_module(),
-        };
-        let name = match task.scope.role() {
-            Some(role) => format!("{} : {own}", role.name),
-            None => own,
-        };
         TaskInfo {
             id: self.run.next_id(),
-            name,
+            name: in_role(task, task.title()),
             module: task.module.to_string(),
             path: TaskInfo::path_of(Some(&task.span)),
             handler: task.handler,
@@ -327,6 +332,14 @@ impl<'r> Batch<'r> {
             no_log: task.find(Kw::NoLog).is_some_and(|s| s.value.is_truthy()),
             args: Value::Null,
         }
+    }
+}
+
+/// A task's name, after that of its role.
+fn in_role(task: &Task, own: String) -> String {
+    match task.scope.role() {
+        Some(role) => format!("{} : {own}", role.name),
+        None => own,
     }
 }
 

@@ -315,7 +315,7 @@ impl<'a> Preflight<'a> {
     fn rules(&mut self, task: &Task, def: &ModuleDef, specs: &[ParamSpec]) {
         let given = |name: &str| -> Option<Value> {
             let spec = specs.iter().find(|s| s.is_named(name))?;
-            if def.free_form == Some(spec.name)
+            if is_free_form(def, spec)
                 && let Some(free) = &task.args.free
             {
                 return Some(free.value.clone());
@@ -439,7 +439,12 @@ fn argument_of<'t>(args: &'t TaskArgs, spec: &ParamSpec) -> Option<&'t Arg> {
 
 fn is_given(task: &Task, def: &ModuleDef, spec: &ParamSpec) -> bool {
     argument_of(&task.args, spec).is_some_and(|a| !a.value.is_null())
-        || (def.free_form == Some(spec.name) && task.args.free.is_some())
+        || (is_free_form(def, spec) && task.args.free.is_some())
+}
+
+/// Whether text in the place of the arguments is this parameter, by its name or another.
+fn is_free_form(def: &ModuleDef, spec: &ParamSpec) -> bool {
+    def.free_form.is_some_and(|name| spec.is_named(name))
 }
 
 /// Whether a dynamic role may bring handlers that are not known yet.

@@ -13,8 +13,10 @@ use crate::vars::HostVars;
 /// A change to a host's variables, applied when the task has ended.
 #[derive(Clone, Debug)]
 pub enum VarChange {
-    /// `register`, `set_fact`.
+    /// `register`.
     Set(String, Value),
+    /// `set_fact`.
+    SetFact(String, Value),
     /// Facts of a module.
     Facts(Map),
     /// `include_vars`.
@@ -25,7 +27,7 @@ impl VarChange {
     /// Makes the change.
     pub fn apply(&self, vars: &mut HostVars) {
         match self {
-            Self::Set(name, value) => vars.set(name, value.clone()),
+            Self::Set(name, value) | Self::SetFact(name, value) => vars.set(name, value.clone()),
             Self::Facts(map) => vars.add_facts(map),
             Self::Include(map) => vars.include(map),
         }

@@ -91,6 +91,7 @@ impl Run {
             check: self.cx.options.check,
             diff: self.cx.options.diff,
         });
+        self.know_all_hosts();
         let mut broken = false;
         'books: for (name, plays) in std::mem::take(&mut self.playbooks) {
             self.cx.emit.run(EventKind::PlaybookStarted { name });
@@ -133,12 +134,11 @@ impl Run {
     fn recap(&self) -> Vec<(Arc<str>, Counters)> {
         let mut names = self.order.clone();
         names.sort();
+        // Hosts that no task came to are left out, as Ansible does.
         names
             .into_iter()
-            .map(|n| {
-                let counters = self.counters.get(&n).copied().unwrap_or_default();
-                (n, counters)
-            })
+            .filter_map(|n| Some((Arc::clone(&n), *self.counters.get(&n)?)))
+            .filter(|(_, counters)| *counters != Counters::default())
             .collect()
     }
 
@@ -147,9 +147,10 @@ impl Run {
         self.roles_done.clear();
         let hosts = self.hosts_of(play)?;
         let mut cx = self.play_cx(play)?;
+        let name = self.shown_name(&cx, &Value::written(play.name(), None));
         let info = |run: &mut Self, hosts: &[Arc<str>]| PlayInfo {
             id: run.next_id(),
-            name: play_name(play),
+            name: name.clone(),
             hosts: hosts.to_vec(),
             strategy: "linear".into(),
             check: run.cx.options.check,
@@ -242,6 +243,14 @@ impl Run {
             .templar
             .resolve(&setting.value, &self.play_stack(cx))
             .map_err(|e| e.at(&setting.span))
+    }
+
+    /// A name, with the play's variables; as it is written where those do not suffice.
+    pub(super) fn shown_name(&self, cx: &PlayCx, value: &Value) -> String {
+        match self.cx.templar.resolve(value, &self.play_stack(cx)) {
+            Ok(value) => plain_text(&value),
+            Err(_) => plain_text(value),
+        }
     }
 
     pub(super) fn flag(&self, cx: &PlayCx, kw: Kw) -> Result<bool> {
@@ -416,9 +425,6 @@ impl Run {
 
     /// Variables that Ansible sets for a play.
     fn magic(&self, cx: &PlayCx, all: &[Arc<str>], batch: &[Arc<str>]) -> Arc<Map> {
-        let list = |names: &[Arc<str>]| {
-            Value::list(names.iter().map(|n| Value::Str(Arc::clone(n))).collect())
-        };
         let options = &self.cx.options;
         let words = |w: &[String]| Value::list(w.iter().map(Value::from).collect());
         let role_names: Vec<Value> = cx
@@ -426,11 +432,6 @@ impl Run {
             .roles
             .iter()
             .map(|r| Value::from(r.name.as_str()))
-            .collect();
-        let alive: Vec<Arc<str>> = batch
-            .iter()
-            .filter(|h| !self.failed.contains(*h) && !self.unreachable.contains(*h))
-            .cloned()
             .collect();
         let dir = here::absolute(&cx.play.dir).display().to_string();
         let tags = if options.tags.is_empty() {
@@ -440,11 +441,8 @@ impl Run {
         };
         let pairs: Vec<(&str, Value)> = vec![
             ("groups", self.groups.as_value()),
-            ("play_hosts", list(&alive)),
-            ("ansible_play_hosts", list(&alive)),
-            ("ansible_play_batch", list(&alive)),
-            ("ansible_play_hosts_all", list(all)),
-            ("ansible_play_name", Value::from(play_name(&cx.play))),
+            ("ansible_play_hosts_all", name_list(all)),
+            ("ansible_play_name", Value::written(cx.play.name(), None)),
             ("ansible_play_role_names", Value::list(role_names.clone())),
             ("ansible_role_names", Value::list(role_names.clone())),
             ("role_names", Value::list(role_names)),
@@ -461,13 +459,33 @@ impl Run {
             ("ansible_limit", Value::from(options.limit.clone())),
             ("ansible_version", version()),
         ];
-        Arc::new(
-            pairs
-                .into_iter()
-                .filter(|(_, v)| !v.is_null())
-                .map(|(k, v)| (Key::from(k), v))
-                .collect(),
-        )
+        let magic = pairs
+            .into_iter()
+            .filter(|(_, v)| !v.is_null())
+            .map(|(k, v)| (Key::from(k), v))
+            .collect();
+        self.magic_of_hosts(&Arc::new(magic), batch, &|_| false)
+    }
+
+    /// With the hosts of the batch that are left, and those of the play: all but the ones that
+    /// failed before, or are out now.
+    pub(super) fn magic_of_hosts(
+        &self,
+        magic: &Map,
+        batch: &[Arc<str>],
+        out: &dyn Fn(&str) -> bool,
+    ) -> Arc<Map> {
+        let is_left = |name: &str| {
+            !self.failed.contains(name) && !self.unreachable.contains(name) && !out(name)
+        };
+        let all = magic.get("ansible_play_hosts_all").and_then(Value::as_list);
+        let left = all.unwrap_or_default().iter();
+        let left = left.filter(|v| v.as_str().is_some_and(is_left)).cloned();
+        let mut map = magic.clone();
+        map.insert(Key::from("ansible_play_hosts"), Value::list(left.collect()));
+        map.insert(Key::from("ansible_play_batch"), name_list(batch));
+        map.insert(Key::from("play_hosts"), name_list(batch));
+        Arc::new(map)
     }
 
     pub(super) fn refresh_magic(&self, cx: &PlayCx) -> Arc<Map> {
@@ -490,6 +508,15 @@ impl Run {
                 let (vars, magic) = self.groups.host(name);
                 self.cx.hosts.add(name, vars, magic)
             }
+        }
+    }
+
+    /// `hostvars` reaches hosts of the inventory that no play names, too.
+    fn know_all_hosts(&self) {
+        let hosts = self.groups.inventory().hosts();
+        let names: Vec<Arc<str>> = hosts.map(|h| Arc::clone(&h.name)).collect();
+        for name in &names {
+            self.slot(name);
         }
     }
 
@@ -605,8 +632,8 @@ impl Run {
     }
 }
 
-fn play_name(play: &Play) -> String {
-    play.name()
+fn name_list(names: &[Arc<str>]) -> Value {
+    Value::list(names.iter().map(|n| Value::Str(Arc::clone(n))).collect())
 }
 
 fn batch_size(text: &str, total: usize) -> Option<usize> {

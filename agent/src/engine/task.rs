@@ -73,7 +73,7 @@ impl TaskCx<'_> {
                 TaskEnd::of_one(item, self.task())
             }
             Ok(Some(items)) => self.run_loop(items, &mut vars),
-            Err(error) => TaskEnd::of_one(self.loop_failed(&seen, error), self.task()),
+            Err(error) => TaskEnd::of_one(self.loop_failed(&seen, &error), self.task()),
         };
         end.report.seconds = crate::host::here::monotonic() - started;
         end
@@ -91,11 +91,12 @@ impl TaskCx<'_> {
     }
 
     /// A loop that cannot be evaluated is no failure when the task is skipped anyway.
-    fn loop_failed(&self, seen: &Seen, error: Error) -> ItemEnd {
-        match self.conditions(seen) {
+    fn loop_failed(&self, seen: &Seen, error: &Error) -> ItemEnd {
+        let end = match self.conditions(seen) {
             Ok(Some(skip)) => ItemEnd::skipped(skip),
-            _ => ItemEnd::error(&error),
-        }
+            _ => self.judge_error(seen, error),
+        };
+        self.hidden_if_asked(seen, end)
     }
 
     /// The loop's items; nothing if there is no loop.
@@ -169,11 +170,15 @@ impl TaskCx<'_> {
                 map.insert(Key::from("ansible_index_var"), Value::from(name.as_str()));
             }
             if control.extended {
-                map.insert(Key::from("ansible_loop"), extended(&items, index));
+                let all = control.allitems;
+                map.insert(Key::from("ansible_loop"), extended(&items, index, all));
             }
             let seen = self.seen(vars).with(map);
             let mut end = self.item(&seen);
             end.label = Some(self.label(&control, &seen, item));
+            if let Some(call) = &mut end.include {
+                call.label.clone_from(&end.label);
+            }
             end.item(&control.var, item, control.index_var.as_deref(), index);
             let stop = self.break_when(&control, &seen, &end);
             for change in &end.changes {
@@ -252,6 +257,7 @@ impl TaskCx<'_> {
                         "index_var" => control.index_var = Some(text),
                         "pause" => control.pause = text.parse().unwrap_or(0.0),
                         "extended" => control.extended = as_bool(&text).unwrap_or(false),
+                        "extended_allitems" => control.allitems = as_bool(&text).unwrap_or(true),
                         _ => {}
                     }
                 }
@@ -262,17 +268,20 @@ impl TaskCx<'_> {
 
     /// Runs the task once.
     fn item(&self, seen: &Seen) -> ItemEnd {
-        match self.conditions(seen) {
-            Ok(None) => {}
-            Ok(Some(skip)) => return ItemEnd::skipped(skip),
-            Err(error) => return self.judge_error(&error),
-        }
+        let end = match self.conditions(seen) {
+            Ok(None) => self.tried(seen),
+            Ok(Some(skip)) => ItemEnd::skipped(skip),
+            Err(error) => self.judge_error(seen, &error),
+        };
+        self.hidden_if_asked(seen, end)
+    }
+
+    fn tried(&self, seen: &Seen) -> ItemEnd {
         let effective = match self.effective(seen) {
             Ok(effective) => effective,
-            Err(error) => return self.judge_error(&error),
+            Err(error) => return self.judge_error(seen, &error),
         };
         let mut end = invoke::attempts(self, seen, &effective);
-        end.no_log = effective.no_log;
         end.delegated_to = effective.delegate_to.as_deref().map(str::to_string);
         if let Some(name) = self.task().own(Kw::Register) {
             let name = self.run.text(&name.value);
@@ -281,8 +290,14 @@ impl TaskCx<'_> {
         end
     }
 
-    fn judge_error(&self, error: &Error) -> ItemEnd {
-        ItemEnd::error(error)
+    fn judge_error(&self, seen: &Seen, error: &Error) -> ItemEnd {
+        invoke::ignore_if_asked(self, seen, ItemEnd::error(error))
+    }
+
+    /// `no_log` holds for skipped and broken tasks, too. One that cannot be evaluated hides.
+    fn hidden_if_asked(&self, seen: &Seen, mut end: ItemEnd) -> ItemEnd {
+        end.no_log = self.flag(Kw::NoLog, seen).map_or(true, |f| f == Some(true));
+        end
     }
 
     /// Whether conditions hold the task back: the one that does, and its result.
@@ -416,6 +431,7 @@ struct LoopControl {
     label: Option<Setting>,
     pause: f64,
     extended: bool,
+    allitems: bool,
     break_when: Option<Setting>,
 }
 
@@ -427,18 +443,21 @@ impl Default for LoopControl {
             label: None,
             pause: 0.0,
             extended: false,
+            allitems: true,
             break_when: None,
         }
     }
 }
 
 /// `ansible_loop` of `extended: true`.
-fn extended(items: &[Value], index: usize) -> Value {
+fn extended(items: &[Value], index: usize, all: bool) -> Value {
     let mut map = Map::new();
     let mut set = |k: &str, v: Value| {
         map.insert(Key::from(k), v);
     };
-    set("allitems", Value::list(items.to_vec()));
+    if all {
+        set("allitems", Value::list(items.to_vec()));
+    }
     set("index", Value::from(index + 1));
     set("index0", Value::from(index));
     set("first", Value::Bool(index == 0));

@@ -160,7 +160,7 @@ impl CommandParams {
         let Some(outcome) = outcomes.last() else {
             return Ok(());
         };
-        let output = outcome.ran()?;
+        let output = outcome.ran().inspect_err(|_| forget(returns))?;
         let zone = time::zone(cx.host)?;
         let clock = |at: f64| time::Civil::at(at, zone.offset(at).seconds).to_string();
         let cut = |text: String| match self.strip_empty_ends {
@@ -179,6 +179,13 @@ impl CommandParams {
         }
         *returns = with_lines(std::mem::take(returns));
         Ok(())
+    }
+}
+
+/// What a program would have said is not known, and neither empty nor null.
+fn forget(returns: &mut Returns) {
+    for name in ["rc", "stdout", "stderr", "start", "end", "delta", "msg"] {
+        returns.values.shift_remove(name);
     }
 }
 

@@ -47,7 +47,7 @@ impl Action for Debug {
             Some(var) => {
                 let value = match cx.expression(var) {
                     Err(error) if error.kind() == ErrorKind::Undefined => {
-                        Value::from("VARIABLE IS NOT DEFINED!")
+                        Value::from(format!("<< error 1 - {} >>", error.message()))
                     }
                     Err(error) => {
                         return Err(error.context("Error while resolving `var` expression"));

@@ -199,6 +199,8 @@ impl Loader<'_> {
         let place: Vec<String> = call
             .keywords
             .iter()
+            // `- NAME` and `- role: NAME` are the same role.
+            .filter(|(kw, _)| !matches!(kw, Kw::Role | Kw::Name))
             .map(|(kw, s)| format!("{}={}", kw.name(), s.value.to_json()))
             .collect();
         RoleUse {

@@ -1,6 +1,6 @@
 //! Tasks and blocks: what a play is made of.
 
-use super::keyword::{HANDLER, Kw, Levels, Setting, TASK, check_type};
+use super::keyword::{HANDLER, Kw, Levels, Setting, TASK, check_type, plain_text};
 use super::load::Loader;
 use super::scope::{Keywords, Scope, ScopeKind};
 use super::yaml::{Kind, Node};
@@ -133,6 +133,21 @@ impl Task {
             "" | "action" | "local_action" => self.short_module().to_string(),
             _ => written,
         }
+    }
+
+    /// What the task is called: its name, or its module (with the role that it includes).
+    #[must_use]
+    pub fn title(&self) -> String {
+        let name = self.name().map(|s| plain_text(&s.value));
+        name.filter(|n| !n.is_empty()).unwrap_or_else(|| {
+            let module = self.written_module();
+            match (self.short_module(), self.args.get("name")) {
+                ("include_role", Some(role)) => {
+                    format!("{module} : {}", plain_text(&role.value))
+                }
+                _ => module,
+            }
+        })
     }
 
     /// The name as written, or nothing.

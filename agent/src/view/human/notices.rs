@@ -4,6 +4,7 @@ use super::State;
 use super::screen::Colour;
 use crate::event::{Level, Report, Status, TaskInfo};
 use crate::value::Value;
+use crate::view::text::py_str;
 use std::io::Write;
 
 impl<W: Write, E: Write> State<W, E> {
@@ -86,15 +87,18 @@ const ACTIONS: &[&str] = &[
 /// What is said when a module itself reports the failure.
 fn module_failure(task: Option<&TaskInfo>, report: &Report) -> String {
     let module = task.map_or("", |t| t.module.rsplit('.').next().unwrap_or(""));
-    let who = if ACTIONS.contains(&module) {
+    // Where `failed_when` judged, the module itself did not fail.
+    let judged = report.result.get("failed_when_result").is_some();
+    let who = if judged || ACTIONS.contains(&module) {
         "Action"
     } else {
         "Module"
     };
     let mut text = format!("Task failed: {who} failed");
-    if let Some(message) = report.result.get("msg").and_then(Value::as_str) {
-        text.push_str(": ");
-        text.push_str(message);
+    match report.result.get("msg").map(py_str) {
+        Some(message) if message.is_empty() => text.push('.'),
+        Some(message) => text.push_str(&format!(": {message}")),
+        None => {}
     }
     if let Some(path) = task.map(|t| &t.path).filter(|p| !p.is_empty()) {
         text.push_str(&format!("\nOrigin: {path}"));

@@ -88,7 +88,8 @@ impl<W: Write, E: Write> State<W, E> {
     pub(super) fn item(&mut self, host: &str, id: u64, item: &Value, report: &Report) {
         let task = self.tasks.get(&id).cloned();
         let failed = matches!(report.status, Status::Failed | Status::Unreachable);
-        if self.is_hidden(report.status) || (!failed && is_include(task.as_deref())) {
+        let told_later = !failed && report.status != Status::Skipped && is_include(task.as_deref());
+        if self.is_hidden(report.status) || told_later {
             return;
         }
         self.task_banner(id);
@@ -170,11 +171,8 @@ impl Shown {
         let flag = |name: &str| report.result.get(name) == Some(&Value::Bool(true));
         // An error before the module ran is told on one line, even of `debug`.
         let always = flag("_ansible_verbose_always")
-            || (matches!(module.as_str(), "debug" | "assert")
-                && report.error.is_none()
-                && !flag("skipped")
-                && report.status != Status::Skipped
-                && report.result.get("censored").is_none());
+            && report.status != Status::Skipped
+            && report.result.get("censored").is_none();
         // Facts would drown everything else.
         let never = flag("_ansible_verbose_override")
             || matches!(module.as_str(), "setup" | "gather_facts");
@@ -266,9 +264,6 @@ fn displayed(result: &Value, module: &str, verbosity: u8) -> Map {
         } else {
             hidden.extend(["changed", "skip_reason", "invocation"]);
             hidden.extend(["ansible_loop_var", "ansible_index_var", "ansible_loop"]);
-            // The item of a loop is told by its label.
-            let var = result.get("ansible_loop_var").and_then(Value::as_str);
-            hidden.extend(var.filter(|v| *v == "item"));
         }
     }
     map.retain(|key, _| !key.as_str().is_some_and(|k| hidden.contains(&k)));
