@@ -91,11 +91,15 @@ impl TaskCx<'_> {
                 Some(exe) => Some(exe),
                 None => self.text(Kw::BecomeExe, seen)?,
             },
-            more: if connection == "local" {
-                Vec::new()
-            } else {
+            more: {
                 let mut more = Vec::new();
-                for name in MORE {
+                // A task that stays in this process asks for nothing more.
+                let wanted = if connection == "local" && !become_ {
+                    &[]
+                } else {
+                    MORE
+                };
+                for name in wanted {
                     if let Some(text) = own(name)? {
                         more.push(((*name).to_string(), text));
                     }
