@@ -8,8 +8,9 @@ a line (an empty line, or no file: no flags); a line `# ...` is a comment. The r
 one fresh copy of the folder. `expected` holds, for each run, `$ FLAGS`, what was printed, and
 `[exit status N]`.
 
-Only the copy's path is replaced here (by `{dir}`, and the folder around it by `{top}`); times and what this project does not promise are
-left out when the outputs are compared, in `../tests/language.rs`.
+Only the copy's path is replaced here (by `{dir}`, and the folder around it by `{top}`); times and
+what this project does not promise are left out when the outputs are compared, in
+`../tests/language.rs`.
 """
 
 import argparse
