@@ -8,8 +8,9 @@ a line (an empty line, or no file: no flags); a line `# ...` is a comment. The r
 one fresh copy of the folder. `expected` holds, for each run, `$ FLAGS`, what was printed, and
 `[exit status N]`.
 
-Only the copy's path is replaced here (by `{dir}`); times and what this project does not promise are
-left out when the outputs are compared, in `../tests/language.rs`.
+Only the copy's path is replaced here (by `{dir}`, and the folder around it by `{top}`); times and
+what this project does not promise are left out when the outputs are compared, in
+`../tests/language.rs`.
 """
 
 import argparse
@@ -71,7 +72,7 @@ def record(ansible, case):
             if done.stderr and SHOW_STDERR:
                 print(f"--- {case} {flags}\n{done.stderr}", file=sys.stderr)
     with open(os.path.join(source, "expected"), "w") as file:
-        file.write(text.replace(folder, "{dir}"))
+        file.write(text.replace(folder, "{dir}").replace(top, "{top}"))
 
 
 def main():
