@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::host::{Host, Outcome, Progress};
 use crate::module::{BoundModule, Diff, Plan, PlanCx, Returns};
+use crate::value::Value;
 
 /// How a module is carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +92,10 @@ pub fn perform(
 
 /// An effect failed: what was done before it stays reported.
 fn failed(mut done: Performed, error: &Error) -> Performed {
+    if done.returns.values.get("rc").is_some_and(Value::is_null) {
+        // A program that cannot be started: Ansible gives the error number, which is ENOENT.
+        done.returns.set("rc", 2);
+    }
     done.returns.fail(error.message());
     done.returns.changed = Some(done.changed);
     done
