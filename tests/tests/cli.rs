@@ -1,5 +1,6 @@
 //! What a new user types first: the tour, help, a symlink by Ansible's name, lint, Ctrl-C.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -136,11 +137,16 @@ fn an_interrupted_run_stops_and_says_so() {
     std::fs::write(&playbook, text).expect("written");
     let mut child = Command::new(ctl())
         .args(["run", &playbook.display().to_string()])
-        .stdout(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("the program runs");
-    std::thread::sleep(Duration::from_millis(800));
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let begun = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .any(|l| l.starts_with("TASK ["));
+    assert!(begun, "the task begins");
     let started = Instant::now();
     let killed = Command::new("kill")
         .args(["-INT", &child.id().to_string()])

@@ -197,11 +197,6 @@ impl ActionCx for Actor<'_> {
             .push(Request::GroupBy(group.into(), parents.to_vec()));
         Ok(changed)
     }
-
-    fn set_stats(&mut self, data: Map, per_host: bool, aggregate: bool) {
-        self.requests
-            .push(Request::Stats(data, per_host, aggregate));
-    }
 }
 
 /// The options of the `template` module, as the renderer takes them.

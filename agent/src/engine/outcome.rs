@@ -189,10 +189,6 @@ impl Batch<'_> {
                 let name = Arc::clone(&self.hosts[i].slot.name);
                 self.run.add_to_group(&name, &group, &parents);
             }
-            Request::Stats(data, per_host, aggregate) => {
-                let host = per_host.then(|| Arc::clone(&self.hosts[i].slot.name));
-                self.run.add_stats(host, data, aggregate);
-            }
         }
         self.cx.magic = self.run.refresh_magic(&self.cx);
     }

@@ -4,7 +4,6 @@
 use super::files;
 use super::invoke::no_module;
 use crate::error::{Error, ErrorKind};
-use crate::host::here;
 use crate::module::{ModuleDef, ParamSpec};
 use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
@@ -457,10 +456,4 @@ fn includes_role(items: &[Item]) -> bool {
                 || includes_role(&block.always)
         }
     })
-}
-
-/// Whether a file of the playbook's side is there at all.
-#[must_use]
-pub fn is_playbook(path: &Path) -> bool {
-    here::is_file(path)
 }

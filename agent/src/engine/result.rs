@@ -41,8 +41,6 @@ pub enum Request {
     AddHost(String, Vec<String>, Map),
     /// `group_by`: group, its parents.
     GroupBy(String, Vec<String>),
-    /// `set_stats`: data, for each host, aggregate.
-    Stats(Map, bool, bool),
 }
 
 /// The end of one item (or of a task without loop).

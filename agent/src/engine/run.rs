@@ -1,26 +1,23 @@
 //! A run: playbooks over an inventory, from the first play to the recap.
 
-use super::context::{HostSlot, Hosts, PlayCx, RunCx, with_host};
+use super::context::{Hosts, PlayCx, RunCx};
 use super::emit::Emitter;
 use super::groups::Groups;
-use super::load::HereFiles;
 use super::options::Options;
 use super::play::Batch;
-use super::result::VarChange;
 use super::steps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Counters, EventKind, Level, PlayInfo, VERSION};
 use crate::host::here;
 use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
-use crate::playbook::load::Files;
 use crate::playbook::play::Play;
 use crate::playbook::task::Task;
 use crate::template::Variables;
-use crate::value::{Key, Map, Value};
-use crate::vars::{HostVars, Layer, Stack};
+use crate::value::{Map, Value};
+use crate::vars::{Layer, Stack};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Runs plays and keeps what outlives them.
 pub struct Run {
@@ -34,13 +31,12 @@ pub struct Run {
     pub started: bool,
     pub(super) halted: bool,
     pub(super) ended_play: bool,
-    counters: HashMap<Arc<str>, Counters>,
-    failed: HashSet<Arc<str>>,
-    unreachable: HashSet<Arc<str>>,
-    roles_done: HashMap<Arc<str>, HashSet<String>>,
-    order: Vec<Arc<str>>,
-    ids: u64,
-    stats: Vec<(Option<Arc<str>>, Map)>,
+    pub(super) counters: HashMap<Arc<str>, Counters>,
+    pub(super) failed: HashSet<Arc<str>>,
+    pub(super) unreachable: HashSet<Arc<str>>,
+    pub(super) roles_done: HashMap<Arc<str>, HashSet<String>>,
+    pub(super) order: Vec<Arc<str>>,
+    pub(super) ids: u64,
     step_all: bool,
 }
 
@@ -77,7 +73,6 @@ impl Run {
             roles_done: HashMap::new(),
             order: Vec::new(),
             ids: 0,
-            stats: Vec::new(),
             step_all: false,
         }
     }
@@ -352,258 +347,11 @@ impl Run {
         Ok(out)
     }
 
-    /// `vars_files`, read for a host: names may hold its variables. An entry that is a list means
-    /// the first file that exists.
-    pub(super) fn vars_files(&self, cx: &PlayCx, slot: &HostSlot) -> Result<Map> {
-        let mut out = Map::new();
-        let Some(setting) = cx.play.scope.keywords.get(Kw::VarsFiles) else {
-            return Ok(out);
-        };
-        for entry in setting.items() {
-            let stack = self.host_stack(cx, slot, &out);
-            let choices = match &entry {
-                Value::List(items) => items.to_vec(),
-                single => vec![single.clone()],
-            };
-            let map = self.first_vars_file(cx, &choices, setting, &stack)?;
-            out.extend(map);
-        }
-        Ok(out)
-    }
-
-    fn first_vars_file(
-        &self,
-        cx: &PlayCx,
-        choices: &[Value],
-        setting: &Setting,
-        vars: &Arc<dyn Variables>,
-    ) -> Result<Map> {
-        let mut tried = Vec::new();
-        for choice in choices {
-            let name = plain_text(
-                &self
-                    .cx
-                    .templar
-                    .resolve(choice, vars)
-                    .map_err(|e| e.at(&setting.span))?,
-            );
-            let dirs = [cx.play.dir.clone()];
-            let Ok(path) = super::files::find_in(&dirs, "vars", &name) else {
-                tried.push(name);
-                continue;
-            };
-            let shown = path.display().to_string();
-            let text = HereFiles.read(&path)?.unwrap_or_default();
-            return match super::action::load_yaml(&shown, text, &self.cx.vault)? {
-                Value::Map(map) => Ok((*map).clone()),
-                Value::Null => Ok(Map::new()),
-                other => Err(super::action::not_a_mapping(&shown, &other)),
-            };
-        }
-        Err(Error::new(
-            ErrorKind::Syntax,
-            format!(
-                "the file of variables `{}` was not found",
-                tried.join("` or `")
-            ),
-        )
-        .at(&setting.span))
-    }
-
-    fn host_stack(&self, cx: &PlayCx, slot: &HostSlot, files: &Map) -> Arc<dyn Variables> {
-        let mut stack = Stack::default();
-        let vars = slot.snapshot();
-        vars.lower(&mut stack);
-        stack.push(Layer::PlayVars, &cx.vars);
-        stack.push(Layer::PlayPrompt, &cx.prompted);
-        stack.push(Layer::PlayFiles, &Arc::new(files.clone()));
-        vars.upper(&mut stack);
-        stack.push(Layer::Extra, &self.cx.options.extra_vars);
-        stack.push(Layer::Magic, &cx.magic);
-        Arc::new(with_host(stack, slot))
-    }
-
-    /// Variables that Ansible sets for a play.
-    fn magic(&self, cx: &PlayCx, all: &[Arc<str>], batch: &[Arc<str>]) -> Arc<Map> {
-        let options = &self.cx.options;
-        let words = |w: &[String]| Value::list(w.iter().map(Value::from).collect());
-        let role_names: Vec<Value> = cx
-            .play
-            .roles
-            .iter()
-            .map(|r| Value::from(r.name.as_str()))
-            .collect();
-        let dir = here::absolute(&cx.play.dir).display().to_string();
-        let tags = if options.tags.is_empty() {
-            words(&["all".to_string()])
-        } else {
-            words(&options.tags)
-        };
-        let pairs: Vec<(&str, Value)> = vec![
-            ("groups", self.groups.as_value()),
-            ("ansible_play_hosts_all", name_list(all)),
-            ("ansible_play_name", Value::written(cx.play.name(), None)),
-            ("ansible_play_role_names", Value::list(role_names.clone())),
-            ("ansible_role_names", Value::list(role_names.clone())),
-            ("role_names", Value::list(role_names)),
-            ("playbook_dir", Value::from(dir)),
-            ("ansible_check_mode", Value::Bool(options.check)),
-            ("ansible_diff_mode", Value::Bool(options.diff)),
-            (
-                "ansible_verbosity",
-                Value::from(u32::from(options.verbosity)),
-            ),
-            ("ansible_forks", Value::from(options.forks)),
-            ("ansible_run_tags", tags),
-            ("ansible_skip_tags", words(&options.skip_tags)),
-            ("ansible_limit", Value::from(options.limit.clone())),
-            ("ansible_version", version()),
-        ];
-        let magic = pairs
-            .into_iter()
-            .filter(|(_, v)| !v.is_null())
-            .map(|(k, v)| (Key::from(k), v))
-            .collect();
-        self.magic_of_hosts(&Arc::new(magic), batch, &|_| false)
-    }
-
-    /// With the hosts of the batch that are left, and those of the play: all but the ones that
-    /// failed before, or are out now.
-    pub(super) fn magic_of_hosts(
-        &self,
-        magic: &Map,
-        batch: &[Arc<str>],
-        out: &dyn Fn(&str) -> bool,
-    ) -> Arc<Map> {
-        let is_left = |name: &str| {
-            !self.failed.contains(name) && !self.unreachable.contains(name) && !out(name)
-        };
-        let all = magic.get("ansible_play_hosts_all").and_then(Value::as_list);
-        let left = all.unwrap_or_default().iter();
-        let left = left.filter(|v| v.as_str().is_some_and(is_left)).cloned();
-        let mut map = magic.clone();
-        map.insert(Key::from("ansible_play_hosts"), Value::list(left.collect()));
-        map.insert(Key::from("ansible_play_batch"), name_list(batch));
-        map.insert(Key::from("play_hosts"), name_list(batch));
-        Arc::new(map)
-    }
-
-    pub(super) fn refresh_magic(&self, cx: &PlayCx) -> Arc<Map> {
-        let mut map = (*cx.magic).clone();
-        map.insert(Key::from("groups"), self.groups.as_value());
-        Arc::new(map)
-    }
-
     pub(super) fn gathers(&self, play: &Play) -> bool {
         let given = play
             .get(Kw::GatherFacts)
             .and_then(|s| as_bool(&plain_text(&s.value)));
         steps::gathers(given, self.cx.options.gather)
-    }
-
-    pub(super) fn slot(&self, name: &Arc<str>) -> Arc<HostSlot> {
-        match self.cx.hosts.get(name) {
-            Some(slot) => slot,
-            None => {
-                let (vars, magic) = self.groups.host(name);
-                self.cx.hosts.add(name, vars, magic)
-            }
-        }
-    }
-
-    /// `hostvars` reaches hosts of the inventory that no play names, too.
-    fn know_all_hosts(&self) {
-        let hosts = self.groups.inventory().hosts();
-        let names: Vec<Arc<str>> = hosts.map(|h| Arc::clone(&h.name)).collect();
-        for name in &names {
-            self.slot(name);
-        }
-    }
-
-    pub(super) fn roles_done(&self, name: &Arc<str>) -> HashSet<String> {
-        self.roles_done.get(name).cloned().unwrap_or_default()
-    }
-
-    pub(super) fn counters(&self, name: &Arc<str>) -> Counters {
-        self.counters.get(name).copied().unwrap_or_default()
-    }
-
-    pub(super) fn finish_host(
-        &mut self,
-        name: &Arc<str>,
-        counters: Counters,
-        failed: bool,
-        unreachable: bool,
-        roles: &HashSet<String>,
-    ) {
-        self.counters.insert(Arc::clone(name), counters);
-        self.roles_done.insert(Arc::clone(name), roles.clone());
-        if failed {
-            self.failed.insert(Arc::clone(name));
-        }
-        if unreachable {
-            self.unreachable.insert(Arc::clone(name));
-        }
-    }
-
-    pub(super) fn forgive(&mut self) {
-        self.failed.clear();
-        self.unreachable.clear();
-    }
-
-    pub(super) fn next_id(&mut self) -> u64 {
-        self.ids += 1;
-        self.ids
-    }
-
-    pub(super) fn apply_to(&self, name: &Arc<str>, changes: &[VarChange]) {
-        let slot = self.slot(name);
-        let mut vars = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
-        for change in changes {
-            change.apply(&mut vars);
-        }
-    }
-
-    pub(super) fn add_host(&mut self, name: &str, groups: &[String], vars: Map) {
-        let name: Arc<str> = name.into();
-        self.groups.add_host(&name, groups);
-        let slot = self.slot(&name);
-        let (_, magic) = self.groups.host(&name);
-        *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
-        let mut own = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
-        own.inventory.push((Layer::InventoryHosts, Arc::new(vars)));
-        own.inventory.sort_by_key(|(layer, _)| *layer);
-    }
-
-    pub(super) fn add_to_group(&mut self, host: &Arc<str>, group: &str, parents: &[String]) {
-        self.groups.add_to_group(host, group, parents);
-        let slot = self.slot(host);
-        let (_, magic) = self.groups.host(host);
-        *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
-    }
-
-    pub(super) fn add_stats(&mut self, host: Option<Arc<str>>, data: Map, aggregate: bool) {
-        let found = self.stats.iter_mut().find(|(h, _)| *h == host);
-        match found {
-            Some((_, map)) if aggregate => map.extend(data),
-            Some((_, map)) => *map = data,
-            None => self.stats.push((host, data)),
-        }
-    }
-
-    pub(super) fn refresh_inventory(&mut self) {
-        self.cx.emit.run(EventKind::Notice {
-            level: Level::Verbose,
-            text: "the inventory is read once a run; hosts that were added stay".into(),
-        });
-    }
-
-    pub(super) fn reset_connection(&mut self, host: &Arc<str>) {
-        self.cx
-            .runners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(name, _), _| name != host);
     }
 
     /// `--start-at-task` and `--step`: whether this task runs.
@@ -632,10 +380,6 @@ impl Run {
     }
 }
 
-fn name_list(names: &[Arc<str>]) -> Value {
-    Value::list(names.iter().map(|n| Value::Str(Arc::clone(n))).collect())
-}
-
 fn batch_size(text: &str, total: usize) -> Option<usize> {
     match text.trim().strip_suffix('%') {
         Some(percent) => {
@@ -645,19 +389,6 @@ fn batch_size(text: &str, total: usize) -> Option<usize> {
         }
         None => text.trim().parse().ok(),
     }
-}
-
-/// The Ansible release whose behaviour is followed.
-fn version() -> Value {
-    let full = crate::ANSIBLE_VERSION;
-    let mut parts = full.split('.').map(|p| p.parse::<i64>().unwrap_or(0));
-    let mut map = Map::new();
-    map.insert(Key::from("full"), Value::from(full));
-    map.insert(Key::from("string"), Value::from(full));
-    for name in ["major", "minor", "revision"] {
-        map.insert(Key::from(name), Value::Int(parts.next().unwrap_or(0)));
-    }
-    Value::map(map)
 }
 
 /// A run's shared part.
@@ -678,12 +409,6 @@ pub fn context(
         runners: std::sync::Mutex::default(),
         hosts: Arc::new(Hosts::default()),
     }
-}
-
-/// The variables of a host that no inventory names (`delegate_to` an address).
-#[must_use]
-pub fn unknown_host() -> HostVars {
-    HostVars::default()
 }
 
 /// Where a playbook's own `group_vars/` and `host_vars/` lie.

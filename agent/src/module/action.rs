@@ -95,8 +95,6 @@ pub trait ActionCx {
     /// # Errors
     /// When the name cannot be a group's.
     fn group_by(&mut self, group: &str, parents: &[String]) -> Result<bool>;
-    /// Adds to the statistics that are shown at the end of the run.
-    fn set_stats(&mut self, data: Map, per_host: bool, aggregate: bool);
 }
 
 /// The answer of a module that has a row in the table, but that the engine carries out itself.

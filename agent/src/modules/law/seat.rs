@@ -196,10 +196,4 @@ impl ActionCx for FakeSeat<'_> {
         self.call("group_by", vec![group.into(), parents.to_vec().into()]);
         Ok(true)
     }
-    fn set_stats(&mut self, data: Map, per_host: bool, aggregate: bool) {
-        self.call(
-            "set_stats",
-            vec![data.into(), per_host.into(), aggregate.into()],
-        );
-    }
 }

@@ -1,0 +1,108 @@
+//! The hosts of a run: their variables, counters and connections, and those that tasks add.
+
+use super::context::HostSlot;
+use super::result::VarChange;
+use super::run::Run;
+use crate::event::{Counters, EventKind, Level};
+use crate::value::Map;
+use crate::vars::Layer;
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
+
+impl Run {
+    pub(super) fn slot(&self, name: &Arc<str>) -> Arc<HostSlot> {
+        match self.cx.hosts.get(name) {
+            Some(slot) => slot,
+            None => {
+                let (vars, magic) = self.groups.host(name);
+                self.cx.hosts.add(name, vars, magic)
+            }
+        }
+    }
+
+    /// `hostvars` reaches hosts of the inventory that no play names, too.
+    pub(super) fn know_all_hosts(&self) {
+        let hosts = self.groups.inventory().hosts();
+        let names: Vec<Arc<str>> = hosts.map(|h| Arc::clone(&h.name)).collect();
+        for name in &names {
+            self.slot(name);
+        }
+    }
+
+    pub(super) fn roles_done(&self, name: &Arc<str>) -> HashSet<String> {
+        self.roles_done.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn counters(&self, name: &Arc<str>) -> Counters {
+        self.counters.get(name).copied().unwrap_or_default()
+    }
+
+    pub(super) fn finish_host(
+        &mut self,
+        name: &Arc<str>,
+        counters: Counters,
+        failed: bool,
+        unreachable: bool,
+        roles: &HashSet<String>,
+    ) {
+        self.counters.insert(Arc::clone(name), counters);
+        self.roles_done.insert(Arc::clone(name), roles.clone());
+        if failed {
+            self.failed.insert(Arc::clone(name));
+        }
+        if unreachable {
+            self.unreachable.insert(Arc::clone(name));
+        }
+    }
+
+    pub(super) fn forgive(&mut self) {
+        self.failed.clear();
+        self.unreachable.clear();
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+
+    pub(super) fn apply_to(&self, name: &Arc<str>, changes: &[VarChange]) {
+        let slot = self.slot(name);
+        let mut vars = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
+        for change in changes {
+            change.apply(&mut vars);
+        }
+    }
+
+    pub(super) fn add_host(&mut self, name: &str, groups: &[String], vars: Map) {
+        let name: Arc<str> = name.into();
+        self.groups.add_host(&name, groups);
+        let slot = self.slot(&name);
+        let (_, magic) = self.groups.host(&name);
+        *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
+        let mut own = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
+        own.inventory.push((Layer::InventoryHosts, Arc::new(vars)));
+        own.inventory.sort_by_key(|(layer, _)| *layer);
+    }
+
+    pub(super) fn add_to_group(&mut self, host: &Arc<str>, group: &str, parents: &[String]) {
+        self.groups.add_to_group(host, group, parents);
+        let slot = self.slot(host);
+        let (_, magic) = self.groups.host(host);
+        *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
+    }
+
+    pub(super) fn refresh_inventory(&mut self) {
+        self.cx.emit.run(EventKind::Notice {
+            level: Level::Verbose,
+            text: "the inventory is read once a run; hosts that were added stay".into(),
+        });
+    }
+
+    pub(super) fn reset_connection(&mut self, host: &Arc<str>) {
+        self.cx
+            .runners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(name, _), _| name != host);
+    }
+}

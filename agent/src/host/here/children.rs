@@ -1,0 +1,150 @@
+//! Programs of the playbook's side: dynamic inventories, password scripts, this program once more.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this file is part of the seam"
+)]
+
+use super::now;
+use crate::error::{Error, Result};
+use crate::host::Output;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// The path of this program.
+#[must_use]
+pub fn program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
+/// Runs a program and gives its status and what it printed: dynamic inventories, password scripts.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run(argv: &[String]) -> Result<Output> {
+    let (program, arguments) = argv
+        .split_first()
+        .ok_or_else(|| Error::host("no program to run"))?;
+    let start = now();
+    let done = std::process::Command::new(program)
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|e| Error::host(format!("cannot run {program}")).caused_by(e))?;
+    Ok(Output {
+        rc: done.status.code().unwrap_or(-1),
+        stdout: done.stdout,
+        stderr: done.stderr,
+        start,
+        end: now(),
+        timed_out: false,
+    })
+}
+
+/// A program that is talked to by lines.
+pub struct Piped {
+    child: std::process::Child,
+    input: Option<std::process::ChildStdin>,
+    output: std::io::BufReader<std::process::ChildStdout>,
+}
+
+/// Starts a program to talk to by lines; its standard error goes to ours.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn pipe(argv: &[String]) -> Result<Piped> {
+    use std::process::Stdio;
+    let (program, arguments) = argv
+        .split_first()
+        .ok_or_else(|| Error::host("no program to run"))?;
+    let failed = || Error::host(format!("cannot run {program}"));
+    let mut child = std::process::Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| failed().caused_by(e))?;
+    let input = child.stdin.take();
+    let output = child.stdout.take().ok_or_else(failed)?;
+    Ok(Piped {
+        child,
+        input,
+        output: std::io::BufReader::new(output),
+    })
+}
+
+impl Piped {
+    /// Sends a line.
+    ///
+    /// # Errors
+    /// When the program is gone.
+    pub fn send(&mut self, line: &str) -> Result<()> {
+        let gone = || Error::host("the program is gone");
+        let input = self.input.as_mut().ok_or_else(gone)?;
+        writeln!(input, "{line}")
+            .and_then(|()| input.flush())
+            .map_err(|e| gone().caused_by(e))
+    }
+
+    /// Waits for a line; `None` when the program is gone.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn receive(&mut self) -> Result<Option<String>> {
+        use std::io::BufRead;
+        let mut line = String::new();
+        let read = self
+            .output
+            .read_line(&mut line)
+            .map_err(|e| Error::host("cannot read what the program says").caused_by(e))?;
+        Ok((read > 0).then(|| line.trim_end().to_string()))
+    }
+}
+
+impl Drop for Piped {
+    fn drop(&mut self) {
+        // End of input is the program's sign to end.
+        self.input = None;
+        let _ = self.child.wait();
+    }
+}
+
+/// This program at a path where other users can run it, and the folder to remove once it runs there:
+/// where it is, or a copy in a folder that all can enter and only this user can write.
+///
+/// # Errors
+/// When it cannot be copied.
+pub fn program_for_others() -> Result<(PathBuf, Option<PathBuf>)> {
+    use std::os::unix::fs::PermissionsExt;
+    let program = program().ok_or_else(|| Error::host("this program does not know its path"))?;
+    let open = |p: &Path| std::fs::metadata(p).is_ok_and(|m| m.permissions().mode() & 0o001 != 0);
+    if program.ancestors().all(open) {
+        return Ok((program, None));
+    }
+    let copied = || -> std::io::Result<(PathBuf, Option<PathBuf>)> {
+        let folder = folder_in_tmp(0o755)?;
+        let copy = folder.join("lks-agent");
+        std::fs::copy(&program, &copy)?;
+        std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755))?;
+        Ok((copy, Some(folder)))
+    };
+    copied().map_err(|e| Error::host("cannot copy this program for another user").caused_by(e))
+}
+
+fn folder_in_tmp(mode: u32) -> std::io::Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut random = [0_u8; 8];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let name = format!("lks-{:016x}", u64::from_le_bytes(random));
+    let path = std::env::temp_dir().join(name);
+    std::fs::DirBuilder::new().mode(mode).create(&path)?;
+    Ok(path)
+}
+
+/// A new folder that only this user can read.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn private_folder() -> Result<PathBuf> {
+    folder_in_tmp(0o700).map_err(|e| Error::host("cannot make a temporary folder").caused_by(e))
+}

@@ -1,0 +1,144 @@
+//! What is printed, and what the user types.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this file is part of the seam"
+)]
+
+use super::{env, monotonic, stopped};
+use crate::error::{Error, Result};
+use std::io::{IsTerminal, Write};
+
+/// Whether the user sees standard output on a terminal.
+#[must_use]
+pub fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Columns of the terminal, if standard output is one (or `COLUMNS` says it).
+#[must_use]
+pub fn terminal_width() -> Option<usize> {
+    if let Some(columns) = env("COLUMNS").and_then(|c| c.parse().ok()) {
+        return Some(columns);
+    }
+    let mut size = nix::libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ writes one `winsize`, and `size` is one.
+    #[allow(unsafe_code)]
+    let done = unsafe { nix::libc::ioctl(1, nix::libc::TIOCGWINSZ, &raw mut size) };
+    (done == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
+/// Whether the user can type answers.
+#[must_use]
+pub fn stdin_is_terminal() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// Asks the user for a line. `None` when there is no terminal or the time (in seconds) is up.
+///
+/// # Errors
+/// When the terminal cannot be used, or the user asked the run to stop.
+pub fn ask(prompt: &str, echo: bool, timeout: Option<f64>) -> Result<Option<String>> {
+    let terminal = |e| Error::host("cannot use the terminal").caused_by(e);
+    if !stdin_is_terminal() {
+        return Ok(None);
+    }
+    let mut out = std::io::stdout();
+    write!(out, "{prompt}")
+        .and_then(|()| out.flush())
+        .map_err(terminal)?;
+    let hidden = if echo {
+        None
+    } else {
+        Some(HiddenInput::start()?)
+    };
+    let line = read_line(timeout)?;
+    if hidden.is_some() {
+        writeln!(out).map_err(terminal)?;
+    }
+    Ok(line)
+}
+
+/// Reads a line from the terminal, looking at the stop flag ten times a second.
+fn read_line(timeout: Option<f64>) -> Result<Option<String>> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+    let end = timeout.map(|t| monotonic() + t);
+    loop {
+        if stopped() {
+            return Err(Error::host("stopped by the user"));
+        }
+        if end.is_some_and(|e| monotonic() >= e) {
+            return Ok(None);
+        }
+        let stdin = std::io::stdin();
+        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::from(100_u8)) {
+            Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+            Ok(_) => {
+                let mut line = String::new();
+                let read = std::io::stdin()
+                    .read_line(&mut line)
+                    .map_err(|e| Error::host("cannot read the terminal").caused_by(e))?;
+                return Ok((read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_string()));
+            }
+            Err(e) => return Err(Error::host("cannot read the terminal").caused_by(e)),
+        }
+    }
+}
+
+/// Keeps what is typed from being shown, until it is dropped.
+struct HiddenInput(nix::sys::termios::Termios);
+
+impl HiddenInput {
+    fn start() -> Result<Self> {
+        use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+        let failed = |e| Error::host("cannot use the terminal").caused_by(e);
+        let before = tcgetattr(std::io::stdin()).map_err(failed)?;
+        let mut quiet = before.clone();
+        quiet.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(std::io::stdin(), SetArg::TCSANOW, &quiet).map_err(failed)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for HiddenInput {
+    fn drop(&mut self) {
+        use nix::sys::termios::{SetArg, tcsetattr};
+        // Nothing better can be done when this fails than to leave the terminal as it is.
+        let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.0);
+    }
+}
+
+/// Standard output, to be written to in pieces.
+#[must_use]
+pub fn stdout() -> Box<dyn Write + Send> {
+    Box::new(std::io::stdout())
+}
+
+/// Standard error.
+#[must_use]
+pub fn stderr() -> Box<dyn Write + Send> {
+    Box::new(std::io::stderr())
+}
+
+/// Prints text and a line break. A reader that went away (`| head`) is no error of ours.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints text and a line break to standard error.
+pub fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Standard input, line by line.
+#[must_use]
+pub fn stdin() -> Box<dyn std::io::BufRead> {
+    Box::new(std::io::stdin().lock())
+}
