@@ -1,5 +1,6 @@
 //! Carries a task's module out, as often as `until` asks, and judges the result.
 
+use super::context::Login;
 use super::include::IncludeCall;
 use super::perform::Mode;
 use super::result::ItemEnd;
@@ -7,7 +8,7 @@ use super::runner::ModuleCall;
 use super::task::{Effective, Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Status};
-use crate::host::here;
+use crate::host::{HostView, RealHost, here};
 use crate::module::{ModuleDef, Returns, Seat};
 use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, plain_text};
@@ -276,11 +277,33 @@ pub(super) fn on_host(
     call: &ModuleCall,
 ) -> Result<ItemEnd> {
     let host = effective.delegate_to.as_ref().unwrap_or(&cx.slot.name);
-    let runner = cx.run.runner(host, &effective.login)?;
+    let runner = cx.run.runner(host, &login_for(effective, call)?)?;
     let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
     let progress = super::progress::to_events(cx);
     let done = runner.run(call, &progress)?;
     Ok(ItemEnd::performed(done, call.module.returns))
+}
+
+/// As whom a call is carried out. In check mode, root looks at this machine as itself, whoever the task
+/// would become: only one process remembers what earlier tasks would have done. A probe is really run
+/// as that user, who may have to be made first.
+fn login_for(effective: &Effective, call: &ModuleCall) -> Result<Login> {
+    let mut login = effective.login.clone();
+    let host = RealHost::new();
+    let Some(user) = login.become_user.as_deref() else {
+        return Ok(login);
+    };
+    if !effective.check || login.connection != "local" || host.current_uid() != 0 {
+        return Ok(login);
+    }
+    if call.probe {
+        if host.user(user)?.is_none() {
+            return Err(Error::unknown(format!("there is no account `{user}` yet")));
+        }
+    } else {
+        login.become_user = None;
+    }
+    Ok(login)
 }
 
 /// The arguments, evaluated: module defaults, then the task's own.

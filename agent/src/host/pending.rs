@@ -7,6 +7,7 @@ use super::deb::Shipped;
 use super::tree::Node;
 use super::*;
 use crate::error::{Error, Result};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +15,8 @@ use std::sync::{Arc, OnceLock};
 #[derive(Default)]
 pub(super) struct Pending {
     packages: Vec<Package>,
+    /// Whether each of them may make accounts, by what it depends on; empty if apt does not say.
+    account_makers: OnceLock<HashMap<String, bool>>,
 }
 
 struct Package {
@@ -45,6 +48,7 @@ impl Pending {
 
     pub fn forget(&mut self, name: &str) {
         self.packages.retain(|p| p.name != name);
+        self.account_makers = OnceLock::new();
     }
 
     /// Whether something would have been installed.
@@ -81,7 +85,7 @@ impl Pending {
                 None => doubt = Some(package),
             }
         }
-        match doubt.filter(|_| is_system(path)) {
+        match doubt.filter(|p| may_hold(&p.name, path)) {
             Some(package) => Err(may_bring(package, &path.display().to_string())),
             None => Ok(None),
         }
@@ -111,10 +115,27 @@ impl Pending {
     /// An account that is missing: an error if a package may make it.
     pub fn account(&self, base: &dyn HostView, name: &str) -> Result<()> {
         let makes = |s: &Shipped| s.mentions(name) || s.has_sysusers();
-        match self.each(base).find(|(_, s)| s.is_none_or(makes)) {
+        let may = |p: &Package| self.may_make_accounts(base, &p.name);
+        match self
+            .each(base)
+            .find(|(p, s)| s.map_or_else(|| may(p), makes))
+        {
             Some((package, _)) => Err(may_bring(package, &format!("the account `{name}`"))),
             None => Ok(()),
         }
+    }
+
+    /// Whether a package may make accounts: Debian Policy 9.2.2 has those that do depend on `adduser`
+    /// (or on what brings `systemd-sysusers`). Where apt does not say, it may.
+    fn may_make_accounts(&self, base: &dyn HostView, package: &str) -> bool {
+        let known = self.account_makers.get_or_init(|| {
+            let names = self.packages.iter().map(|p| p.name.as_str());
+            let words = ["apt-cache", "show", "--no-all-versions"];
+            let asked = base.query(&Command::new(words.into_iter().chain(names)));
+            let text = asked.map(|o| o.out()).unwrap_or_default();
+            text.split("\n\n").filter_map(account_maker).collect()
+        });
+        known.get(package).copied().unwrap_or(true)
     }
 
     /// A unit that is missing.
@@ -165,6 +186,41 @@ fn may_bring(package: &Package, what: &str) -> Error {
 }
 
 /// Where packages put things.
+/// A package's record in apt's index: its name, and whether it depends on a maker of accounts.
+fn account_maker(record: &str) -> Option<(String, bool)> {
+    let field = |name: &str| record.lines().find_map(|l| l.strip_prefix(name));
+    let name = field("Package: ")?.to_owned();
+    let depends = ["Depends: ", "Pre-Depends: "]
+        .iter()
+        .filter_map(|f| field(f))
+        .any(|list| list.contains("adduser") || list.contains("sysuser"));
+    Some((name, depends))
+}
+
+/// Whether a package of this name may hold a path. The administrator's own places it never does;
+/// of configuration, what resembles its name (`docker.io`: `/etc/docker`).
+fn may_hold(package: &str, path: &Path) -> bool {
+    if !is_system(path) || path.starts_with("/usr/local") || path.starts_with("/etc/systemd/system")
+    {
+        return false;
+    }
+    let Ok(below) = path.strip_prefix("/etc") else {
+        return true;
+    };
+    let stem = |text: &str| -> String {
+        text.split(['-', '.', '_'])
+            .next()
+            .unwrap_or(text)
+            .to_owned()
+    };
+    let own = stem(package);
+    below.components().any(|part| {
+        let part = part.as_os_str().to_string_lossy();
+        let part = stem(&part);
+        part.contains(&own) || (part.len() > 2 && package.contains(&part))
+    })
+}
+
 fn is_system(path: &Path) -> bool {
     [
         "/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",

@@ -48,6 +48,14 @@ impl Options {
     }
 }
 
+/// The agent's binary: the one that `LKS_AGENT` names, or a release build.
+pub fn agent() -> Result<PathBuf> {
+    match std::env::var_os("LKS_AGENT") {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => build_agent(),
+    }
+}
+
 /// A build directory is a fine place for reports: it is there, and nobody commits it.
 fn beside(agent: &Path) -> PathBuf {
     agent.parent().unwrap_or(Path::new(".")).join("rig-reports")
