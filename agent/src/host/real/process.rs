@@ -242,7 +242,7 @@ impl Running {
         let mut out = Stream::new(self.child.stdout.take());
         let mut err = Stream::new(self.child.stderr.take());
         let mut feed = Feed::new(self.child.stdin.take(), input.unwrap_or_default())?;
-        let mut buffer = vec![0; 64 << 10];
+        let mut buffer = vec![0; 16 << 10];
         let mut glance = FIRST_GLANCE;
         let mut ended = false;
         while !(out.is_closed() && err.is_closed()) {
