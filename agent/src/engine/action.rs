@@ -126,7 +126,7 @@ impl ActionCx for Actor<'_> {
 
     fn run_module(&mut self, name: &str, args: Map) -> Result<Returns> {
         let def = modules::find(name).ok_or_else(|| invoke::no_module(name))?;
-        let call = invoke::call(self.cx, self.seen, self.effective, def, args)?;
+        let call = invoke::call(self.cx, self.effective, def, args)?;
         let end = invoke::on_host(self.cx, self.effective, &call)?;
         let mut returns = Returns {
             values: end.result.clone(),

@@ -347,26 +347,8 @@ impl RunCx {
         match value {
             Value::Bool(true) => "True".into(),
             Value::Bool(false) => "False".into(),
-            Value::List(_) | Value::Map(_) => self.container_text(value),
+            Value::List(_) | Value::Map(_) => self.templar.text(value),
             scalar => crate::playbook::keyword::plain_text(scalar),
-        }
-    }
-
-    /// Lists and mappings are written by the template engine, which knows Python's `repr`.
-    fn container_text(&self, value: &Value) -> String {
-        let mut stack = Stack::default();
-        let map: Map = [(Key::from("lks_value"), value.clone())]
-            .into_iter()
-            .collect();
-        stack.push(Layer::Loop, &Arc::new(map));
-        let vars: Arc<dyn Variables> = Arc::new(stack);
-        // Text around the expression makes the result text.
-        let text = self
-            .templar
-            .resolve(&Value::written(".{{ lks_value }}", None), &vars);
-        match text {
-            Ok(Value::Str(s)) => s.trim_start_matches('.').to_string(),
-            _ => value.to_json().to_string(),
         }
     }
 }

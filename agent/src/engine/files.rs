@@ -1,6 +1,6 @@
 //! Files of the playbook's side: where a task's `src` is found.
 
-use super::task::{Seen, TaskCx};
+use super::task::TaskCx;
 use crate::error::{Error, Result};
 use crate::host::here;
 use crate::module::ModuleDef;
@@ -12,12 +12,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// When one is not found: the message lists where it was looked for.
-pub(super) fn find_assets(
-    cx: &TaskCx<'_>,
-    _seen: &Seen,
-    def: &ModuleDef,
-    args: &mut Map,
-) -> Result<()> {
+pub(super) fn find_assets(cx: &TaskCx<'_>, def: &ModuleDef, args: &mut Map) -> Result<()> {
     let remote = match args.get("remote_src") {
         Some(Value::Bool(b)) => *b,
         Some(Value::Str(s)) => as_bool(s).unwrap_or(false),

@@ -227,7 +227,7 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
             Ok(actor.finish(returns, def))
         }
         Seat::Host(_) => {
-            let call = call(cx, seen, effective, def, args)?;
+            let call = call(cx, effective, def, args)?;
             on_host(cx, effective, &call)
         }
     }
@@ -241,12 +241,11 @@ pub(super) fn no_module(name: &str) -> Error {
 /// A call of a host module for this task.
 pub(super) fn call(
     cx: &TaskCx<'_>,
-    seen: &Seen,
     effective: &Effective,
     def: &'static ModuleDef,
     mut args: Map,
 ) -> Result<ModuleCall> {
-    super::files::find_assets(cx, seen, def, &mut args)?;
+    super::files::find_assets(cx, def, &mut args)?;
     Ok(ModuleCall {
         module: def,
         args,
