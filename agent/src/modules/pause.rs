@@ -32,6 +32,9 @@ params! {
     rules [Rule::Exclusive(&["minutes", "seconds"])]
 }
 
+/// What the keys do while time passes.
+const KEYS: &str = "(ctrl+C then 'C' = continue early, ctrl+C then 'A' = abort)\n";
+
 /// What it returns.
 pub const RETURNS: &[(&str, &str)] = &[
     ("stdout", "How long it lasted, in words."),
@@ -52,10 +55,12 @@ impl Action for Pause {
         let seconds = self.duration();
         if let Some(seconds) = seconds {
             cx.say(&format!("Pausing for {seconds} seconds{hidden}"));
-            cx.say("(ctrl+C then 'C' = continue early, ctrl+C then 'A' = abort)");
         }
         let question = self.question().map(|q| format!("{q}{hidden}:"));
-        let answer = match cx.pause(question.as_deref().unwrap_or_default(), self.echo, seconds)? {
+        // Shown once the keys mean this.
+        let keys = seconds.map_or("", |_| KEYS).to_owned();
+        let shown = keys + question.as_deref().unwrap_or_default();
+        let answer = match cx.pause(&shown, self.echo, seconds)? {
             Some(Paused::Answer(line)) => line,
             Some(Paused::TimeUp | Paused::Continued) => String::new(),
             Some(Paused::Aborted) => return Err(Error::host("user requested abort!")),
