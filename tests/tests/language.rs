@@ -21,6 +21,10 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
         "check_overlay",
         "check mode remembers what earlier tasks would have done",
     ),
+    (
+        "handled_mistakes",
+        "errors of templates and parameters in our own words",
+    ),
     ("include_missing", "the error says where it looked"),
     (
         "max_fail",

@@ -102,11 +102,17 @@ impl IncludeCall {
         })
     }
 
-    /// Reads what is included.
+    /// Reads what is included; `rescued` says that a block around the task has a `rescue`.
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub fn load(&self, run: &RunCx, play: &PlayCx, task: &Task) -> Result<Included, Vec<Error>> {
+    pub fn load(
+        &self,
+        run: &RunCx,
+        play: &PlayCx,
+        task: &Task,
+        rescued: bool,
+    ) -> Result<Included, Vec<Error>> {
         let dir = &play.play.dir;
         let render = |value: &Value, vars: &Map| super::job::render(run, dir, vars, value);
         let mut loader = Loader::new(
@@ -128,13 +134,14 @@ impl IncludeCall {
         let mut included = included
             .ok_or_else(|| vec![Error::new(ErrorKind::Syntax, "nothing could be included")])?;
         included.handlers.append(&mut loader.late_handlers);
-        let mut preflight = super::preflight::Preflight::new(&run.templar);
+        let mut preflight = super::preflight::Preflight::new(&run.templar).handled(rescued);
         preflight.items(&included.block.body);
         preflight.items(&included.handlers);
-        if preflight.problems.errors.is_empty() {
+        let problems = preflight.finish();
+        if problems.errors.is_empty() {
             Ok(included)
         } else {
-            Err(preflight.problems.errors)
+            Err(problems.errors)
         }
     }
 
@@ -271,7 +278,8 @@ impl Batch<'_> {
         let mut entries = Vec::new();
         let mut including: Vec<usize> = Vec::new();
         for (call, hosts) in group(calls) {
-            match call.load(&self.run.cx, &self.cx, &view.task) {
+            let rescued = hosts.iter().all(|i| self.hosts[*i].cursor.would_rescue());
+            match call.load(&self.run.cx, &self.cx, &view.task, rescued) {
                 Ok(included) => {
                     self.run.cx.emit.run(EventKind::Included {
                         file: included.shown,
