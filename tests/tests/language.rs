@@ -50,10 +50,6 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
         "recursion",
         "the error names the variable that needs itself",
     ),
-    (
-        "role_argument_spec",
-        "argument specifications of roles are not checked yet",
-    ),
     ("template_errors", "errors of templates in our own words"),
     ("when_not_boolean", "the error in our own words"),
 ];

@@ -10,7 +10,7 @@ use super::task::{Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::module::ModuleDef;
-use crate::playbook::keyword::{Kw, Setting, plain_text};
+use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
 use crate::playbook::load::Loader;
 use crate::playbook::role::{LoadedRole, RoleCall, RoleFiles};
 use crate::playbook::scope::{Keywords, Scope, ScopeKind};
@@ -123,6 +123,9 @@ impl IncludeCall {
             play.play.dir.clone(),
         );
         loader.roles_path.clone_from(&run.options.roles_path);
+        loader
+            .collections_path
+            .clone_from(&run.options.collections_path);
         let scope = self.scope(task);
         let included = match &self.what {
             What::File(path) => self.load_file(&mut loader, path, &scope, task),
@@ -185,6 +188,9 @@ impl IncludeCall {
             },
             public: args.get("public").is_some_and(Value::is_truthy),
             // A role that is included runs each time it is included.
+            unvalidated: args
+                .get("rolespec_validate")
+                .is_some_and(|v| as_bool(&plain_text(v)) == Some(false)),
             allow_duplicates: Some(args.get("allow_duplicates").is_none_or(Value::is_truthy)),
             ..RoleCall::default()
         };

@@ -87,6 +87,9 @@ fn read_playbooks(
         let base = dir.clone();
         let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
+        loader
+            .collections_path
+            .clone_from(&cx.options.collections_path);
         if !here::is_file(path) {
             findings.errors.push(no_playbook(path));
             continue;
