@@ -5,6 +5,7 @@
 //! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
 //! mistakes before anything runs. Events are all that leaves.
 
+mod absent;
 mod action;
 mod connect;
 pub mod context;
@@ -37,6 +38,7 @@ pub mod seat;
 mod steps;
 mod task;
 
+pub use absent::Absent;
 pub use action::load_yaml;
 pub use connect::LocalConnector;
 pub use context::{Connector, Login};

@@ -26,6 +26,7 @@ mod lookups;
 mod loops;
 mod macros;
 mod methods;
+pub mod names;
 mod ops;
 mod outside;
 mod place;
