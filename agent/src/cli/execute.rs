@@ -138,6 +138,11 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         connection: options.connection.clone(),
         remote_user: options.user.clone(),
         timeout: options.timeout.unwrap_or(10),
+        collections_path: settings
+            .collections_path
+            .iter()
+            .map(PathBuf::from)
+            .collect(),
         roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
         gather: match settings.gathering.as_str() {
             "explicit" => Gathering::Explicit,

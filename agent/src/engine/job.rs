@@ -87,6 +87,9 @@ fn read_playbooks(
         let base = dir.clone();
         let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
+        loader
+            .collections_path
+            .clone_from(&cx.options.collections_path);
         if !here::is_file(path) {
             findings.errors.push(no_playbook(path));
             continue;
@@ -95,15 +98,22 @@ fn read_playbooks(
         for play in &plays {
             preflight.play(play);
         }
-        for (name, span, scope) in std::mem::take(&mut preflight.roles) {
+        for (name, span, scope, handled) in std::mem::take(&mut preflight.roles) {
+            let before = loader.problems.errors.len();
             loader.find_role(&name, &span, &scope);
+            if handled {
+                for error in loader.problems.errors.split_off(before) {
+                    loader.problems.demote(error);
+                }
+            }
         }
         findings.errors.append(&mut loader.problems.errors);
         findings.warnings.append(&mut loader.problems.warnings);
         out.push((path.display().to_string(), plays));
     }
-    findings.errors.append(&mut preflight.problems.errors);
-    findings.warnings.append(&mut preflight.problems.warnings);
+    let mut problems = preflight.finish();
+    findings.errors.append(&mut problems.errors);
+    findings.warnings.append(&mut problems.warnings);
     findings.errors.sort_by_key(|e| {
         e.span()
             .map(|s| (s.file.name.clone(), s.line, s.column))
