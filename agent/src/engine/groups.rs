@@ -39,7 +39,7 @@ impl Files for InventoryFiles {
         let done = here::run(&argv)?;
         Ok(ScriptOutput {
             status: Some(done.rc),
-            stdout: done.out(),
+            stdout: done.stdout.clone(),
             stderr: done.err(),
         })
     }
