@@ -13,6 +13,7 @@ static APP: App = App {
     commands: &[
         cli::run_command(run),
         cli::adhoc_command(adhoc),
+        cli::INVENTORY,
         cli::lint_command(lint),
         cli::DOC,
         cli::COMPLETION,

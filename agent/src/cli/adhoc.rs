@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 const TASK: &str = "The task";
 
-static FLAGS: [Flag; 44] = join(
+static FLAGS: [Flag; 42] = join(
     [
         Flag::one(
             &["module-name"],
@@ -111,8 +111,6 @@ static FLAGS: [Flag; 44] = join(
             "vault-id",
             "ask-vault-password",
             "vault-password-file",
-            "yes",
-            "step",
         ],
     ),
 );

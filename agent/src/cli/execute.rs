@@ -109,7 +109,7 @@ pub(super) fn read_inventory(
     settings: &Settings,
     dirs: &[PathBuf],
 ) -> Result<(Groups, Findings)> {
-    let vault = passwords::vault_keys(options)?;
+    let vault = passwords::vault_keys(options)?.keeping_sealed();
     let extra = Arc::new(extra_vars(&options.extra_vars, &vault)?);
     let templar = Templar::new(Arc::new(Controller {
         vault: vault.clone(),
@@ -312,7 +312,7 @@ pub(super) fn warn(findings: &Findings, settings: &Settings, io: &mut Io<'_>) {
 }
 
 /// All of `-e`, later ones over earlier ones.
-fn extra_vars(given: &[String], vault: &VaultKeys) -> Result<Map> {
+pub(super) fn extra_vars(given: &[String], vault: &VaultKeys) -> Result<Map> {
     let mut all = Map::new();
     for text in given {
         all.extend(match text.strip_prefix('@') {

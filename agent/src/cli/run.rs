@@ -102,7 +102,10 @@ impl RunOptions {
         if parsed.args.is_empty() {
             return Err(usage("the following arguments are required: PLAYBOOK"));
         }
-        Self::shared(parsed, settings)
+        Ok(Self {
+            playbooks: parsed.args.clone(),
+            ..Self::shared(parsed, settings)?
+        })
     }
 
     /// As [`RunOptions::new`], for commands without playbooks.
@@ -118,7 +121,7 @@ impl RunOptions {
             given => u32::try_from(given).unwrap_or(u32::MAX),
         };
         Ok(Self {
-            playbooks: parsed.args.clone(),
+            playbooks: Vec::new(),
             inventory: or_list(parsed.values("inventory"), &settings.inventory),
             limit: text("limit"),
             extra_vars: parsed.values("extra-vars"),

@@ -16,6 +16,7 @@ pub static APP: App = App {
     commands: &[
         cli::run_command(run),
         cli::adhoc_command(adhoc),
+        cli::INVENTORY,
         cli::lint_command(lint),
         cli::DOC,
         tour::TOUR,
