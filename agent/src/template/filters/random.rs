@@ -43,7 +43,11 @@ impl Twister {
     /// Seeded by `seed` as Python seeds it, or by chance.
     pub fn new(ctx: &Ctx, seed: Option<&Val>) -> Res<Self> {
         let key = match seed {
-            None => vec![ctx.outside().random() as u32, ctx.outside().random() as u32],
+            // Enough that nobody can try all of them: passwords come of it.
+            None => (0..8)
+                .map(|_| ctx.outside().random())
+                .flat_map(|r| [r as u32, (r >> 32) as u32])
+                .collect(),
             Some(value) => match value.usable()? {
                 Val::Int(i) => words(&i.unsigned_abs().to_be_bytes()),
                 other => {
