@@ -302,6 +302,39 @@ impl Templar {
         self.run_expression(&program, span, vars, false)
     }
 
+    /// What `with_LOOKUP: terms` loops over. `action` is what the task does.
+    ///
+    /// # Errors
+    /// As [`Templar::resolve`].
+    pub fn with_lookup(
+        &self,
+        lookup: &str,
+        terms: &Value,
+        action: &str,
+        span: Option<&Span>,
+        vars: &Arc<dyn Variables>,
+    ) -> Result<Vec<Value>> {
+        let run = Run::new(self, vars);
+        let text = format!("with_{lookup}").into();
+        let ctx = run.ctx(vars, &text, span);
+        let find = || -> Res<Value> {
+            let terms = match ctx.lift(terms, vars).usable()? {
+                Val::List(list) => list.items(&ctx),
+                Val::Tuple(items) => items.to_vec(),
+                single => vec![single.clone()],
+            };
+            // What check mode does not know is told before a lookup could stumble over it.
+            for term in &terms {
+                if let Val::Unknown(why) = term {
+                    return Err(Fault::unknown(why));
+                }
+            }
+            finish::value(&ctx, &lookups::with(&ctx, lookup, terms, action)?)
+        };
+        let found = find().map_err(|f| f.at(|| ctx.place(0)).into_error(vars))?;
+        Ok(found.as_list().unwrap_or_default().to_vec())
+    }
+
     fn run_expression(
         &self,
         program: &Program,

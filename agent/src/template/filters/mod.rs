@@ -20,7 +20,7 @@ mod wrap;
 pub(super) use crypt::{crypt, random_salt, salt_size};
 pub(super) use data::{decoded, inert};
 pub(super) use lists::{flatten_one, subelements};
-pub(super) use paths::expand_user;
+pub(super) use paths::{expand_user, normal as normal_path};
 pub(super) use random::Twister;
 
 use super::Doc;

@@ -161,7 +161,7 @@ fn absolute(ctx: &Ctx, path: &str) -> String {
 }
 
 /// Python's `normpath`.
-fn normal(path: &str) -> String {
+pub(in super::super) fn normal(path: &str) -> String {
     let root = match path {
         p if p.starts_with("//") && !p.starts_with("///") => "//",
         p if p.starts_with('/') => "/",

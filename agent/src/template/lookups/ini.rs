@@ -34,11 +34,7 @@ const MAX_DEPTH: usize = 10;
 type Section = IndexMap<String, Option<String>>;
 
 fn ini(l: &Look) -> Res<Vec<Val>> {
-    let mut look = Look {
-        ctx: l.ctx,
-        terms: Vec::new(),
-        options: l.options.clone(),
-    };
+    let mut look = l.copy();
     let mut out = Vec::new();
     for term in l.texts()? {
         let key = key_of(&mut look, &term)?;

@@ -75,9 +75,21 @@ pub(super) struct Look<'c, 't> {
     pub ctx: &'c Ctx<'t>,
     pub terms: Vec<Val>,
     pub options: Vec<(Arc<str>, Val)>,
+    /// The action of the task, where `with_…` uses the lookup.
+    pub with: Option<&'c str>,
 }
 
-impl Look<'_, '_> {
+impl<'c, 't> Look<'c, 't> {
+    /// The same use, to be given other options.
+    pub fn copy(&self) -> Self {
+        Look {
+            ctx: self.ctx,
+            terms: self.terms.clone(),
+            options: self.options.clone(),
+            with: self.with,
+        }
+    }
+
     pub fn option(&self, name: &str) -> Option<&Val> {
         let found = self.options.iter().find(|(n, _)| **n == *name);
         found.map(|(_, v)| v)
@@ -238,7 +250,19 @@ pub(super) fn call(c: &Call, want_list: bool) -> Res<Val> {
             None => fault,
         });
     };
-    run(c.ctx, lookup, args, want_list)
+    run(c.ctx, lookup, args, want_list, None)
+}
+
+/// What `with_NAME` loops over.
+pub(super) fn with(ctx: &Ctx, name: &str, terms: Vec<Val>, action: &str) -> Res<Val> {
+    let Some(lookup) = find(name) else {
+        return Err(Fault::error(format!("there is no lookup `{name}`")));
+    };
+    let args = Args {
+        pos: terms,
+        named: Vec::new(),
+    };
+    run(ctx, lookup, args, true, Some(action))
 }
 
 fn take(options: &mut Vec<(Arc<str>, Val)>, name: &str) -> Option<Val> {
@@ -246,7 +270,13 @@ fn take(options: &mut Vec<(Arc<str>, Val)>, name: &str) -> Option<Val> {
     Some(options.remove(at).1)
 }
 
-fn run(ctx: &Ctx, lookup: &'static Lookup, args: Args, want_list: bool) -> Res<Val> {
+fn run(
+    ctx: &Ctx,
+    lookup: &'static Lookup,
+    args: Args,
+    want_list: bool,
+    with: Option<&str>,
+) -> Res<Val> {
     if !lookup.markers
         && let Some(marker) = args.marker()
     {
@@ -265,6 +295,7 @@ fn run(ctx: &Ctx, lookup: &'static Lookup, args: Args, want_list: bool) -> Res<V
         ctx,
         terms: args.pos,
         options,
+        with,
     };
     let found = match (lookup.run)(&look) {
         Ok(found) => found,

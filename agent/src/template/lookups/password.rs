@@ -26,11 +26,7 @@ fn password(l: &Look) -> Res<Vec<Val>> {
 
 /// The path of a term, and its own options.
 fn parse<'c, 't>(l: &Look<'c, 't>, term: &str) -> Res<(String, Look<'c, 't>)> {
-    let mut look = Look {
-        ctx: l.ctx,
-        terms: Vec::new(),
-        options: l.options.clone(),
-    };
+    let mut look = l.copy();
     let Some((first, rest)) = term.split_once(' ') else {
         return Ok((term.to_owned(), look));
     };

@@ -23,11 +23,7 @@ fn sequence(l: &Look) -> Res<Vec<Val>> {
     let mut out = Vec::new();
     for term in &terms {
         // A term's own words go before the options of the call.
-        let mut look = Look {
-            ctx: l.ctx,
-            terms: Vec::new(),
-            options: l.options.clone(),
-        };
+        let mut look = l.copy();
         if !short(&mut look, term) {
             let (raw, pairs) = l.inline(term)?;
             let raw = raw.map(|_| "_raw_params".to_owned());

@@ -21,11 +21,7 @@ fn csvfile(l: &Look) -> Res<Vec<Val>> {
         return Err(missing());
     }
     // What a term sets stays set for the terms after it.
-    let mut look = Look {
-        ctx: l.ctx,
-        terms: Vec::new(),
-        options: l.options.clone(),
-    };
+    let mut look = l.copy();
     let mut out = Vec::new();
     for term in l.texts()? {
         let (key, own) = l.inline(&term)?;

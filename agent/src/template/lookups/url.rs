@@ -51,11 +51,7 @@ const OUTER: &[(&str, &str)] = &[
 
 /// The lookup with the options that variables (first) and the environment set.
 fn with_outer<'c, 't>(l: &Look<'c, 't>) -> Res<Look<'c, 't>> {
-    let mut look = Look {
-        ctx: l.ctx,
-        terms: l.terms.clone(),
-        options: l.options.clone(),
-    };
+    let mut look = l.copy();
     for (option, name) in OUTER {
         if look.option(option).is_some() {
             continue;
