@@ -127,9 +127,13 @@ impl TaskCx<'_> {
 
     fn lookup_items(&self, name: &str, setting: &Setting, seen: &Seen) -> Result<Vec<Value>> {
         let action = &*self.task().module;
-        self.run
-            .templar
-            .with_lookup(name, &setting.value, action, Some(&setting.span), &seen.vars)
+        self.run.templar.with_lookup(
+            name,
+            &setting.value,
+            action,
+            Some(&setting.span),
+            &seen.vars,
+        )
     }
 
     fn run_loop(&self, items: Vec<Value>, vars: &mut HostVars) -> TaskEnd {

@@ -22,6 +22,7 @@ mod filters;
 mod finish;
 mod globals;
 mod hostvars;
+mod lipsum;
 mod literals;
 mod lookups;
 mod loops;

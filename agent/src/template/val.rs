@@ -95,6 +95,11 @@ impl Tuple {
         }
     }
 
+    /// Whether its fields have names; it prints as a tuple everywhere then.
+    pub fn has_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Val> {
         let at = self.names.iter().position(|n| *n == name)?;

@@ -4,6 +4,7 @@ mod combine;
 mod crypt;
 mod data;
 mod hashes;
+mod inner;
 mod lists;
 mod logic;
 mod math;
@@ -70,6 +71,7 @@ static TABLES: &[&[Filter]] = &[
     crypt::TABLE,
     data::TABLE,
     hashes::TABLE,
+    inner::TABLE,
     lists::TABLE,
     logic::TABLE,
     math::TABLE,

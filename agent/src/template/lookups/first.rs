@@ -114,7 +114,9 @@ fn first_found(l: &Look) -> Res<Vec<Val>> {
     candidates(&mut look, &terms, &mut names)?;
     // Where `with_first_found` looks hangs on what the task does.
     let folder = l.with.map(|action| {
-        let named = ["template", "var"].iter().find(|part| action.contains(**part));
+        let named = ["template", "var"]
+            .iter()
+            .find(|part| action.contains(**part));
         format!("{}s", named.unwrap_or(&"file"))
     });
     for name in &names {

@@ -146,12 +146,9 @@ fn one(l: &Look, key: &str, out: &mut Vec<Val>) -> Res<()> {
 
 /// A section with the defaults that it does not set itself.
 fn merged(sections: &IndexMap<String, Section>, name: &str) -> Option<Section> {
-    let mut section = sections.get(name)?.clone();
-    if name != DEFAULT {
-        for (key, value) in sections.get(DEFAULT).into_iter().flatten() {
-            section.entry(key.clone()).or_insert_with(|| value.clone());
-        }
-    }
+    let own = sections.get(name)?.clone();
+    let mut section = sections.get(DEFAULT).cloned().unwrap_or_default();
+    section.extend(own);
     Some(section)
 }
 

@@ -111,9 +111,11 @@ fn together(l: &Look) -> Res<Vec<Val>> {
         let items = lists
             .iter()
             .map(|list| list.get(i).cloned().unwrap_or(Val::Null));
-        Val::list(items.collect())
+        // Lists inside give their items, as Ansible flattens each row.
+        let items: Vec<Val> = items.collect();
+        crate::template::filters::flatten_one(l.ctx, &items).map(Val::list)
     };
-    Ok((0..len).map(row).collect())
+    (0..len).map(row).collect()
 }
 
 fn nested(l: &Look) -> Res<Vec<Val>> {
@@ -223,7 +225,7 @@ fn without(l: &Look, item: &Val, path: &[&str]) -> Res<Val> {
 }
 
 fn random_choice(l: &Look) -> Res<Vec<Val>> {
-    let items = flattened(l)?;
+    let items = &l.terms;
     if items.is_empty() {
         return Ok(Vec::new());
     }

@@ -6,7 +6,7 @@ use super::super::filters::regex;
 use super::super::text;
 use super::super::val::Val;
 use super::{Look, Lookup, flattened};
-use crate::error::{ErrorKind, nearest};
+use crate::error::nearest;
 
 pub(super) static TABLE: &[Lookup] = &[
     Lookup::new(
@@ -44,11 +44,17 @@ fn env(l: &Look) -> Res<Vec<Val>> {
     for name in l.texts()? {
         let name = name.split_whitespace().next().unwrap_or_default();
         out.push(match (l.ctx.outside().env(name), l.option("default")) {
-            (Some(value), _) => Val::from(value),
+            (Some(value), _) => {
+                let origin = format!("<environment variable '{name}'>");
+                l.ctx.run.from_origin(value, origin)
+            }
             (None, Some(default)) => match default {
-                Val::Missing(fault) if fault.kind() == ErrorKind::Undefined => Val::Missing(
-                    Fault::undefined(format!("the environment variable '{name}' is not set")),
-                ),
+                // `default=undef()` without words of its own.
+                Val::Missing(fault) if fault.message() == super::super::globals::NOT_OVERRIDDEN => {
+                    Val::Missing(Fault::undefined(format!(
+                        "the environment variable '{name}' is not set"
+                    )))
+                }
                 other => other.clone(),
             },
             (None, None) => Val::from(""),

@@ -48,9 +48,21 @@ fn parse<'c, 't>(l: &Look<'c, 't>, term: &str) -> Res<(String, Look<'c, 't>)> {
             ))
             .hint(format!("parameters are: {}", OPTIONS.join(", "))));
         }
-        look.set(&name, Val::from(value));
+        let value = match &*name {
+            "chars" => inline_chars(&value),
+            _ => Val::from(value),
+        };
+        look.set(&name, value);
     }
     Ok((path, look))
+}
+
+/// The names of sets in a term's own `chars`, where two commas in a row stand for a comma.
+fn inline_chars(text: &str) -> Val {
+    let comma = text.contains(",,").then(|| Val::from(","));
+    let text = text.replace(",,", ",");
+    let named = text.split(',').filter(|n| !n.is_empty()).map(Val::from);
+    Val::list(comma.into_iter().chain(named).collect())
 }
 
 /// What the file says: the password, and salt and ident of its hash.
@@ -160,13 +172,7 @@ fn one(l: &Look, term: &str) -> Res<Val> {
 fn characters(l: &Look) -> Res<Vec<char>> {
     let names: Vec<String> = match l.option("chars") {
         None | Some(Val::Null) => vec!["ascii_letters".into(), "digits".into(), ".,:-_".into()],
-        Some(Val::Str(text)) => {
-            // Two commas in a row stand for a comma.
-            let comma = text.contains(",,").then(|| ",".to_owned());
-            let text = text.replace(",,", ",");
-            let named = text.split(',').filter(|n| !n.is_empty()).map(str::to_owned);
-            comma.into_iter().chain(named).collect()
-        }
+        Some(Val::Str(text)) => text.split(',').map(str::to_owned).collect(),
         Some(list) => {
             let items = access::iterate(l.ctx, list)?;
             let items = items.iter().map(|v| text::to_text(l.ctx, v));

@@ -1,6 +1,7 @@
 //! Jinja's tests, `x is …`. (In Rust, a module `tests` holds tests of another kind.)
 
 mod about;
+mod inner;
 mod places;
 mod results;
 mod versions;
@@ -47,7 +48,13 @@ impl Test {
     }
 }
 
-static TABLES: &[&[Test]] = &[about::TABLE, places::TABLE, results::TABLE, versions::TABLE];
+static TABLES: &[&[Test]] = &[
+    about::TABLE,
+    inner::TABLE,
+    places::TABLE,
+    results::TABLE,
+    versions::TABLE,
+];
 
 fn all() -> impl Iterator<Item = &'static Test> {
     TABLES.iter().flat_map(|table| table.iter())
