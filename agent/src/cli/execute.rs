@@ -239,6 +239,7 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
             _ => Gathering::Implicit,
         },
         any_errors_fatal: settings.any_errors_fatal,
+        managed: settings.ansible_managed.clone(),
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),

@@ -86,6 +86,7 @@ impl Job {
     pub fn prepare(self, run_id: &str, sink: Arc<dyn Sink>) -> Result<(Run, Findings), Findings> {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
+            managed: self.options.managed.clone(),
         }));
         let emit = Emitter::new(run_id, sink);
         let cx = run::context(self.options, templar, emit, self.vault, self.connector);

@@ -184,6 +184,8 @@ settings! {
     task_timeout: u32 = 0, ["defaults" "task_timeout"] ["ANSIBLE_TASK_TIMEOUT"] Plain;
     /// Seconds between looks at an asynchronous task.
     poll_interval: u32 = 15, ["defaults" "poll_interval"] ["ANSIBLE_POLL_INTERVAL"] Plain;
+    /// What `ansible_managed` is in template files.
+    ansible_managed: String = "Ansible managed".into(), ["defaults" "ansible_managed"] [] Plain;
     /// Hide the results of every task.
     no_log: bool = false, ["defaults" "no_log"] ["ANSIBLE_NO_LOG"] Plain;
     /// The shell that commands are run by.
