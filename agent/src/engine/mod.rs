@@ -7,6 +7,7 @@
 
 mod absent;
 mod action;
+pub mod adhoc;
 mod connect;
 pub mod context;
 mod cursor;
@@ -36,6 +37,7 @@ pub mod run;
 pub mod runner;
 pub mod seat;
 mod steps;
+pub mod stock;
 mod task;
 
 pub use absent::Absent;
