@@ -26,11 +26,32 @@ pub struct Absent {
 /// How the check before a run says that there is no such thing.
 const SAYINGS: &[(&str, &str, &str)] = &[
     ("module", "no module is called `", "library"),
+    ("module", "resolve module/action '", "library"),
     ("module", "no module or keyword is called `", "library"),
     ("filter", "there is no filter `", "filter_plugins"),
     ("test", "there is no test `", "test_plugins"),
     ("lookup", "there is no lookup `", "lookup_plugins"),
     ("lookup", "there is no loop `with_", "lookup_plugins"),
+];
+
+/// Short names that ansible-core sends to collections, of filters, tests and lookups.
+const PLUGINS: &[(&str, &str)] = &[
+    (
+        "community.general",
+        "json_query dict_kv random_mac jc hashids_encode hashids_decode version_sort dict groupby_as_dict \
+         lists_mergeby counter from_csv unicode_normalize to_days to_hours to_minutes to_seconds \
+         cartesian chef_databag consul_kv credstash cyberarkpassword dependent dig dnstxt etcd etcd3 \
+         filetree flattened hiera keyring lastpass lmdb_kv onepassword passwordstore redis shelvefile",
+    ),
+    (
+        "ansible.netcommon",
+        "cidr_merge ipaddr ipmath ipsubnet ipv4 ipv6 ipwrap ip4_hex macaddr network_in_network \
+         network_in_usable next_nth_usable nthhost parse_cli parse_cli_textfsm parse_xml \
+         previous_nth_usable reduce_on_network slaac vlan_parser hwaddr",
+    ),
+    ("community.hashi_vault", "hashi_vault"),
+    ("amazon.aws", "aws_account_attribute aws_secret aws_ssm aws_service_ip_ranges"),
+    ("kubernetes.core", "k8s k8s_config_resource_name"),
 ];
 
 impl Findings {
@@ -63,7 +84,9 @@ impl Findings {
 fn absent(error: &Error, own: &OwnPlugins) -> Option<Absent> {
     let message = error.message();
     let (what, name, folder) = said(&message)?;
-    let from = own.find(folder, name).or_else(|| owner(what, name))?;
+    // A file of plugins may bring them from anywhere; what looks like a slip stays one.
+    let any = || error.hints().is_empty().then(|| own.any(folder)).flatten();
+    let from = own.find(folder, name).or_else(|| owner(what, name)).or_else(any)?;
     Some(Absent {
         what,
         name: name.into(),
@@ -76,7 +99,7 @@ fn absent(error: &Error, own: &OwnPlugins) -> Option<Absent> {
 fn said(message: &str) -> Option<(&'static str, &str, &'static str)> {
     SAYINGS.iter().find_map(|(what, start, folder)| {
         let at = message.find(start)? + start.len();
-        let name = message[at..].split('`').next()?;
+        let name = message[at..].split(['`', '\'']).next()?;
         Some((*what, name, *folder))
     })
 }
@@ -86,8 +109,11 @@ fn owner(what: &str, name: &str) -> Option<String> {
     if what == "module" {
         return elsewhere::collection_of(name);
     }
-    let collection = name.contains('.').then(|| elsewhere::collection_of(name))?;
-    collection.filter(|c| c != "ansible.builtin")
+    if !name.contains('.') {
+        let listed = PLUGINS.iter().find(|(_, names)| names.split(' ').any(|n| n == name));
+        return listed.map(|(collection, _)| (*collection).to_string());
+    }
+    elsewhere::collection_of(name).filter(|c| c != "ansible.builtin")
 }
 
 /// Plugins in Python that lie beside playbooks and in roles.
@@ -136,6 +162,12 @@ impl OwnPlugins {
         }
     }
 
+    /// A folder of plugins that may bring any name.
+    fn any(&self, folder: &str) -> Option<String> {
+        let found = self.names.iter().find(|(f, ..)| *f == folder);
+        found.and_then(|(_, _, path)| Some(path.parent()?.display().to_string()))
+    }
+
     fn find(&self, folder: &str, name: &str) -> Option<String> {
         let short = name.rsplit('.').next().unwrap_or(name);
         let found = self
@@ -182,6 +214,8 @@ mod tests {
         for text in [
             "no module is called `community.docker.docker_container`",
             "no module is called `coppy`",
+            "couldn't resolve module/action 'community.general.snap': no module or keyword is called so",
+            "there is no filter `json_query`",
             "there is no filter `a.b.c`",
             "there is no filter `lowr`",
         ] {
@@ -199,6 +233,8 @@ mod tests {
             absent,
             [
                 "module community.docker.docker_container community.docker",
+                "module community.general.snap community.general",
+                "filter json_query community.general",
                 "filter a.b.c a.b"
             ]
         );

@@ -17,9 +17,9 @@ params! {
     /// ```
     pub struct Package {
         /// Packages, as the package manager names them.
-        required name: Vec<String>,
-        /// How they should be: `present`, `absent`, `latest`, …
-        required state: String,
+        optional name: Option<Vec<String>>,
+        /// How they should be: `present`, `absent`, `latest`, …; left out, the module decides.
+        optional state: Option<String>,
         /// The package manager's module, if it is not to be found out.
         default("auto".to_string()) r#use: String,
     }

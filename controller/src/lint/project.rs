@@ -60,6 +60,8 @@ pub struct Project {
     folders: Vec<PathBuf>,
     words: OnceCell<Words>,
     task_trees: OnceCell<Vec<Node>>,
+    /// Whether every use of a variable can be seen, once that was worked out.
+    pub(super) whole: OnceCell<bool>,
     sources: HashSet<String>,
     seen: HashSet<(String, u32, u32)>,
 }

@@ -119,7 +119,8 @@ fn walk(node: &Node, out: &mut Vec<Definition>) {
 
 /// Whether all uses can be seen.
 fn is_whole(project: &Project) -> bool {
-    !project.incomplete && project.words().complete && !names_are_open(project)
+    let look = || !project.incomplete && project.words().complete && !names_are_open(project);
+    *project.whole.get_or_init(look)
 }
 
 fn names_are_open(project: &Project) -> bool {
