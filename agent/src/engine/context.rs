@@ -131,6 +131,7 @@ impl Hosts {
 }
 
 /// What a play's tasks share.
+#[derive(Clone)]
 pub struct PlayCx {
     /// The play.
     pub play: Arc<Play>,
@@ -154,19 +155,25 @@ pub struct HostState {
     pub cursor: Cursor,
     /// `vars_files` of the play, read for this host.
     pub files: Arc<Map>,
-    /// Handlers (by number) that it notified.
+    /// What it notified since handlers last ran: names are looked up when they run, so that the
+    /// handler defined last is meant.
+    pub pending: Vec<String>,
+    /// Handlers (by number) that are to run.
     pub notified: BTreeSet<usize>,
+    /// Roles of which a task ran.
+    pub roles_begun: HashSet<String>,
     /// Roles that ran.
     pub roles_done: HashSet<String>,
     /// Whether it cannot be reached.
     pub unreachable: bool,
-    /// Whether its handlers were forced to run after it had failed.
-    pub forced: bool,
+    /// Whether it was told to leave the play.
+    pub ended: bool,
     /// The recap's numbers.
     pub counters: Counters,
 }
 
 /// A task as a step sees it: what is the same for all hosts is worked out once.
+#[derive(Clone)]
 pub struct TaskView {
     /// The task.
     pub task: Arc<Task>,
@@ -199,6 +206,18 @@ impl TaskView {
             magic: Arc::new(task_magic(task, play, &roles)),
             task: Arc::clone(task),
             info,
+        }
+    }
+
+    /// The same with another task in its place, and variables that win over all others.
+    #[must_use]
+    pub fn with(&self, task: Arc<Task>, vars: &Map) -> Self {
+        let mut magic = (*self.magic).clone();
+        magic.extend(vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+        Self {
+            task,
+            magic: Arc::new(magic),
+            ..self.clone()
         }
     }
 

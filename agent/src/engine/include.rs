@@ -17,6 +17,7 @@ use crate::playbook::scope::{Keywords, Scope, ScopeKind};
 use crate::playbook::task::{Block, Item, Task};
 use crate::source::Span;
 use crate::value::{Key, Map, Value};
+use crate::vars::Layer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -76,23 +77,23 @@ impl IncludeCall {
             _ => Map::new(),
         };
         let mut vars = Map::new();
-        for (layer, name) in ["item", "ansible_loop_var", "ansible_index_var"]
-            .iter()
-            .filter_map(|n| seen.stack.definitions(n).next().map(|(l, v)| (l, (*n, v))))
-        {
-            if layer == crate::vars::Layer::Loop {
-                vars.insert(Key::from(name.0), name.1.clone());
+        let own = |name: &str| {
+            let found = seen.stack.definitions(name).next();
+            found
+                .filter(|(layer, _)| *layer == Layer::Loop)
+                .map(|(_, v)| v.clone())
+        };
+        for named in ["ansible_loop_var", "ansible_index_var"] {
+            let Some(var) = own(named) else { continue };
+            if let Value::Str(name) = &var
+                && let Some(value) = own(name)
+            {
+                vars.insert(Key::Str(Arc::clone(name)), value);
             }
+            vars.insert(Key::from(named), var);
         }
-        if let Some(Value::Str(var)) = vars.get("ansible_loop_var").cloned()
-            && let Some((_, value)) = seen.stack.definitions(&var).next()
-        {
-            vars.insert(Key::Str(var.clone()), value.clone());
-        }
-        if let Some(Value::Str(var)) = vars.get("ansible_index_var").cloned()
-            && let Some((_, value)) = seen.stack.definitions(&var).next()
-        {
-            vars.insert(Key::Str(var.clone()), value.clone());
+        if let Some(extended) = own("ansible_loop") {
+            vars.insert(Key::from("ansible_loop"), extended);
         }
         Ok(Self {
             what,

@@ -1,7 +1,7 @@
 //! The engine: plays, blocks, loops, handlers and strategies over n hosts, with Ansible's semantics.
 //!
-//! [`Run`] takes plays over an inventory; `play` runs one batch of hosts in lock-step; `cursor` says
-//! where each host stands; `task` is one task on one host, `invoke` one attempt of it; `runner` is
+//! [`Run`] takes plays over an inventory; `play` is one batch of hosts, and `strategy` says in which
+//! order they go; `cursor` says where each host stands; `task` is one task on one host, `invoke` one attempt of it; `runner` is
 //! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
 //! mistakes before anything runs. Events are all that leaves.
 
@@ -9,6 +9,7 @@ mod action;
 mod connect;
 pub mod context;
 mod cursor;
+mod debugger;
 mod emit;
 mod files;
 mod groups;
@@ -35,6 +36,8 @@ pub mod run;
 pub mod runner;
 pub mod seat;
 mod steps;
+pub mod strategy;
+mod tags;
 mod task;
 
 pub use action::load_yaml;

@@ -43,6 +43,14 @@ pub struct Options {
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
     pub any_errors_fatal: bool,
+    /// The strategy of plays that name none.
+    pub strategy: String,
+    /// Every task that fails goes to the debugger (`ANSIBLE_ENABLE_TASK_DEBUGGER`).
+    pub debugger: bool,
+    /// The debugger leaves failures alone that are ignored.
+    pub debugger_ignores_errors: bool,
+    /// A handler that nobody defined is an error, not a warning.
+    pub error_on_missing_handler: bool,
 }
 
 /// When facts are gathered (`gathering` in the settings).
@@ -81,6 +89,10 @@ impl Default for Options {
             roles_path: Vec::new(),
             gather: Gathering::Implicit,
             any_errors_fatal: false,
+            strategy: "linear".into(),
+            debugger: false,
+            debugger_ignores_errors: true,
+            error_on_missing_handler: true,
         }
     }
 }

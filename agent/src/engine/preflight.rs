@@ -138,10 +138,6 @@ impl<'a> Preflight<'a> {
         let text = plain_text(&setting.value);
         let said = match kw {
             Kw::Async if text != "0" => "`async` is not there yet: the task runs in the foreground",
-            Kw::Strategy if !text.ends_with("linear") => {
-                "only the strategy `linear` is there yet: hosts go in lock-step"
-            }
-            Kw::Debugger if text != "never" => "there is no debugger yet",
             _ => return,
         };
         self.problems.warn(said, Some(&setting.span));

@@ -35,7 +35,7 @@ pub struct Block {
 }
 
 /// A task as written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Task {
     /// Its keywords, and what it stands in.
     pub scope: Arc<Scope>,
