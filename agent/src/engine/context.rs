@@ -114,6 +114,16 @@ impl Hosts {
         slot
     }
 
+    /// Forgets the hosts that are not to stay.
+    pub fn retain(&self, stays: &dyn Fn(&str) -> bool) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|slot| stays(&slot.name));
+        index.clear();
+        let names = slots.iter().map(|s| Arc::clone(&s.name));
+        index.extend(names.enumerate().map(|(i, name)| (name, i)));
+    }
+
     /// The host of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<HostSlot>> {
@@ -197,11 +207,20 @@ impl TaskView {
         let layers = |pick: fn(&RoleUse) -> &Arc<Map>| -> Vec<Arc<Map>> {
             roles.iter().map(|r| Arc::clone(pick(r))).collect()
         };
+        // The defaults of dependencies are the weakest; their `vars/` win over those of the roles
+        // around the task's own.
+        let needs = roles.last().map(|r| r.all_dependencies());
+        let needs = needs.unwrap_or_default();
+        let mut role_defaults: Vec<_> = needs.iter().map(|r| Arc::clone(&r.defaults)).collect();
+        role_defaults.extend(layers(|r| &r.defaults));
+        let mut role_vars = layers(|r| &r.vars);
+        let own = role_vars.len().saturating_sub(1);
+        role_vars.splice(own..own, needs.iter().map(|r| Arc::clone(&r.vars)));
         Self {
             inner: Arc::new(task.scope.inner_vars()),
             include: Arc::new(task.scope.include_vars()),
-            role_defaults: layers(|r| &r.defaults),
-            role_vars: layers(|r| &r.vars),
+            role_defaults,
+            role_vars,
             role_params: layers(|r| &r.params),
             magic: Arc::new(task_magic(task, play, &roles)),
             task: Arc::clone(task),

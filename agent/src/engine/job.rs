@@ -67,7 +67,9 @@ impl Job {
         }
         match groups {
             Some(groups) if findings.errors.is_empty() => {
-                Ok((Run::new(cx, groups, playbooks), findings))
+                let mut run = Run::new(cx, groups, playbooks);
+                run.sources = Some((self.inventory, self.playbooks));
+                Ok((run, findings))
             }
             _ => Err(findings),
         }
@@ -81,6 +83,7 @@ fn read_playbooks(
 ) -> Vec<(String, Vec<Arc<Play>>)> {
     let mut out = Vec::new();
     let mut preflight = Preflight::new(&cx.templar);
+    preflight.missing_handlers_are_errors = cx.options.error_on_missing_handler;
     for path in paths {
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let render = |value: &Value, vars: &Map| render(cx, &dir, vars, value);
@@ -151,7 +154,7 @@ fn somebody_is_left(groups: &Groups, limit: Option<&str>) -> Result<()> {
     ))
 }
 
-fn read_inventory(
+pub(super) fn read_inventory(
     cx: &RunCx,
     sources: &[String],
     playbooks: &[PathBuf],

@@ -28,17 +28,19 @@ impl Batch<'_> {
         };
         for &i in asked {
             match self.meta_begins(&view, &what, i) {
-                Ok(true) => {
-                    let said = self.meta_act(&what, i);
-                    self.say(&said);
-                }
+                Ok(true) => match self.meta_act(&what, i) {
+                    Ok(said) => self.say(&said),
+                    Err(error) => self.meta_failed(&view, i, &error),
+                },
                 Ok(false) => {}
-                Err(error) => {
-                    let end = self.broken(&view, i, &error);
-                    self.take(&view, i, end, &[i], true);
-                }
+                Err(error) => self.meta_failed(&view, i, &error),
             }
         }
+    }
+
+    fn meta_failed(&mut self, view: &TaskView, i: usize, error: &Error) {
+        let end = self.broken(view, i, error);
+        self.take(view, i, end, &[i], true);
     }
 
     fn meta_what(&self, view: &TaskView, i: usize) -> String {
@@ -58,16 +60,16 @@ impl Batch<'_> {
     }
 
     /// Does it, for a host or for all; what it says at `-vv`.
-    fn meta_act(&mut self, what: &str, i: usize) -> String {
+    fn meta_act(&mut self, what: &str, i: usize) -> Result<String, Error> {
         let name = Arc::clone(&self.hosts[i].slot.name);
-        match what {
+        Ok(match what {
             "flush_handlers" => {
                 self.run_handlers(i);
-                return format!("triggered running handlers for {name}");
+                format!("triggered running handlers for {name}")
             }
             "clear_facts" => {
                 self.clear_facts();
-                return "facts cleared".into();
+                "facts cleared".into()
             }
             "clear_host_errors" => {
                 for host in &mut self.hosts {
@@ -76,12 +78,12 @@ impl Batch<'_> {
                 }
                 self.run.forgive();
                 self.tell_who_is_left();
-                return "cleared host errors".into();
+                "cleared host errors".into()
             }
             "end_host" => {
                 self.end_host(i);
                 self.tell_who_is_left();
-                return format!("ending play for {name}");
+                format!("ending play for {name}")
             }
             "end_play" | "end_batch" => {
                 for j in 0..self.hosts.len() {
@@ -90,10 +92,10 @@ impl Batch<'_> {
                     }
                 }
                 self.run.ended_play |= what == "end_play";
-                return match what {
+                match what {
                     "end_play" => "ending play".into(),
                     _ => "ending batch".into(),
-                };
+                }
             }
             "end_role" => {
                 let host = &mut self.hosts[i];
@@ -102,20 +104,19 @@ impl Batch<'_> {
                 {
                     host.roles_done.insert(key);
                 }
-                return format!("ending role for {name}");
+                format!("ending role for {name}")
             }
             "refresh_inventory" => {
-                self.run.refresh_inventory();
+                self.run.refresh_inventory()?;
                 self.refresh_magic();
-                return "inventory successfully refreshed".into();
+                "inventory successfully refreshed".into()
             }
             "reset_connection" => {
                 self.run.reset_connection(&name);
-                return "reset connection".into();
+                "reset connection".into()
             }
-            _ => {}
-        }
-        "noop".into()
+            _ => "noop".into(),
+        })
     }
 
     fn end_host(&mut self, i: usize) {

@@ -131,12 +131,7 @@ impl Batch<'_> {
     }
 
     fn names_of(&self, task: &Arc<Task>) -> HandlerNames {
-        let listens: Vec<String> = task
-            .scope
-            .all(Kw::Listen)
-            .iter()
-            .flat_map(|s| s.words_kept())
-            .collect();
+        let listens = listens(task);
         let Some(setting) = task.name() else {
             return HandlerNames {
                 listens,
@@ -166,18 +161,9 @@ impl Batch<'_> {
                 };
             }
         };
-        let role = task.scope.role().map(|r| r.name.clone());
-        let short = role.as_deref().and_then(|r| r.rsplit('.').next());
-        let mut full: Vec<String> = role
-            .as_deref()
-            .into_iter()
-            .chain(short)
-            .map(|role| format!("{role} : {own}"))
-            .collect();
-        full.dedup();
         HandlerNames {
+            full: in_role(task, &own),
             own: Some(own),
-            full,
             listens,
         }
     }
@@ -223,6 +209,31 @@ impl Batch<'_> {
         }
         self.handlers = Arc::new(all);
     }
+}
+
+/// The topics that a handler listens to, alone and after the name of its role.
+pub(super) fn listens(task: &Task) -> Vec<String> {
+    let settings = task.scope.all(Kw::Listen);
+    let topics = settings.iter().flat_map(|s| s.words_kept());
+    topics
+        .flat_map(|topic| {
+            let full = in_role(task, &topic);
+            std::iter::once(topic).chain(full)
+        })
+        .collect()
+}
+
+/// A name after that of the handler's role, with and without its collection.
+pub(super) fn in_role(task: &Task, name: &str) -> Vec<String> {
+    let Some(role) = task.scope.role() else {
+        return Vec::new();
+    };
+    let short = role.name.rsplit('.').next().unwrap_or(&role.name);
+    let mut names = vec![format!("{} : {name}", role.name)];
+    if short != role.name {
+        names.push(format!("{short} : {name}"));
+    }
+    names
 }
 
 /// What is said of a handler that nobody defined.

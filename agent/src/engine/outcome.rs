@@ -192,13 +192,8 @@ impl Batch<'_> {
     }
 
     fn request(&mut self, i: usize, request: Request) {
-        match request {
-            Request::AddHost(name, groups, vars) => self.run.add_host(&name, &groups, vars),
-            Request::GroupBy(group, parents) => {
-                let name = Arc::clone(&self.hosts[i].slot.name);
-                self.run.add_to_group(&name, &group, &parents);
-            }
-        }
+        let name = Arc::clone(&self.hosts[i].slot.name);
+        self.run.add(name, request);
         self.refresh_magic();
     }
 

@@ -3,6 +3,7 @@
 
 use super::files;
 use super::invoke::no_module;
+use super::notify;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec};
 use crate::modules;
@@ -27,6 +28,8 @@ pub struct Preflight<'a> {
     dir: PathBuf,
     handlers: Vec<String>,
     dynamic_handlers: bool,
+    /// Whether a handler that nobody defined is an error (`error_on_missing_handler`).
+    pub missing_handlers_are_errors: bool,
 }
 
 impl<'a> Preflight<'a> {
@@ -41,6 +44,7 @@ impl<'a> Preflight<'a> {
             handlers: Vec::new(),
             // Alone, a file of tasks does not know the handlers of its play.
             dynamic_handlers: true,
+            missing_handlers_are_errors: true,
         }
     }
 
@@ -95,14 +99,10 @@ impl<'a> Preflight<'a> {
                     if let Some(name) = task.name() {
                         self.dynamic_handlers |= matches!(name.value, Value::Template(_));
                         let own = plain_text(&name.value);
-                        if let Some(role) = task.scope.role() {
-                            self.handlers.push(format!("{} : {own}", role.name));
-                        }
+                        self.handlers.extend(notify::in_role(task, &own));
                         self.handlers.push(own);
                     }
-                    for listen in task.scope.all(Kw::Listen) {
-                        self.handlers.extend(listen.words_kept());
-                    }
+                    self.handlers.extend(notify::listens(task));
                 }
             }
         }
@@ -203,13 +203,15 @@ impl<'a> Preflight<'a> {
             };
             if !self.handlers.iter().any(|h| h == &**name) {
                 let known = self.handlers.clone();
+                let said = notify::no_such_handler(name);
+                if !self.missing_handlers_are_errors {
+                    self.problems.warn(said, Some(&setting.span));
+                    continue;
+                }
                 self.problems.error(
-                    Error::new(
-                        ErrorKind::Syntax,
-                        format!("no handler is called or listens to `{name}`"),
-                    )
-                    .at(&setting.span)
-                    .did_you_mean(name, known.iter().map(String::as_str)),
+                    Error::new(ErrorKind::Syntax, said)
+                        .at(&setting.span)
+                        .did_you_mean(name, known.iter().map(String::as_str)),
                 );
             }
         }

@@ -1,9 +1,11 @@
 //! The hosts of a run: their variables, counters and connections, and those that tasks add.
 
 use super::context::HostSlot;
-use super::result::VarChange;
+use super::job::{self, Findings};
+use super::result::{Request, VarChange};
 use super::run::Run;
-use crate::event::{Counters, EventKind, Level};
+use crate::error::{Error, Result};
+use crate::event::Counters;
 use crate::value::Map;
 use crate::vars::Layer;
 use std::collections::HashSet;
@@ -91,11 +93,56 @@ impl Run {
         *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
     }
 
-    pub(super) fn refresh_inventory(&mut self) {
-        self.cx.emit.run(EventKind::Notice {
-            level: Level::Verbose,
-            text: "the inventory is read once a run; hosts that were added stay".into(),
-        });
+    /// Does what a task of a host asks for, and keeps it in mind for when the inventory is read again.
+    pub(super) fn add(&mut self, host: Arc<str>, request: Request) {
+        self.carry_out(&host, &request);
+        self.added.push((host, request));
+    }
+
+    fn carry_out(&mut self, host: &Arc<str>, request: &Request) {
+        match request {
+            Request::AddHost(name, groups, vars) => self.add_host(name, groups, vars.clone()),
+            Request::GroupBy(group, parents) => self.add_to_group(host, group, parents),
+        }
+    }
+
+    /// Reads the inventory again. What tasks added stays; what they found out of hosts, too.
+    ///
+    /// # Errors
+    /// When it cannot be read any more.
+    pub(super) fn refresh_inventory(&mut self) -> Result<()> {
+        let Some((sources, playbooks)) = &self.sources else {
+            return Ok(());
+        };
+        let mut findings = Findings::default();
+        let groups = job::read_inventory(&self.cx, sources, playbooks, &mut findings);
+        let Some(groups) = groups else {
+            let error = findings.errors.into_iter().next();
+            return Err(error.unwrap_or_else(|| Error::host("the inventory cannot be read")));
+        };
+        self.groups = groups;
+        let hosts = self.groups.inventory().hosts();
+        let names: Vec<Arc<str>> = hosts.map(|h| Arc::clone(&h.name)).collect();
+        for name in &names {
+            let (vars, magic) = self.groups.host(name);
+            let slot = self.slot(name);
+            let mut own = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
+            own.inventory = vars.inventory;
+            *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
+        }
+        let added = std::mem::take(&mut self.added);
+        let known: HashSet<&str> = names.iter().map(|n| &**n).collect();
+        for (host, request) in &added {
+            // A host that is gone joins no group.
+            if matches!(request, Request::AddHost(..)) || known.contains(&**host) {
+                self.carry_out(host, request);
+            }
+        }
+        self.added = added;
+        let hosts = self.groups.inventory().hosts();
+        let left: HashSet<Arc<str>> = hosts.map(|h| Arc::clone(&h.name)).collect();
+        self.cx.hosts.retain(&|name| left.contains(name));
+        Ok(())
     }
 
     pub(super) fn reset_connection(&mut self, host: &Arc<str>) {

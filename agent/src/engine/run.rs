@@ -5,6 +5,7 @@ use super::emit::Emitter;
 use super::groups::Groups;
 use super::options::Options;
 use super::play::Batch;
+use super::result::Request;
 use super::context::TaskView;
 use super::steps;
 use super::strategy::{self, Strategy};
@@ -17,7 +18,7 @@ use crate::template::Variables;
 use crate::value::{Map, Value};
 use crate::vars::{Layer, Stack};
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Runs plays and keeps what outlives them.
@@ -30,6 +31,10 @@ pub struct Run {
     pub playbooks: Vec<(String, Vec<Arc<Play>>)>,
     /// Whether `--start-at-task` was reached.
     pub started: bool,
+    /// Inventories and playbooks as they were given: the inventory may be read again.
+    pub sources: Option<(Vec<String>, Vec<PathBuf>)>,
+    /// Hosts and groups that tasks added.
+    pub(super) added: Vec<(Arc<str>, Request)>,
     pub(super) halted: bool,
     /// The user left the run from the debugger.
     pub(super) left: bool,
@@ -68,6 +73,8 @@ impl Run {
             cx: Arc::new(cx),
             groups,
             playbooks,
+            sources: None,
+            added: Vec::new(),
             halted: false,
             left: false,
             ended_play: false,
@@ -93,7 +100,12 @@ impl Run {
         self.know_all_hosts();
         let mut broken = false;
         'books: for (name, plays) in std::mem::take(&mut self.playbooks) {
+            let text = format!("{} plays in {name}", plays.len());
             self.cx.emit.run(EventKind::PlaybookStarted { name });
+            if self.cx.options.verbosity >= 2 {
+                let level = Level::Verbose;
+                self.cx.emit.run(EventKind::Notice { level, text });
+            }
             for play in plays {
                 if let Err(error) = self.play(&play) {
                     self.cx.emit.run(EventKind::Notice {
@@ -295,10 +307,14 @@ impl Run {
             Value::List(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(","),
             single => plain_text(single),
         };
-        let order = play
-            .get(Kw::Order)
-            .map(|s| plain_text(&s.value))
-            .unwrap_or_default();
+        let order = match play.get(Kw::Order) {
+            Some(setting) => {
+                let order = plain_text(&self.resolve_play(&cx, setting)?);
+                known_order(&order).map_err(|e| e.at(&setting.span))?;
+                order
+            }
+            None => String::new(),
+        };
         self.groups
             .matching(&pattern, self.cx.options.limit.as_deref(), &order)
             .map_err(|e| e.at(&setting.span))
@@ -390,6 +406,25 @@ impl Run {
         });
         wanted
     }
+}
+
+/// # Errors
+/// When `order` is none.
+fn known_order(order: &str) -> Result<()> {
+    const ORDERS: &[&str] = &[
+        "inventory",
+        "sorted",
+        "reverse_sorted",
+        "reverse_inventory",
+        "shuffle",
+    ];
+    if order.is_empty() || ORDERS.contains(&order) {
+        return Ok(());
+    }
+    Err(
+        Error::new(ErrorKind::Syntax, format!("Invalid 'order' specified: {order}"))
+            .did_you_mean(order, ORDERS.iter().copied()),
+    )
 }
 
 fn batch_size(text: &str, total: usize) -> Option<usize> {

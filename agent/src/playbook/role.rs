@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::source::Span;
 use crate::value::{Key, Map, Value};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A role in use: what it is, and with which parameters.
 #[derive(Debug)]
@@ -30,6 +30,21 @@ pub struct RoleUse {
     pub public: bool,
     /// Tells uses apart: the same key is the same work.
     pub key: String,
+    /// The roles that it depends on, known when they are read.
+    dependencies: OnceLock<Vec<Arc<RoleUse>>>,
+}
+
+impl RoleUse {
+    /// The roles that it depends on, and those that these depend on, each after its own.
+    #[must_use]
+    pub fn all_dependencies(&self) -> Vec<Arc<RoleUse>> {
+        let mut all = Vec::new();
+        for role in self.dependencies.get().into_iter().flatten() {
+            all.extend(role.all_dependencies());
+            all.push(Arc::clone(role));
+        }
+        all
+    }
 }
 
 /// Which files of a role are used (`tasks_from` and friends).
@@ -210,13 +225,14 @@ impl Loader<'_> {
                 call.files.tasks,
                 Value::map(call.params.clone()).to_json()
             ),
-            name: call.name.clone(),
+            name: call.name.rsplit('/').next().unwrap_or(&call.name).to_string(),
             path: path.to_path_buf(),
             defaults: Arc::new(defaults),
             vars: Arc::new(vars),
             params: Arc::new(call.params.clone()),
             allow_duplicates: allow,
             public: call.public,
+            dependencies: OnceLock::new(),
         }
     }
 
@@ -227,16 +243,22 @@ impl Loader<'_> {
         loaded: &mut LoadedRole,
     ) -> Vec<Item> {
         let mut body = Vec::new();
+        let mut own = Vec::new();
         let list = meta.and_then(|m| m.get("dependencies")).cloned();
         for entry in list.as_ref().and_then(Node::as_seq).unwrap_or_default() {
             let Some((call, span)) = self.role_entry(entry) else {
                 continue;
             };
             if let Some(dependency) = self.role(&call, &span, scope) {
+                own.extend(dependency.block.role.clone());
                 body.push(Item::Block(dependency.block));
                 loaded.handlers.extend(dependency.handlers);
                 loaded.uses.extend(dependency.uses);
             }
+        }
+        if let Some(role) = scope.role() {
+            // Read once for each use: nobody was there before.
+            let _ = role.dependencies.set(own);
         }
         body
     }
@@ -290,6 +312,9 @@ impl Loader<'_> {
                 .filter_map(|r| r.path.parent().map(Path::to_path_buf)),
         );
         tried.push(self.base.clone());
+        if let Some(found) = self.role_of_collection(name) {
+            return Some(found);
+        }
         for dir in &tried {
             for candidate in [dir.join(name), dir.join(short)] {
                 if self.files.is_dir(&candidate) {
@@ -314,6 +339,20 @@ impl Loader<'_> {
             .hint(format!("it was looked for in {}", places.join(", "))),
         );
         None
+    }
+
+    /// `NAMESPACE.COLLECTION.ROLE`, in the collections beside the playbook.
+    fn role_of_collection(&self, name: &str) -> Option<PathBuf> {
+        let mut parts = name.splitn(3, '.');
+        let (space, collection, role) = (parts.next()?, parts.next()?, parts.next()?);
+        let dir = self
+            .base
+            .join("collections/ansible_collections")
+            .join(space)
+            .join(collection)
+            .join("roles")
+            .join(role);
+        self.files.is_dir(&dir).then_some(dir)
     }
 
     /// `import_role`, expanded in place.
