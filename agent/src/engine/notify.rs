@@ -87,11 +87,13 @@ impl Batch<'_> {
         }
     }
 
-    /// The last handler of this name, and all that listen to it (of those that share a name, the
-    /// last).
+    /// The handler of this name, and all that listen to it. Of those that share a name, the one
+    /// that came with the last role (or the play, which comes after all roles) is meant; within a
+    /// file, the first.
     fn handlers_named(&mut self, wanted: &str) -> Vec<usize> {
         self.know_handlers();
-        let all = || self.handler_names.iter().enumerate().rev();
+        let order = self.lookup_order();
+        let all = || order.iter().map(|i| (*i, &self.handler_names[*i]));
         let named = all().find(|(_, names)| {
             names.own.as_deref() == Some(wanted) || names.full.iter().any(|n| n == wanted)
         });
@@ -108,6 +110,20 @@ impl Batch<'_> {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Handlers as names are looked up: what was read last comes first, each file from its start.
+    fn lookup_order(&self) -> Vec<usize> {
+        let role = |i: &usize| match &self.handlers[*i] {
+            Entry::Handler(_, task) => task.scope.role().map(Arc::as_ptr),
+            _ => None,
+        };
+        let all: Vec<usize> = (0..self.handlers.len()).collect();
+        all.chunk_by(|a, b| role(a) == role(b))
+            .rev()
+            .flatten()
+            .copied()
+            .collect()
     }
 
     /// Works out the names of handlers that are new. One whose name cannot be evaluated yet is

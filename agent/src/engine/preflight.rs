@@ -127,6 +127,8 @@ impl<'a> Preflight<'a> {
         }
         match modules::find(&task.module) {
             Some(def) => self.arguments(task, def),
+            // Which module it is, is told when a host comes to it.
+            None if task.module.contains("{{") => {}
             None => self
                 .problems
                 .error(no_module(&task.module).at(&task.module_span)),
@@ -400,12 +402,11 @@ impl<'a> Preflight<'a> {
         );
         dirs.push(self.dir.clone());
         dirs.dedup();
-        let folder = if task.handler && folder == "tasks" {
-            "handlers"
-        } else {
-            folder
+        let found = match folder {
+            "tasks" => files::tasks_in(&dirs, task.handler, name),
+            _ => files::find_in(&dirs, folder, name),
         };
-        let Err(error) = files::find_in(&dirs, folder, name) else {
+        let Err(error) = found else {
             return;
         };
         if task.scope.all(Kw::When).is_empty() {

@@ -486,13 +486,16 @@ impl Loader<'_> {
     fn action_statement(&mut self, value: &Node, args: &mut TaskArgs) -> Option<Arc<str>> {
         if let Some(name_node) = value.get("module") {
             let name = name_node.as_str()?.to_string();
-            let face = self.known_module(&name, name_node)?;
+            let known: Arc<str> = match name.contains("{{") {
+                true => name.into(),
+                false => self.known_module(&name, name_node)?.name.into(),
+            };
             for (k, v) in value.as_map()? {
                 if k.as_str() != Some("module") {
                     self.add_arg(args, k, v);
                 }
             }
-            return Some(face.name.into());
+            return Some(known);
         }
         let Some(text) = value.as_str() else {
             self.problems.error(
@@ -502,6 +505,12 @@ impl Loader<'_> {
             );
             return None;
         };
+        if let Some(end) = text.find("}}").filter(|_| text.trim_start().starts_with("{{")) {
+            let (name, rest) = text.split_at(end + 2);
+            let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());
+            self.read_args(&rest, true, args);
+            return Some(name.trim().into());
+        }
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let face = self.known_module(name, value)?;
         let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());

@@ -91,10 +91,10 @@ fn task_step(batch: &mut Batch<'_>, task: &Arc<Task>, hosts: &[usize]) {
         }
         batch.take(&view, i, end, sharing, calls.is_empty());
     }
+    broken.extend(batch.include(&view, includes));
     if !broken.is_empty() && (once || batch.is_fatal(&view, hosts[0])) {
         batch.fail_others(&broken);
     }
-    batch.include(&view, includes);
 }
 
 fn run_on(
