@@ -53,10 +53,9 @@ impl Batch<'_> {
                 Status::Skipped | Status::Unreachable | Status::MayChange
             )
         {
-            for &j in sharing {
-                if !self.hosts[j].roles_begun.contains(&role.key) {
-                    self.hosts[j].roles_begun.insert(role.key.clone());
-                }
+            // Of hosts that share a task that runs once, only one did it.
+            if !self.hosts[i].roles_begun.contains(&role.key) {
+                self.hosts[i].roles_begun.insert(role.key.clone());
             }
         }
         if !end.notify.is_empty() {

@@ -5,7 +5,7 @@ use super::job::{self, Findings};
 use super::result::{Request, VarChange};
 use super::run::Run;
 use crate::error::{Error, Result};
-use crate::event::Counters;
+use crate::event::{Counters, EventKind, Level};
 use crate::value::Map;
 use crate::vars::Layer;
 use std::collections::HashSet;
@@ -75,21 +75,43 @@ impl Run {
         }
     }
 
-    pub(super) fn add_host(&mut self, name: &str, groups: &[String], vars: Map) {
+    fn add_host(&mut self, name: &str, groups: &[String], vars: &Map) {
         let name: Arc<str> = name.into();
         self.groups.add_host(&name, groups);
+        self.relearn(&name);
         let slot = self.slot(&name);
-        let (_, magic) = self.groups.host(&name);
-        *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
         let mut own = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
-        own.inventory.push((Layer::InventoryHosts, Arc::new(vars)));
+        own.inventory
+            .push((Layer::InventoryHosts, Arc::new(vars.clone())));
         own.inventory.sort_by_key(|(layer, _)| *layer);
     }
 
-    pub(super) fn add_to_group(&mut self, host: &Arc<str>, group: &str, parents: &[String]) {
+    fn add_to_group(&mut self, host: &Arc<str>, group: &str, parents: &[String]) {
         self.groups.add_to_group(host, group, parents);
-        let slot = self.slot(host);
-        let (_, magic) = self.groups.host(host);
+        self.relearn(host);
+    }
+
+    /// Brings what a host is told up to date with its groups. What `add_host` gave it stays.
+    fn relearn(&mut self, name: &Arc<str>) {
+        if let Err(error) = self.groups.learn(name, &self.cx.vault) {
+            self.cx.emit.run(EventKind::Notice {
+                level: Level::Error,
+                text: error.to_string(),
+            });
+        }
+        let (vars, magic) = self.groups.host(name);
+        let slot = self.slot(name);
+        let mut own = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
+        own.inventory = vars.inventory;
+        for (_, request) in &self.added {
+            if let Request::AddHost(host, _, vars) = request
+                && **host == **name
+            {
+                let given = (Layer::InventoryHosts, Arc::new(vars.clone()));
+                own.inventory.push(given);
+            }
+        }
+        own.inventory.sort_by_key(|(layer, _)| *layer);
         *slot.magic.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(magic);
     }
 
@@ -101,7 +123,7 @@ impl Run {
 
     fn carry_out(&mut self, host: &Arc<str>, request: &Request) {
         match request {
-            Request::AddHost(name, groups, vars) => self.add_host(name, groups, vars.clone()),
+            Request::AddHost(name, groups, vars) => self.add_host(name, groups, vars),
             Request::GroupBy(group, parents) => self.add_to_group(host, group, parents),
         }
     }
