@@ -1,6 +1,6 @@
 //! `lks-agent`: playbooks on the host itself, with no controller.
 
-use lks_agent::cli::{self, App, Call, Io, SEAT, VERSION};
+use lks_agent::cli::{self, App, Call, Io, JOB, SEAT, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use lks_agent::host::here;
@@ -17,6 +17,7 @@ static APP: App = App {
         cli::COMPLETION,
         VERSION,
         SEAT,
+        JOB,
     ],
 };
 

@@ -330,6 +330,20 @@ pub const SEAT: super::app::Command = super::app::Command {
     },
 };
 
+/// The hidden command that carries a module out in the background (see `engine/background`).
+pub const JOB: super::app::Command = super::app::Command {
+    name: crate::engine::background::COMMAND,
+    called_as: None,
+    summary: "Carry a module out in the background (internal)",
+    details: "",
+    args: super::app::Args::NONE,
+    flags: &[],
+    body: |_, _| {
+        crate::engine::background::serve(here::stdin())?;
+        Ok(exit::OK)
+    },
+};
+
 /// Runs a program: the arguments decide what it does. Gives the exit code.
 #[must_use]
 pub fn main(app: &super::app::App, arguments: &[String]) -> i32 {

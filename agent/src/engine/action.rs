@@ -126,8 +126,8 @@ impl ActionCx for Actor<'_> {
 
     fn run_module(&mut self, name: &str, args: Map) -> Result<Returns> {
         let def = modules::find(name).ok_or_else(|| invoke::no_module(name))?;
-        let call = invoke::call(self.cx, self.effective, def, args)?;
-        let end = invoke::on_host(self.cx, self.effective, &call)?;
+        let call = invoke::call(self.cx, self.seen, self.effective, def, args)?;
+        let end = invoke::carry_out(self.cx, self.seen, self.effective, &call)?;
         let mut returns = Returns {
             values: end.result.clone(),
             failed: end.failed(),
@@ -150,7 +150,8 @@ impl ActionCx for Actor<'_> {
     }
 
     fn sleep(&mut self, seconds: f64) {
-        here::sleep(seconds);
+        let most = self.effective.timeout.map_or(f64::INFINITY, |t| t as f64);
+        here::sleep(seconds.min(most));
     }
 
     fn now(&self) -> f64 {

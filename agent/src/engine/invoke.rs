@@ -104,10 +104,16 @@ fn all_hold(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<bool> {
 
 /// One attempt, judged.
 fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
+    let began = here::monotonic();
     let mut end = match module(cx, seen, effective) {
         Ok(end) => end,
         Err(error) => ItemEnd::error(&error.at(&cx.task().span)),
     };
+    if let Some(limit) = effective.timeout
+        && here::monotonic() - began >= limit as f64
+    {
+        end = ItemEnd::performed(super::runner::timed_out(limit), &[]);
+    }
     if end.include.is_some() || end.unreachable() {
         return end;
     }
@@ -202,6 +208,9 @@ fn judge(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> Result<ItemEnd> {
     Ok(end)
 }
 
+/// Actions that leave their work to a module on the host, which can be done in the background.
+const WITH_HOST_MODULE: &[&str] = &["package", "template", "gather_facts"];
+
 /// Evaluates the arguments and carries the module out.
 fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd> {
     let task = cx.task();
@@ -220,6 +229,13 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
     }
     match def.seat {
         Seat::Engine(bind) => {
+            if effective.background.is_some() && !WITH_HOST_MODULE.contains(&def.short_name()) {
+                return Err(Error::params(format!(
+                    "This action ({}) does not support async.",
+                    def.short_name()
+                ))
+                .at_opt(task.find(Kw::Async).map(|s| &s.span)));
+            }
             let action = bind(&args)?;
             let mut actor = cx.actor(seen, effective);
             actor.args = args;
@@ -227,8 +243,8 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
             Ok(actor.finish(returns, def))
         }
         Seat::Host(_) => {
-            let call = call(cx, effective, def, args)?;
-            on_host(cx, effective, &call)
+            let call = call(cx, seen, effective, def, args)?;
+            carry_out(cx, seen, effective, &call)
         }
     }
 }
@@ -241,11 +257,15 @@ pub(super) fn no_module(name: &str) -> Error {
 /// A call of a host module for this task.
 pub(super) fn call(
     cx: &TaskCx<'_>,
+    seen: &Seen,
     effective: &Effective,
     def: &'static ModuleDef,
     mut args: Map,
 ) -> Result<ModuleCall> {
     super::files::find_assets(cx, def, &mut args)?;
+    if def.short_name() == "async_status" {
+        args.insert(Key::from("_async_dir"), cx.async_dir(seen)?.into());
+    }
     Ok(ModuleCall {
         module: def,
         args,
@@ -256,6 +276,7 @@ pub(super) fn call(
         environment: effective.environment.clone(),
         probe: is_probe(cx),
         timeout: effective.timeout,
+        background: effective.background.clone(),
     })
 }
 
@@ -267,6 +288,23 @@ fn is_probe(cx: &TaskCx<'_>) -> bool {
             .any(|v| matches!(v, Value::Bool(false)) || v.as_str() == Some("false"))
     };
     cx.task().own(Kw::ChangedWhen).is_some_and(never)
+}
+
+/// Carries a module out on the task's host, or the one it is delegated to; what works in the
+/// background is waited for where `poll` asks for it.
+pub(super) fn carry_out(
+    cx: &TaskCx<'_>,
+    seen: &Seen,
+    effective: &Effective,
+    call: &ModuleCall,
+) -> Result<ItemEnd> {
+    let end = on_host(cx, effective, call)?;
+    match &effective.background {
+        Some(background) if effective.poll > 0 && !effective.check && !end.failed() => {
+            super::polling::wait(cx, seen, effective, background, &end)
+        }
+        _ => Ok(end),
+    }
 }
 
 /// Carries a module out on the task's host, or the one it is delegated to.

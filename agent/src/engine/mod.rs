@@ -6,6 +6,7 @@
 //! mistakes before anything runs. Events are all that leaves.
 
 mod action;
+pub mod background;
 mod connect;
 pub mod context;
 mod cursor;
@@ -26,6 +27,7 @@ mod parallel;
 mod perform;
 mod play;
 mod play_vars;
+mod polling;
 pub mod preflight;
 mod progress;
 mod prompt;

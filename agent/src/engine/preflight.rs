@@ -137,7 +137,6 @@ impl<'a> Preflight<'a> {
     fn not_yet(&mut self, kw: Kw, setting: &Setting) {
         let text = plain_text(&setting.value);
         let said = match kw {
-            Kw::Async if text != "0" => "`async` is not there yet: the task runs in the foreground",
             Kw::Strategy if !text.ends_with("linear") => {
                 "only the strategy `linear` is there yet: hosts go in lock-step"
             }

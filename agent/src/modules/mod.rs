@@ -9,6 +9,7 @@ mod add_host;
 mod apt;
 mod apt_repository;
 mod assert;
+mod async_status;
 mod blockinfile;
 mod command;
 mod copy;
@@ -60,6 +61,8 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<apt_repository::AptRepository>("ansible.builtin.apt_repository")
         .returns(apt_repository::RETURNS),
     action::<assert::Assert>("ansible.builtin.assert").returns(assert::RETURNS),
+    host_module::<async_status::AsyncStatus>("ansible.builtin.async_status")
+        .returns(async_status::RETURNS),
     host_module::<blockinfile::BlockInFile>("ansible.builtin.blockinfile")
         .returns(blockinfile::RETURNS),
     host_module::<command::Command>("ansible.builtin.command")

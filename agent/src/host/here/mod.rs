@@ -10,7 +10,9 @@ mod children;
 mod clock;
 mod terminal;
 
-pub use children::{Piped, pipe, private_folder, program, program_for_others, run};
+pub use children::{
+    Piped, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
+};
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
@@ -241,4 +243,17 @@ pub fn create(path: &Path) -> Result<Box<dyn Write + Send>> {
     let file = std::fs::File::create(path)
         .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
     Ok(Box::new(std::io::BufWriter::new(file)))
+}
+
+/// Puts a file in place by an atomic rename, for this user only.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    let new = PathBuf::from(name);
+    write(&new, bytes, 0o600)?;
+    std::fs::rename(&new, path)
+        .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))
 }

@@ -85,7 +85,10 @@ impl RealHost {
         let mut running = Running {
             pid: Pid::from_raw(child.id() as i32),
             child,
-            deadline: command.timeout.and_then(|t| began.checked_add(t)),
+            deadline: sooner(
+                command.timeout.and_then(|t| began.checked_add(t)),
+                self.deadline,
+            ),
             terminated: None,
             timed_out: false,
             stopped: false,
@@ -189,6 +192,10 @@ impl RealHost {
             _ => Error::host(format!("cannot run {name}")).caused_by(error),
         }
     }
+}
+
+fn sooner(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
 }
 
 fn no_program(name: &str) -> Error {
