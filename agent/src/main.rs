@@ -3,7 +3,7 @@
 use lks_agent::cli::{self, App, Call, Io, JOB, SEAT, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
-use lks_agent::host::here;
+use lks_agent::host::{complete_environment, here};
 use std::sync::Arc;
 
 static APP: App = App {
@@ -30,5 +30,6 @@ fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
 }
 
 fn main() {
+    complete_environment();
     std::process::exit(cli::main(&APP, &here::arguments()));
 }

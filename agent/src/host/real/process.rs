@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use std::cell::Cell;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Stdio};
@@ -19,6 +20,11 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// A program has ended, but a child of it keeps its outputs open: this is found out after so long.
 const FIRST_GLANCE: Duration = Duration::from_millis(10);
 
+thread_local! {
+    /// What outputs are read into: to clear a new one for each program would cost more than reading.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// The environment that this process has, made whole: systemd gives a service neither `HOME` nor `LANG`.
 pub(super) struct BaseEnvironment {
     /// What had to be added; nothing in a login session.
@@ -26,20 +32,29 @@ pub(super) struct BaseEnvironment {
 }
 
 impl BaseEnvironment {
-    fn new(user: Option<User>) -> Self {
+    /// What is missing now. The account is looked up only if something of it is.
+    fn new() -> Self {
         let mut added = Vec::new();
+        let missing = |name: &str| here::env(name).is_none_or(|v| v.is_empty());
         let mut need = |name: &str, value: &str| {
-            if here::env(name).is_none_or(|v| v.is_empty()) {
+            if missing(name) {
                 added.push((name.to_owned(), value.to_owned()));
             }
         };
         need("PATH", DEFAULT_PATH);
-        let user = user.unwrap_or_default();
-        if !user.name.is_empty() {
-            need("HOME", &user.home);
-            need("USER", &user.name);
-            need("LOGNAME", &user.name);
-            need("SHELL", &user.shell);
+        if ["HOME", "USER", "LOGNAME", "SHELL"]
+            .into_iter()
+            .any(missing)
+        {
+            // Of this process's account, so never of the folder that stands for a machine.
+            let user = RealHost::new().user_in_files(files::effective_uid());
+            let user = user.unwrap_or_default();
+            if !user.name.is_empty() {
+                need("HOME", &user.home);
+                need("USER", &user.name);
+                need("LOGNAME", &user.name);
+                need("SHELL", &user.shell);
+            }
         }
         if here::env("LC_ALL").is_none() && here::env("LC_CTYPE").is_none() {
             need("LANG", "C.UTF-8");
@@ -53,13 +68,28 @@ impl BaseEnvironment {
     }
 }
 
+/// Gives this process the variables that it lacks, so that programs inherit its environment as it is:
+/// one that must be put together anew for each of them costs more than the rest of starting it.
+///
+/// To be called first of all in `main`.
+#[allow(
+    unsafe_code,
+    clippy::disallowed_methods,
+    reason = "the variables of a whole process are meant"
+)]
+pub fn complete_environment() {
+    for (name, value) in BaseEnvironment::new().added {
+        // SAFETY: `main` calls this before it starts any thread, so nobody reads the environment
+        // meanwhile.
+        unsafe { std::env::set_var(name, value) };
+    }
+}
+
 impl RealHost {
     pub(super) fn base_environment(&self) -> &BaseEnvironment {
-        self.shared.base_environment.get_or_init(|| {
-            // Of this process's account, so never of the folder that stands for a machine.
-            let user = Self::new().user_in_files(self.current_uid());
-            BaseEnvironment::new(user)
-        })
+        self.shared
+            .base_environment
+            .get_or_init(BaseEnvironment::new)
     }
 
     /// The file that a program's name means, in these folders.
@@ -249,7 +279,8 @@ impl Running {
         let mut out = Stream::new(self.child.stdout.take());
         let mut err = Stream::new(self.child.stderr.take());
         let mut feed = Feed::new(self.child.stdin.take(), input.unwrap_or_default())?;
-        let mut buffer = vec![0; 16 << 10];
+        let mut buffer = BUFFER.take();
+        buffer.resize(16 << 10, 0);
         let mut glance = FIRST_GLANCE;
         let mut ended = false;
         while !(out.is_closed() && err.is_closed()) {
@@ -279,6 +310,7 @@ impl Running {
             self.end_in_time();
         }
         news.finish();
+        BUFFER.set(buffer);
         Ok((out.bytes, err.bytes))
     }
 
