@@ -11,8 +11,11 @@ use crate::modules;
 use crate::playbook::yaml;
 use crate::source::SourceFile;
 use crate::template::FileOptions;
-use crate::value::{Map, Value};
+use crate::value::{Key, Map, Value};
 use std::path::{Path, PathBuf};
+
+/// Actions that stand for another module: that one's `module_defaults` hold for them.
+const GENERIC: &[&str] = &["gather_facts", "package", "service"];
 
 /// The engine's side of one action.
 pub(super) struct Actor<'a> {
@@ -50,6 +53,14 @@ impl<'a> Actor<'a> {
         let mut end = match self.ran {
             Some(mut ran) => {
                 ran.result.extend(returns.values);
+                ran.warnings.extend(returns.warnings);
+                if !returns.facts.is_empty() {
+                    ran.result.insert(
+                        Key::from("ansible_facts"),
+                        Value::map(returns.facts.clone()),
+                    );
+                    ran.changes.push(VarChange::Facts(returns.facts));
+                }
                 if returns.failed {
                     let failed = ItemEnd::error(&Error::host("the module failed"));
                     ran.status = failed.status;
@@ -126,15 +137,36 @@ impl ActionCx for Actor<'_> {
 
     fn run_module(&mut self, name: &str, args: Map) -> Result<Returns> {
         let def = modules::find(name).ok_or_else(|| invoke::no_module(name))?;
-        let call = invoke::call(self.cx, self.seen, self.effective, def, args)?;
-        let end = invoke::carry_out(self.cx, self.seen, self.effective, &call)?;
+        let task = self.cx.task().short_module();
+        let args = if GENERIC.contains(&task) && def.short_name() != task {
+            let mut all = invoke::module_defaults(self.cx, self.seen, def)?;
+            all.extend(args);
+            all
+        } else {
+            args
+        };
+        let mut call = invoke::call(self.cx, self.seen, self.effective, def, args)?;
+        let end = if def.short_name() == "setup" {
+            // Other modules of the action go by these facts: they are needed now.
+            call.background = None;
+            invoke::on_host(self.cx, self.effective, &call)?
+        } else {
+            invoke::carry_out(self.cx, self.seen, self.effective, &call)?
+        };
+        let facts = match end.result.get("ansible_facts") {
+            Some(Value::Map(facts)) => (**facts).clone(),
+            _ => Map::new(),
+        };
         let mut returns = Returns {
             values: end.result.clone(),
             failed: end.failed(),
+            facts,
             ..Returns::default()
         };
         returns.changed = end.result.get("changed").and_then(Value::as_bool);
-        self.ran = Some(end);
+        if let Some(before) = self.ran.replace(end) {
+            self.changes.extend(before.changes);
+        }
         Ok(returns)
     }
 

@@ -266,6 +266,11 @@ pub(super) fn call(
     if def.short_name() == "async_status" {
         args.insert(Key::from("_async_dir"), cx.async_dir(seen)?.into());
     }
+    if def.short_name() == "setup"
+        && let Some(python) = cx.host_variable(effective, seen, "ansible_python_interpreter")?
+    {
+        args.insert(Key::from("_python"), python.into());
+    }
     Ok(ModuleCall {
         module: def,
         args,
@@ -273,7 +278,11 @@ pub(super) fn call(
             check: effective.check,
             diff: effective.diff,
         },
-        environment: effective.environment.clone(),
+        environment: if def.short_name() == "raw" {
+            Vec::new()
+        } else {
+            effective.environment.clone()
+        },
         probe: is_probe(cx),
         timeout: effective.timeout,
         background: effective.background.clone(),
@@ -425,7 +434,7 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
 }
 
 /// `module_defaults`, outer ones first; groups (`group/NAME`) are looked up by the module's table row.
-fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
+pub(super) fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
     let mut out = Map::new();
     for setting in cx.task().scope.all(Kw::ModuleDefaults) {
         for item in setting.items() {

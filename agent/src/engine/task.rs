@@ -462,18 +462,47 @@ impl TaskCx<'_> {
     fn environment(&self, seen: &Seen) -> Result<Vec<(String, String)>> {
         let mut out: Vec<(String, String)> = Vec::new();
         for setting in self.task().scope.all(Kw::Environment) {
-            let value = self.resolve(setting, seen)?;
-            let maps = match &value {
-                Value::List(items) => items.to_vec(),
-                single => vec![single.clone()],
-            };
-            for (key, value) in maps.iter().filter_map(Value::as_map).flatten() {
-                let name = key.to_string();
-                out.retain(|(n, _)| *n != name);
-                out.push((name, self.run.text(value)));
+            for item in setting.items() {
+                // Entry by entry: one of them may lead to facts that are about to be gathered.
+                let entries = match &item {
+                    Value::Map(map) => Arc::clone(map),
+                    other => match self.environment_value(setting, other, seen)? {
+                        Some(Value::Map(map)) => map,
+                        _ => continue,
+                    },
+                };
+                for (key, value) in entries.iter() {
+                    let Some(value) = self.environment_value(setting, value, seen)? else {
+                        continue;
+                    };
+                    let name = key.to_string();
+                    out.retain(|(n, _)| *n != name);
+                    out.push((name, self.run.text(&value)));
+                }
             }
         }
         Ok(out)
+    }
+
+    /// A value of `environment:`; nothing if it is omitted, or leads to the environment's own facts in
+    /// the task that gathers them.
+    fn environment_value(
+        &self,
+        setting: &Setting,
+        value: &Value,
+        seen: &Seen,
+    ) -> Result<Option<Value>> {
+        let own = Setting {
+            value: value.clone(),
+            span: setting.span.clone(),
+        };
+        let gathers = matches!(self.task().short_module(), "setup" | "gather_facts");
+        match self.resolve(&own, seen) {
+            Ok(Value::Omit) => Ok(None),
+            Ok(value) => Ok(Some(value)),
+            Err(e) if gathers && names_env_facts(&e.message()) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// The variables in which results of an attempt are judged.
@@ -492,6 +521,11 @@ impl TaskCx<'_> {
     pub(super) fn actor<'b>(&'b self, seen: &'b Seen, effective: &'b Effective) -> Actor<'b> {
         Actor::new(self, seen, effective)
     }
+}
+
+/// Whether an error is about a fact of the environment that is not known yet.
+fn names_env_facts(message: &str) -> bool {
+    message.contains("ansible_env") || message.contains("'env'")
 }
 
 /// `loop_control`, evaluated.

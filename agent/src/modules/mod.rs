@@ -17,6 +17,7 @@ mod debug;
 mod fail;
 mod file;
 mod find;
+mod gather_facts;
 mod get_url;
 mod group;
 mod group_by;
@@ -34,6 +35,7 @@ mod mount;
 mod package;
 mod pause;
 mod ping;
+mod raw;
 mod replace;
 mod service;
 mod set_fact;
@@ -75,6 +77,9 @@ pub static MODULES: &[ModuleDef] = &[
     action::<fail::Fail>("ansible.builtin.fail").returns(fail::RETURNS),
     host_module::<file::File>("ansible.builtin.file").returns(file::RETURNS),
     host_module::<find::Find>("ansible.builtin.find").returns(find::RETURNS),
+    action::<gather_facts::GatherFacts>("ansible.builtin.gather_facts")
+        .any_name()
+        .returns(gather_facts::RETURNS),
     host_module::<get_url::GetUrl>("ansible.builtin.get_url").returns(get_url::RETURNS),
     host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
     action::<group_by::GroupBy>("ansible.builtin.group_by").returns(group_by::RETURNS),
@@ -92,6 +97,9 @@ pub static MODULES: &[ModuleDef] = &[
     action::<package::Package>("ansible.builtin.package").any_name(),
     action::<pause::Pause>("ansible.builtin.pause").returns(pause::RETURNS),
     host_module::<ping::Ping>("ansible.builtin.ping").returns(ping::RETURNS),
+    host_module::<raw::Raw>("ansible.builtin.raw")
+        .free_form("_raw_params")
+        .returns(raw::RETURNS),
     host_module::<replace::Replace>("ansible.builtin.replace").returns(replace::RETURNS),
     host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
     action::<set_fact::SetFact>("ansible.builtin.set_fact")

@@ -223,6 +223,10 @@ impl HostView for RealHost {
         own.map(|(_, v)| v.clone())
             .or_else(|| self.base_environment().get(name))
     }
+    fn environment(&self) -> Vec<(String, String)> {
+        let added = self.base_environment().added().iter();
+        added.chain(&self.environment).cloned().collect()
+    }
     fn now(&self) -> f64 {
         here::now()
     }

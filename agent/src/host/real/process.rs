@@ -62,6 +62,10 @@ impl BaseEnvironment {
         Self { added }
     }
 
+    pub fn added(&self) -> &[(String, String)] {
+        &self.added
+    }
+
     pub fn get(&self, name: &str) -> Option<String> {
         let added = self.added.iter().find(|(n, _)| n == name);
         added.map(|(_, v)| v.clone()).or_else(|| here::env(name))
