@@ -138,6 +138,14 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         connection: options.connection.clone(),
         remote_user: options.user.clone(),
         timeout: options.timeout.unwrap_or(10),
+        library: options
+            .module_path
+            .iter()
+            .flat_map(|text| text.split(':'))
+            .filter(|dir| !dir.is_empty())
+            .map(here::expand_home)
+            .chain(settings.library.iter().map(PathBuf::from))
+            .collect(),
         roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
         gather: match settings.gathering.as_str() {
             "explicit" => Gathering::Explicit,

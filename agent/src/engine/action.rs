@@ -7,7 +7,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Level};
 use crate::host::{Paused, here};
 use crate::module::{ActionCx, ModuleDef, Returns};
-use crate::modules;
 use crate::playbook::yaml;
 use crate::source::SourceFile;
 use crate::template::FileOptions;
@@ -136,7 +135,8 @@ impl ActionCx for Actor<'_> {
     }
 
     fn run_module(&mut self, name: &str, args: Map) -> Result<Returns> {
-        let def = modules::find(name).ok_or_else(|| invoke::no_module(name))?;
+        let def = self.cx.run.library.find(name);
+        let def = def.ok_or_else(|| invoke::no_module(name))?;
         let task = self.cx.task().short_module();
         let args = if GENERIC.contains(&task) && def.short_name() != task {
             let mut all = invoke::module_defaults(self.cx, self.seen, def)?;

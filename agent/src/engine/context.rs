@@ -2,6 +2,7 @@
 
 use super::cursor::Cursor;
 use super::emit::Emitter;
+use super::library::Library;
 use super::options::Options;
 use super::runner::TaskRunner;
 use crate::error::Result;
@@ -57,6 +58,8 @@ pub struct RunCx {
     pub templar: Templar,
     /// Events.
     pub emit: Emitter,
+    /// Modules: the table's, and the user's own.
+    pub library: Library,
     /// Keys of vaults.
     pub vault: VaultKeys,
     /// The way to hosts.

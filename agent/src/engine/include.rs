@@ -3,7 +3,7 @@
 use super::context::{PlayCx, RunCx, TaskView};
 use super::cursor::Entry;
 use super::files;
-use super::load::{HereFiles, TableModules};
+use super::load::HereFiles;
 use super::play::Batch;
 use super::result::{ItemEnd, TaskEnd};
 use super::task::{Seen, TaskCx};
@@ -111,7 +111,7 @@ impl IncludeCall {
         let render = |value: &Value, vars: &Map| super::job::render(run, dir, vars, value);
         let mut loader = Loader::new(
             &HereFiles,
-            &TableModules,
+            &run.library,
             &run.vault,
             &render,
             play.play.dir.clone(),
@@ -128,7 +128,7 @@ impl IncludeCall {
         let mut included = included
             .ok_or_else(|| vec![Error::new(ErrorKind::Syntax, "nothing could be included")])?;
         included.handlers.append(&mut loader.late_handlers);
-        let mut preflight = super::preflight::Preflight::new(&run.templar);
+        let mut preflight = super::preflight::Preflight::new(&run.templar, &run.library);
         preflight.items(&included.block.body);
         preflight.items(&included.handlers);
         if preflight.problems.errors.is_empty() {

@@ -14,7 +14,11 @@ use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, plain_text};
 use crate::playbook::task::{Arg, Task};
 use crate::value::{Key, Map, Value};
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
+
+/// The version of ansible-core that modules are told they work with.
+const ANSIBLE_VERSION: &str = "2.19.14";
 
 /// Runs the module until `until` holds or no retries are left.
 pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
@@ -126,8 +130,11 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
 }
 
 /// Whether the module works at the engine.
-fn is_action(task: &Task) -> bool {
-    modules::find(&task.module).is_some_and(|def| matches!(def.seat, Seat::Engine(_)))
+fn is_action(cx: &TaskCx<'_>, task: &Task) -> bool {
+    cx.run
+        .library
+        .find(&task.module)
+        .is_some_and(|def| matches!(def.seat, Seat::Engine(_)))
 }
 
 /// A module's failure, with the task's place. An assertion's own report says enough.
@@ -135,7 +142,7 @@ fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
     if end.status == Status::Failed && end.error.is_none() && cx.task().short_module() != "assert" {
         // Where `failed_when` judged, the module itself did not fail.
         let judged = end.result.contains_key("failed_when_result");
-        let who = if judged || is_action(cx.task()) {
+        let who = if judged || is_action(cx, cx.task()) {
             "Action"
         } else {
             "Module"
@@ -214,7 +221,7 @@ const WITH_HOST_MODULE: &[&str] = &["package", "template", "gather_facts"];
 /// Evaluates the arguments and carries the module out.
 fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd> {
     let task = cx.task();
-    let Some(def) = modules::find(&task.module) else {
+    let Some(def) = cx.run.library.find(&task.module) else {
         return Err(no_module(&task.module).at(&task.module_span));
     };
     let args = arguments(cx, seen, def)?;
@@ -262,6 +269,13 @@ pub(super) fn call(
     def: &'static ModuleDef,
     mut args: Map,
 ) -> Result<ModuleCall> {
+    let def = match def.file {
+        Some(file) => {
+            args = foreign(cx, seen, effective, file, args)?;
+            &modules::foreign::FOREIGN
+        }
+        None => def,
+    };
     super::files::find_assets(cx, def, &mut args)?;
     if def.short_name() == "async_status" {
         args.insert(Key::from("_async_dir"), cx.async_dir(seen)?.into());
@@ -287,6 +301,56 @@ pub(super) fn call(
         timeout: effective.timeout,
         background: effective.background.clone(),
     })
+}
+
+/// The arguments of a module of the user's own, as the row that carries them out takes them.
+fn foreign(
+    cx: &TaskCx<'_>,
+    seen: &Seen,
+    effective: &Effective,
+    file: &Path,
+    args: Map,
+) -> Result<Map> {
+    let mut out = Map::new();
+    let mut set = |name: &str, value: Value| {
+        out.insert(Key::from(name), value);
+    };
+    set("_file", Value::from(file.display().to_string()));
+    set("_args", Value::map(args));
+    let text = here::read(file)?.unwrap_or_default();
+    if let Some(words) = modules::foreign::shebang(&text) {
+        let program = match words.as_slice() {
+            [env, named, ..] if env.ends_with("/env") => named,
+            [program, ..] => program,
+            [] => "",
+        };
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let name = if name.starts_with("python") {
+            "python"
+        } else {
+            name
+        };
+        let variable = format!("ansible_{name}_interpreter");
+        if let Some(given) = cx.host_variable(effective, seen, &variable)? {
+            set("_interpreter", given.into());
+        }
+    }
+    if let Some(folder) = cx.host_variable(effective, seen, "ansible_remote_tmp")? {
+        set("_remote_tmp", folder.into());
+    }
+    let internal: Map = [
+        ("_ansible_no_log", Value::Bool(effective.no_log)),
+        (
+            "_ansible_verbosity",
+            Value::Int(cx.run.options.verbosity.into()),
+        ),
+        ("_ansible_version", Value::from(ANSIBLE_VERSION)),
+    ]
+    .into_iter()
+    .map(|(k, v)| (Key::from(k), v))
+    .collect();
+    set("_internal", Value::map(internal));
+    Ok(out)
 }
 
 /// `changed_when: false`: the playbook says that the task only looks.
@@ -444,7 +508,11 @@ pub(super) fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> 
             };
             for (name, defaults) in whole.value.as_map().into_iter().flatten() {
                 let name = name.to_string();
-                let same = modules::find(&name).is_some_and(|m| std::ptr::eq(m, def));
+                let same = cx
+                    .run
+                    .library
+                    .find(&name)
+                    .is_some_and(|m| std::ptr::eq(m, def));
                 if !same {
                     continue;
                 }

@@ -39,6 +39,8 @@ pub struct Options {
     pub timeout: u64,
     /// More folders with roles.
     pub roles_path: Vec<PathBuf>,
+    /// Folders with modules of the user's own.
+    pub library: Vec<PathBuf>,
     /// Facts are gathered when a play says nothing (`gathering = implicit`).
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
@@ -79,6 +81,7 @@ impl Default for Options {
             remote_user: None,
             timeout: 10,
             roles_path: Vec::new(),
+            library: Vec::new(),
             gather: Gathering::Implicit,
             any_errors_fatal: false,
         }

@@ -3,9 +3,9 @@
 
 use super::files;
 use super::invoke::no_module;
+use super::library::Library;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec};
-use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::problems::Problems;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 /// Collects what is wrong with plays.
 pub struct Preflight<'a> {
     templar: &'a Templar,
+    library: &'a Library,
     /// What was found.
     pub problems: Problems,
     /// Roles that tasks include by a plain name: whoever has the loader looks for them.
@@ -32,9 +33,10 @@ pub struct Preflight<'a> {
 impl<'a> Preflight<'a> {
     /// A check with these templates' filters and tests.
     #[must_use]
-    pub fn new(templar: &'a Templar) -> Self {
+    pub fn new(templar: &'a Templar, library: &'a Library) -> Self {
         Self {
             templar,
+            library,
             problems: Problems::default(),
             roles: Vec::new(),
             dir: PathBuf::new(),
@@ -125,7 +127,7 @@ impl<'a> Preflight<'a> {
         for setting in task.args.free.iter().chain(&task.args.whole) {
             self.templates(&setting.value, &setting.span);
         }
-        match modules::find(&task.module) {
+        match self.library.find(&task.module) {
             Some(def) => self.arguments(task, def),
             None => self
                 .problems
@@ -338,7 +340,10 @@ impl<'a> Preflight<'a> {
                     map.keys().any(|k| {
                         let name = k.to_string();
                         name.starts_with("group/")
-                            || modules::find(&name).is_some_and(|m| std::ptr::eq(m, def))
+                            || self
+                                .library
+                                .find(&name)
+                                .is_some_and(|m| std::ptr::eq(m, def))
                     })
                 })
             })

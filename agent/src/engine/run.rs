@@ -401,6 +401,7 @@ pub fn context(
     connector: Arc<dyn super::context::Connector>,
 ) -> RunCx {
     RunCx {
+        library: super::library::Library::new(&options.library),
         options,
         templar,
         emit,

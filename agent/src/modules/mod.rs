@@ -17,6 +17,7 @@ mod debug;
 mod fail;
 mod file;
 mod find;
+pub mod foreign;
 mod gather_facts;
 mod get_url;
 mod group;
@@ -134,6 +135,9 @@ pub fn find(name: &str) -> Option<&'static ModuleDef> {
         .strip_prefix("ansible.builtin.")
         .or_else(|| name.strip_prefix("ansible.legacy."))
         .unwrap_or(name);
+    if name == foreign::FOREIGN.name {
+        return Some(&foreign::FOREIGN);
+    }
     MODULES
         .iter()
         .find(|m| m.name == name || (m.short_name() == short && !short.contains('.')))
