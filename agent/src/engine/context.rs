@@ -325,6 +325,13 @@ impl RunCx {
         Ok(runner)
     }
 
+    /// Ends the processes that work on a host as this user. They come back when they are needed.
+    pub fn close_runners_as(&self, host: &str, user: &str) {
+        let mut runners = self.runners.lock().unwrap_or_else(PoisonError::into_inner);
+        runners
+            .retain(|(at, login), _| &**at != host || login.become_user.as_deref() != Some(user));
+    }
+
     /// Folders in which a task's files are looked for, the nearest first.
     #[must_use]
     pub fn search_dirs(&self, task: &Task, play: &Play) -> Vec<PathBuf> {

@@ -235,12 +235,13 @@ fn find_file(cx: &TaskCx<'_>, name: &str) -> Result<PathBuf> {
     let span = task
         .free_or("file")
         .map_or_else(|| task.module_span.clone(), |s| s.span);
-    files::find_in(
-        &cx.run.search_dirs(task, &cx.play.play),
-        if task.handler { "handlers" } else { "tasks" },
-        name,
-    )
-    .map_err(|e| e.at(&span))
+    let dirs = cx.run.search_dirs(task, &cx.play.play);
+    if task.handler
+        && let Ok(path) = files::find_in(&dirs, "handlers", name)
+    {
+        return Ok(path);
+    }
+    files::find_in(&dirs, "tasks", name).map_err(|e| e.at(&span))
 }
 
 /// Makes the steps that the hosts of a task take, in the order in which calls first appeared: each

@@ -35,12 +35,10 @@ pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> I
         0
     };
     for attempt in 1.. {
-        let mut end = once(cx, seen, effective);
+        let mut end = once(cx, seen, effective, loops.then_some(attempt));
         if !loops || end.unreachable() || end.status == Status::MayChange {
             return end;
         }
-        end.result
-            .insert(Key::from("attempts"), Value::from(attempt));
         let seen_now = cx.with_result(seen, &end.result);
         let met = match &until {
             Some(setting) => all_hold(cx, setting, &seen_now),
@@ -107,7 +105,7 @@ fn all_hold(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<bool> {
 }
 
 /// One attempt, judged.
-fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
+fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective, attempt: Option<u32>) -> ItemEnd {
     let began = here::monotonic();
     let mut end = match module(cx, seen, effective) {
         Ok(end) => end,
@@ -120,6 +118,10 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
     }
     if end.include.is_some() || end.unreachable() {
         return end;
+    }
+    if let Some(attempt) = attempt {
+        let number = Value::from(attempt);
+        end.result.insert(Key::from("attempts"), number);
     }
     // Attempts that are followed by another are reported, too.
     end.no_log = effective.no_log;
@@ -148,6 +150,9 @@ fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
             "Module"
         };
         let message = match end.result.get("msg").map(plain_text) {
+            Some(text) if end.result.contains_key("timedout") => {
+                text.trim_start_matches("Task failed: ").to_string()
+            }
             Some(text) if !text.is_empty() => format!("{who} failed: {text}"),
             _ => format!("{who} failed."),
         };
@@ -387,6 +392,12 @@ pub(super) fn on_host(
     call: &ModuleCall,
 ) -> Result<ItemEnd> {
     let host = effective.delegate_to.as_ref().unwrap_or(&cx.slot.name);
+    if call.module.short_name() == "user"
+        && let Some(name) = call.args.get("name").and_then(Value::as_str)
+    {
+        // A process of that account would keep it from being changed or removed.
+        cx.run.close_runners_as(host, name);
+    }
     let runner = cx.run.runner(host, &login_for(effective, call)?)?;
     let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
     let progress = super::progress::to_events(cx);

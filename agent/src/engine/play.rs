@@ -3,6 +3,7 @@
 use super::context::{HostState, PlayCx, RunCx, TaskView};
 use super::cursor::{Cursor, Entry, Filter, Place, Step};
 use super::include::IncludeCall;
+use super::options::Gathering;
 use super::parallel;
 use super::result::TaskEnd;
 use super::run::Run;
@@ -69,10 +70,15 @@ impl<'r> Batch<'r> {
         let steps = Arc::new(steps(&play, run.gathers(&play)));
         let handlers: Vec<Arc<Task>> = flatten(&play.handlers);
         let mut hosts = Vec::new();
+        let skips_known = run.gathers(&play) && run.cx.options.gather == Gathering::Smart;
         for (index, name) in names.iter().enumerate() {
             let slot = run.slot(name);
+            let mut cursor = Cursor::new(index, Arc::clone(&steps));
+            if skips_known && slot.snapshot().has_facts() {
+                cursor.skip_first();
+            }
             hosts.push(HostState {
-                cursor: Cursor::new(index, Arc::clone(&steps)),
+                cursor,
                 files: Arc::default(),
                 notified: BTreeSet::new(),
                 roles_done: run.roles_done(name),

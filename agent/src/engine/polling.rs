@@ -14,6 +14,9 @@ use crate::value::{Key, Map, Value};
 /// So a short task costs no whole `poll`, as it does in Ansible.
 const FIRST_LOOK: f64 = 0.02;
 
+/// How much longer than its limit a job is waited for.
+const GRACE: f64 = 5.0;
+
 /// Waits until the job is done, and gives its result.
 ///
 /// # Errors
@@ -28,17 +31,23 @@ pub(super) fn wait(
     let Some(jid) = started.result.get("ansible_job_id").and_then(Value::as_str) else {
         return Ok(failure("No job id was returned by the async task", None));
     };
+    let text = format!(
+        "async task did not complete within the requested time - {}s",
+        background.limit
+    );
     let ask = |mode: &str| status(cx, seen, effective, jid, mode);
     let began = here::monotonic();
-    let (limit, poll) = (background.limit as f64, effective.poll as f64);
+    // The job itself keeps the limit; what it is busy with may take a moment to end.
+    let (limit, poll) = (background.limit as f64 + GRACE, effective.poll as f64);
     let (mut pause, mut told) = (FIRST_LOOK, 0.0);
     let mut last = None;
     loop {
         here::sleep(pause.min((limit - (here::monotonic() - began)).max(0.0)));
         let spent = here::monotonic() - began;
         match ask("status") {
-            Ok(end) if is_done(&end) => {
+            Ok(mut end) if is_done(&end) => {
                 ask("cleanup")?;
+                name_the_limit(&mut end, &text);
                 news(
                     cx,
                     if end.failed() {
@@ -69,10 +78,6 @@ pub(super) fn wait(
         }
         pause = (pause * 2.0).min((told + poll - spent).max(FIRST_LOOK));
     }
-    let text = format!(
-        "async task did not complete within the requested time - {}s",
-        background.limit
-    );
     let end = failure(&text, last.map(|end| end.result));
     news(cx, JobNews::Failed, started);
     Ok(end)
@@ -97,11 +102,18 @@ fn status(
     invoke::on_host(cx, effective, &call)
 }
 
-/// Whether a job is over, in any other way than that its time was up.
+/// Whether a job is over.
 fn is_done(end: &ItemEnd) -> bool {
-    let ended = end.result.get("child_pid").is_some()
-        && end.result.get("msg").and_then(Value::as_str) == Some("Timeout exceeded");
-    !ended && end.result.get("finished").is_some_and(Value::is_truthy)
+    end.result.get("finished").is_some_and(Value::is_truthy)
+}
+
+/// Says in both of Ansible's ways that a job's time was up: which one it uses hangs on a race there.
+fn name_the_limit(end: &mut ItemEnd, text: &str) {
+    let message = end.result.get("msg").and_then(Value::as_str);
+    if message == Some("Timeout exceeded") && end.result.contains_key("child_pid") {
+        let both = Value::from(format!("Timeout exceeded: {text}"));
+        end.result.insert(Key::from("msg"), both);
+    }
 }
 
 fn failure(message: &str, last: Option<Map>) -> ItemEnd {

@@ -406,11 +406,9 @@ impl<'a> Preflight<'a> {
         );
         dirs.push(self.dir.clone());
         dirs.dedup();
-        let folder = if task.handler && folder == "tasks" {
-            "handlers"
-        } else {
-            folder
-        };
+        if task.handler && folder == "tasks" && files::find_in(&dirs, "handlers", name).is_ok() {
+            return;
+        }
         let Err(error) = files::find_in(&dirs, folder, name) else {
             return;
         };

@@ -124,7 +124,7 @@ pub fn timed_out(limit: u64) -> Performed {
     ]
     .into_iter()
     .collect();
-    let mut returns = Returns::failure(format!("Timed out after {limit} second(s)."));
+    let mut returns = Returns::failure(format!("Task failed: Timed out after {limit} second(s)."));
     returns.set("timedout", Value::map(timedout));
     Performed {
         returns,

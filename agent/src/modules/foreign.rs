@@ -151,7 +151,9 @@ impl Foreign {
 
     /// The interpreter's words: those given, or those of the first line.
     fn interpreter(&self, cx: &PlanCx<'_>, text: &[u8]) -> Result<Vec<String>> {
-        let Some(mut words) = shebang(text) else {
+        let made_for_python = kind(text) == Kind::Python;
+        let first = shebang(text).or_else(|| made_for_python.then(|| vec!["python3".into()]));
+        let Some(mut words) = first else {
             return Err(Error::host(format!(
                 "module ({}) is missing interpreter line",
                 self.name()

@@ -207,6 +207,22 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     done().map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))
 }
 
+/// A Python of this side, if there is one. Nothing here needs it; playbooks hand it to their commands.
+#[must_use]
+pub fn python() -> Option<String> {
+    static FOUND: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let find = || {
+        let path = env("PATH").unwrap_or_default();
+        let mut dirs = path.split(':').filter(|dir| dir.starts_with('/'));
+        let found = dirs.find_map(|dir| {
+            let file = Path::new(dir).join("python3");
+            is_executable(&file).then_some(file)
+        });
+        found.map(|file| file.display().to_string())
+    };
+    FOUND.get_or_init(find).clone()
+}
+
 /// Random bytes of the kernel.
 ///
 /// # Errors
