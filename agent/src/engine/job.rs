@@ -5,7 +5,7 @@ use super::adhoc::Adhoc;
 use super::context::{Connector, RunCx};
 use super::emit::Emitter;
 use super::groups::Groups;
-use super::load::{HereFiles, TableModules};
+use super::load::HereFiles;
 use super::options::Options;
 use super::outside::Controller;
 use super::preflight::Preflight;
@@ -142,13 +142,13 @@ fn read_playbooks(
     findings: &mut Findings,
 ) -> Vec<(String, Vec<Arc<Play>>)> {
     let mut out = Vec::new();
-    let mut preflight = Preflight::new(&cx.templar);
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
     preflight.missing_handlers_are_errors = cx.options.error_on_missing_handler;
     for path in paths {
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let render = |value: &Value, vars: &Map| render(cx, &dir, vars, value);
         let base = dir.clone();
-        let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render, base);
+        let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
         loader
             .collections_path
@@ -157,6 +157,7 @@ fn read_playbooks(
             findings.errors.push(no_playbook(path));
             continue;
         }
+        cx.library.add(&dir.join("library"));
         let plays: Vec<Arc<Play>> = loader.playbook(path).into_iter().map(Arc::new).collect();
         for play in &plays {
             preflight.play(play);
@@ -187,10 +188,10 @@ fn read_playbooks(
 
 /// The play of one task.
 fn read_adhoc(cx: &RunCx, adhoc: &Adhoc, findings: &mut Findings) -> (String, Vec<Arc<Play>>) {
-    let mut preflight = Preflight::new(&cx.templar);
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
     let render_in = |value: &Value, vars: &Map| render(cx, &adhoc.dir, vars, value);
     let dir = adhoc.dir.clone();
-    let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render_in, dir);
+    let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render_in, dir);
     loader.roles_path.clone_from(&cx.options.roles_path);
     let node = adhoc.play(&cx.vault, &|value| render_in(value, &Map::new()));
     let plays: Vec<Arc<Play>> = match node {
