@@ -5,6 +5,7 @@
 //! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
 //! mistakes before anything runs. Events are all that leaves.
 
+mod absent;
 mod action;
 pub mod adhoc;
 pub mod background;
@@ -45,6 +46,7 @@ pub mod strategy;
 mod tags;
 mod task;
 
+pub use absent::Absent;
 pub use action::load_yaml;
 pub use connect::LocalConnector;
 pub use context::{Connector, Login};
