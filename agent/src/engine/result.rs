@@ -112,7 +112,7 @@ impl ItemEnd {
                 Status::Failed
             },
             result,
-            error: Some(error.to_string()),
+            error: Some(super::told::told(error)),
             ..Self::default()
         }
     }
@@ -271,6 +271,14 @@ impl TaskEnd {
 
     /// A loop: its items were reported before.
     pub(super) fn of_loop(mut items: Vec<ItemEnd>, task: &Task) -> Self {
+        if items.is_empty() {
+            let why = [(Key::from("skipped_reason"), "No items in the list".into())];
+            let mut skipped = ItemEnd::skipped(why.into_iter().collect());
+            skipped
+                .result
+                .insert(Key::from("results"), Value::list(Vec::new()));
+            return Self::of_one(skipped, task);
+        }
         let any = |test: fn(&ItemEnd) -> bool| items.iter().any(test);
         let all_skipped = items.iter().all(|i| i.status == Status::Skipped);
         let failed = any(|i| i.status == Status::Failed && !i.ignored);

@@ -148,7 +148,7 @@ impl Run {
             name: name.clone(),
             hosts: hosts.to_vec(),
             strategy: "linear".into(),
-            check: run.cx.options.check,
+            check: super::play::checks(play.get(Kw::CheckMode), run.cx.options.check),
         };
         if hosts.is_empty() {
             let info = info(self, &[]);
@@ -407,6 +407,7 @@ pub fn context(
         vault,
         connector,
         runners: std::sync::Mutex::default(),
+        added: std::sync::Mutex::default(),
         hosts: Arc::new(Hosts::default()),
     }
 }

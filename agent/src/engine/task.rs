@@ -229,7 +229,6 @@ impl TaskCx<'_> {
         let seen = self.with_result(seen, &end.result);
         setting.items().iter().all(|condition| {
             self.run
-                .templar
                 .condition(condition, Some(&setting.span), &seen.vars)
                 .unwrap_or(false)
         })
@@ -304,10 +303,9 @@ impl TaskCx<'_> {
     fn conditions(&self, seen: &Seen) -> Result<Option<Map>> {
         for setting in self.task().scope.all(Kw::When) {
             for condition in setting.items() {
-                let holds =
-                    self.run
-                        .templar
-                        .condition(&condition, Some(&setting.span), &seen.vars)?;
+                let holds = self
+                    .run
+                    .condition(&condition, Some(&setting.span), &seen.vars)?;
                 if !holds {
                     let mut map = Map::new();
                     map.insert(Key::from("false_condition"), plain(&condition));

@@ -273,6 +273,12 @@ impl Loader<'_> {
         if kw == Kw::Loop {
             return self.set_loop(parts, Loop::Over(setting), key);
         }
+        if kw == Kw::Register
+            && let Value::Str(name) = &setting.value
+            && let Err(error) = crate::module::names::check_variable_name(name)
+        {
+            self.problems.error(error.at(&value.span));
+        }
         if let Err(error) = check_type(kw, &setting.value, &value.span) {
             self.problems.error(error);
             return;

@@ -9,6 +9,7 @@ mod diff;
 mod human;
 mod json;
 mod junit;
+mod log;
 mod tee;
 #[cfg(test)]
 mod tests;
@@ -18,5 +19,6 @@ mod yaml;
 pub use human::{Human, HumanOptions};
 pub use json::{Json, Lines};
 pub use junit::Junit;
+pub use log::Log;
 pub use tee::Tee;
 pub use text::{Layout, columns, dump, json_line, json_pretty, py_str};
