@@ -5,7 +5,7 @@ use super::result::{ItemEnd, Request, VarChange};
 use super::task::{Effective, Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Level};
-use crate::host::here;
+use crate::host::{Paused, here};
 use crate::module::{ActionCx, ModuleDef, Returns};
 use crate::modules;
 use crate::playbook::yaml;
@@ -107,11 +107,14 @@ impl ActionCx for Actor<'_> {
         let text = here::read_text(path)?
             .ok_or_else(|| Error::params(format!("{} does not exist", path.display())))?;
         let source = SourceFile::new(path.display().to_string(), text);
-        let options = file_options(options);
-        self.cx
-            .run
-            .templar
-            .render_file(&source, &options, &self.seen.vars)
+        let text = |name: &str| options.get(name).and_then(Value::as_str);
+        let templar = &self.cx.run.templar;
+        let name = text("src").map_or_else(|| path.display().to_string(), String::from);
+        let seen = &self.seen.vars;
+        let vars = templar.vars_of_file(&name, path, text("dest"), Map::new(), seen);
+        let mut options = file_options(options);
+        options.search.extend(path.parent().map(Path::to_path_buf));
+        templar.render_file(&source, &options, &vars)
     }
 
     fn find(&self, folder: &str, name: &str) -> Result<PathBuf> {
@@ -149,8 +152,8 @@ impl ActionCx for Actor<'_> {
         });
     }
 
-    fn ask(&mut self, prompt: &str, echo: bool, timeout: Option<f64>) -> Result<Option<String>> {
-        here::ask(prompt, echo, timeout)
+    fn pause(&mut self, prompt: &str, echo: bool, seconds: Option<f64>) -> Result<Option<Paused>> {
+        here::pause(prompt, echo, seconds)
     }
 
     fn sleep(&mut self, seconds: f64) {

@@ -296,10 +296,11 @@ fn arguments(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
     if let Some(whole) = &task.args.whole {
         match cx.resolve(whole, seen)? {
             Value::Map(map) => args.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
-            Value::Null => {}
+            Value::Null | Value::Omit => {}
             other => {
                 return Err(Error::params(format!(
-                    "the arguments must be a mapping, not a {}",
+                    "Finalization of task args for '{}' failed: the arguments must be a mapping, not a {}",
+                    def.name,
                     other.type_name()
                 ))
                 .at(&whole.span));

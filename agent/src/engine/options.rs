@@ -51,6 +51,8 @@ pub struct Options {
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
     pub any_errors_fatal: bool,
+    /// What `ansible_managed` is in template files where no variable says it.
+    pub managed: String,
 }
 
 /// When facts are gathered (`gathering` in the settings).
@@ -92,6 +94,7 @@ impl Default for Options {
             collections_path: Vec::new(),
             gather: Gathering::Implicit,
             any_errors_fatal: false,
+            managed: "Ansible managed".into(),
         }
     }
 }

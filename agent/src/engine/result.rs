@@ -153,6 +153,10 @@ impl ItemEnd {
             result.insert(Key::from("skipped"), Value::Bool(true));
         }
         result.insert(Key::from("failed"), Value::Bool(done.returns.failed));
+        if !done.returns.warnings.is_empty() {
+            let warnings = done.returns.warnings.clone();
+            result.insert(Key::from("warnings"), Value::from(warnings));
+        }
         let mut changes = Vec::new();
         if !done.returns.facts.is_empty() {
             result.insert(

@@ -140,8 +140,8 @@ impl Run {
     fn play(&mut self, play: &Arc<Play>) -> Result<()> {
         self.ended_play = false;
         self.roles_done.clear();
-        let hosts = self.hosts_of(play)?;
         let mut cx = self.play_cx(play)?;
+        let hosts = self.hosts_of(&cx)?;
         let name = self.shown_name(&cx, &Value::written(play.name(), None));
         let info = |run: &mut Self, hosts: &[Arc<str>]| PlayInfo {
             id: run.next_id(),
@@ -275,12 +275,12 @@ impl Run {
     }
 
     /// The hosts that a play's pattern means, in the order it asks for.
-    fn hosts_of(&mut self, play: &Arc<Play>) -> Result<Vec<Arc<str>>> {
+    fn hosts_of(&mut self, cx: &PlayCx) -> Result<Vec<Arc<str>>> {
+        let play = &cx.play;
         let Some(setting) = play.get(Kw::Hosts) else {
             return Ok(Vec::new());
         };
-        let cx = self.play_cx_plain(play);
-        let value = self.resolve_play(&cx, setting)?;
+        let value = self.resolve_play(cx, setting)?;
         let pattern = match &value {
             Value::List(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(","),
             single => plain_text(single),
@@ -292,21 +292,6 @@ impl Run {
         self.groups
             .matching(&pattern, self.cx.options.limit.as_deref(), &order)
             .map_err(|e| e.at(&setting.span))
-    }
-
-    fn play_cx_plain(&self, play: &Arc<Play>) -> PlayCx {
-        let mut vars = Map::new();
-        if let Some(setting) = play.scope.keywords.get(Kw::Vars) {
-            crate::playbook::scope::extend_vars(&mut vars, setting);
-        }
-        PlayCx {
-            play: Arc::clone(play),
-            vars: Arc::new(vars),
-            prompted: Arc::default(),
-            magic: Arc::default(),
-            role_defaults: Vec::new(),
-            role_vars: Vec::new(),
-        }
     }
 
     /// `serial`: the hosts in batches.

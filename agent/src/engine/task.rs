@@ -126,25 +126,14 @@ impl TaskCx<'_> {
     }
 
     fn lookup_items(&self, name: &str, setting: &Setting, seen: &Seen) -> Result<Vec<Value>> {
-        let terms = self.resolve(setting, seen)?;
-        if let Some(why) = terms.unknown_reason() {
-            return Err(Error::unknown(&*why));
-        }
-        let call = match &terms {
-            Value::Map(_) if name == "dict" => format!("query('{name}', lks_terms)"),
-            _ => format!("query('{name}', *lks_terms)"),
-        };
-        let terms = match terms {
-            list @ Value::List(_) => list,
-            map @ Value::Map(_) if name == "dict" => map,
-            single => Value::list(vec![single]),
-        };
-        let seen = seen.with([(Key::from("lks_terms"), terms)].into_iter().collect());
-        let found = self
-            .run
-            .templar
-            .expression(&call, Some(&setting.span), &seen.vars)?;
-        Ok(found.as_list().unwrap_or_default().to_vec())
+        let action = &*self.task().module;
+        self.run.templar.with_lookup(
+            name,
+            &setting.value,
+            action,
+            Some(&setting.span),
+            &seen.vars,
+        )
     }
 
     fn run_loop(&self, items: Vec<Value>, vars: &mut HostVars) -> TaskEnd {
@@ -175,7 +164,11 @@ impl TaskCx<'_> {
             }
             let seen = self.seen(vars).with(map);
             let mut end = self.item(&seen);
-            end.label = Some(self.label(&control, &seen, item));
+            if let Some(name) = self.task().own(Kw::Register) {
+                // The next item sees what this one gave, and so does the label.
+                vars.set(&self.run.text(&name.value), end.value());
+            }
+            self.name_item(&control, &seen, item, &mut end);
             if let Some(call) = &mut end.include {
                 call.label.clone_from(&end.label);
             }
@@ -212,13 +205,23 @@ impl TaskCx<'_> {
         );
     }
 
-    fn label(&self, control: &LoopControl, seen: &Seen, item: &Value) -> String {
-        match &control.label {
-            Some(label) => match self.resolve(label, seen) {
-                Ok(value) => self.run.text(&value),
-                Err(error) => error.message(),
-            },
-            None => self.run.text(item),
+    /// The text for an item. An item that cannot be named has failed.
+    fn name_item(&self, control: &LoopControl, seen: &Seen, item: &Value, end: &mut ItemEnd) {
+        end.label = Some(self.run.text(item));
+        let Some(label) = &control.label else {
+            return;
+        };
+        match self.resolve(label, &self.with_result(seen, &end.result)) {
+            Ok(value) => end.label = Some(self.run.text(&value)),
+            Err(error) if error.is_unknown() => {}
+            Err(error) => {
+                let failed = ItemEnd::error(
+                    &error.context("Failed to template loop_control.label"),
+                );
+                end.result.extend(failed.result);
+                end.status = failed.status;
+                end.error = failed.error;
+            }
         }
     }
 

@@ -49,7 +49,10 @@ impl Action for Debug {
                 let var = one_text(&written)?;
                 let value = match cx.expression(var) {
                     Err(error) if error.kind() == ErrorKind::Undefined => {
-                        Value::from(format!("<< error 1 - {} >>", error.message()))
+                        let text = format!("error 1 - {}", error.message());
+                        let warning = format!("Encountered 1 template error.\n{text}");
+                        returns.warnings.push(warning);
+                        Value::from(format!("<< {text} >>"))
                     }
                     Err(error) => {
                         return Err(error.context("Error while resolving `var` expression"));
