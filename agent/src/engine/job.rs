@@ -5,12 +5,12 @@ use super::adhoc::Adhoc;
 use super::context::{Connector, RunCx};
 use super::emit::Emitter;
 use super::groups::Groups;
-use super::load::{HereFiles, TableModules};
+use super::load::HereFiles;
 use super::options::Options;
 use super::outside::Controller;
 use super::preflight::Preflight;
 use super::run::{self, Run};
-use super::stock::Stock;
+use super::stock::{Restock, Stock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
@@ -124,7 +124,13 @@ impl Job {
         }
         match groups {
             Some(groups) if findings.errors.is_empty() => {
-                Ok((Run::new(cx, groups, playbooks), findings))
+                let mut run = Run::new(cx, groups, playbooks);
+                run.sources = Some(Restock {
+                    sources: self.inventory,
+                    config: self.inventory_config,
+                    dirs,
+                });
+                Ok((run, findings))
             }
             _ => Err(findings),
         }
@@ -137,12 +143,13 @@ fn read_playbooks(
     findings: &mut Findings,
 ) -> Vec<(String, Vec<Arc<Play>>)> {
     let mut out = Vec::new();
-    let mut preflight = Preflight::new(&cx.templar);
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
+    preflight.missing_handlers_are_errors = cx.options.error_on_missing_handler;
     for path in paths {
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let render = |value: &Value, vars: &Map| render(cx, &dir, vars, value);
         let base = dir.clone();
-        let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render, base);
+        let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
         loader
             .collections_path
@@ -152,6 +159,7 @@ fn read_playbooks(
             findings.errors.push(no_playbook(path));
             continue;
         }
+        cx.library.add(&dir.join("library"));
         let plays: Vec<Arc<Play>> = loader.playbook(path).into_iter().map(Arc::new).collect();
         for play in &plays {
             preflight.play(play);
@@ -182,10 +190,10 @@ fn read_playbooks(
 
 /// The play of one task.
 fn read_adhoc(cx: &RunCx, adhoc: &Adhoc, findings: &mut Findings) -> (String, Vec<Arc<Play>>) {
-    let mut preflight = Preflight::new(&cx.templar);
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
     let render_in = |value: &Value, vars: &Map| render(cx, &adhoc.dir, vars, value);
     let dir = adhoc.dir.clone();
-    let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render_in, dir);
+    let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render_in, dir);
     loader.roles_path.clone_from(&cx.options.roles_path);
     let node = adhoc.play(&cx.vault, &|value| render_in(value, &Map::new()));
     let plays: Vec<Arc<Play>> = match node {

@@ -204,6 +204,13 @@ impl<W: Write, E: Write> State<W, E> {
                 self.screen.out(Colour::Ok, &text);
             }
             EventKind::Retry { task, left, result } => self.retry(host, *task, *left, result),
+            EventKind::Job {
+                news,
+                jid,
+                started,
+                finished,
+                ..
+            } => self.job(host, *news, jid, (*started, *finished)),
             EventKind::ItemFinished { task, item, report } => {
                 self.item(host, *task, item, report);
             }
