@@ -14,6 +14,7 @@ static APP: App = App {
         cli::run_command(run),
         cli::adhoc_command(adhoc),
         cli::INVENTORY,
+        cli::VAULT,
         cli::lint_command(lint),
         cli::DOC,
         cli::COMPLETION,

@@ -23,6 +23,7 @@ mod run_flags;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 pub use adhoc::{AdhocOptions, command as adhoc_command, run_with as adhoc_with};
 pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
@@ -38,3 +39,4 @@ pub use passwords::login_password;
 pub use run::{Colour, Output, RunOptions, Terminal, command as run_command, yaml_scalar};
 pub use run_flags::RUN_FLAGS;
 pub use settings::Settings;
+pub use vault::VAULT;

@@ -17,6 +17,7 @@ pub static APP: App = App {
         cli::run_command(run),
         cli::adhoc_command(adhoc),
         cli::INVENTORY,
+        cli::VAULT,
         cli::lint_command(lint),
         cli::DOC,
         tour::TOUR,

@@ -8,10 +8,14 @@
 
 mod children;
 mod clock;
+mod password;
+mod replace;
 mod terminal;
 
-pub use children::{Piped, pipe, private_folder, program, program_for_others, run};
+pub use children::{Piped, pipe, private_folder, program, program_for_others, run, run_in_front};
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
+pub use password::ask_password;
+pub use replace::{has_program, replace, run_interactive, shred};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
     terminal_width,
@@ -20,6 +24,7 @@ pub use terminal::{
 use crate::error::{Error, Result};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// The text of a file; `None` if there is none.
 ///
@@ -67,6 +72,18 @@ pub fn read_stdin() -> Result<String> {
         .read_to_string(&mut text)
         .map_err(|e| Error::host("cannot read standard input").caused_by(e))?;
     Ok(text)
+}
+
+/// All of standard input.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_stdin_bytes() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::host("cannot read standard input").caused_by(e))?;
+    Ok(bytes)
 }
 
 /// Whether anything is at this path, links followed.
