@@ -15,6 +15,7 @@ static APP: App = App {
         cli::adhoc_command(adhoc),
         cli::INVENTORY,
         cli::VAULT,
+        cli::CONFIG,
         cli::lint_command(lint),
         cli::DOC,
         cli::COMPLETION,

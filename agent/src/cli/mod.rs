@@ -7,6 +7,7 @@
 mod adhoc;
 mod app;
 mod completion;
+mod config;
 mod doc;
 pub mod execute;
 pub mod exit;
@@ -28,6 +29,7 @@ mod vault;
 pub use adhoc::{AdhocOptions, command as adhoc_command, run_with as adhoc_with};
 pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
 pub use completion::{COMPLETION, Shell, script as completion_script};
+pub use config::CONFIG;
 pub use doc::{DOC, page as doc_page};
 pub use execute::{SEAT, lint_command, main};
 pub use flag::{Complete, Flag, Takes};

@@ -18,6 +18,7 @@ pub static APP: App = App {
         cli::adhoc_command(adhoc),
         cli::INVENTORY,
         cli::VAULT,
+        cli::CONFIG,
         cli::lint_command(lint),
         cli::DOC,
         tour::TOUR,
