@@ -1,9 +1,9 @@
 //! `lks-agent`: playbooks on the host itself, with no controller.
 
-use lks_agent::cli::{self, AdhocOptions, App, Call, Io, SEAT, VERSION};
+use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, SEAT, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
-use lks_agent::host::here;
+use lks_agent::host::{complete_environment, here};
 use std::sync::Arc;
 
 static APP: App = App {
@@ -21,6 +21,7 @@ static APP: App = App {
         cli::COMPLETION,
         VERSION,
         SEAT,
+        JOB,
     ],
 };
 
@@ -39,5 +40,6 @@ fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
 }
 
 fn main() {
+    complete_environment();
     std::process::exit(cli::main(&APP, &here::arguments()));
 }

@@ -113,6 +113,7 @@ pub(super) fn read_inventory(
     let extra = Arc::new(extra_vars(&options.extra_vars, &vault)?);
     let templar = Templar::new(Arc::new(Controller {
         vault: vault.clone(),
+        managed: settings.ansible_managed.clone(),
     }));
     let stock = Stock {
         sources: &options.inventory,
@@ -256,6 +257,19 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         connection: options.connection.clone(),
         remote_user: options.user.clone(),
         timeout: options.timeout.unwrap_or(10),
+        collections_path: settings
+            .collections_path
+            .iter()
+            .map(PathBuf::from)
+            .collect(),
+        library: options
+            .module_path
+            .iter()
+            .flat_map(|text| text.split(':'))
+            .filter(|dir| !dir.is_empty())
+            .map(here::expand_home)
+            .chain(settings.library.iter().map(PathBuf::from))
+            .collect(),
         roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
         gather: match settings.gathering.as_str() {
             "explicit" => Gathering::Explicit,
@@ -263,6 +277,11 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
             _ => Gathering::Implicit,
         },
         any_errors_fatal: settings.any_errors_fatal,
+        managed: settings.ansible_managed.clone(),
+        strategy: settings.strategy.clone(),
+        debugger: settings.enable_task_debugger,
+        debugger_ignores_errors: settings.task_debugger_ignore_errors,
+        error_on_missing_handler: settings.error_on_missing_handler,
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),
@@ -384,7 +403,7 @@ fn listed(run: &Run, every: bool) -> Result<Vec<ListedPlaybook>> {
     Ok(out)
 }
 
-fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
+fn listed_play(run: &Run, every: bool, play: &Arc<Play>) -> Result<ListedPlay> {
     let patterns = play
         .get(Kw::Hosts)
         .map(|s| s.words_kept())
@@ -393,24 +412,30 @@ fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
     let hosts = run.groups.matching(&patterns.join(","), limit, "")?;
     let mut tasks = Vec::new();
     for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
-        listed_tasks(run, every, section, &mut tasks);
+        listed_tasks(run, every, play, section, &mut tasks);
     }
     Ok(ListedPlay {
         name: play.name(),
         patterns,
         hosts: hosts.iter().map(ToString::to_string).collect(),
-        tags: play.scope.tags(),
+        tags: run.listed_tags(play, &play.scope),
         tasks,
     })
 }
 
-fn listed_tasks(run: &Run, every: bool, items: &[Item], out: &mut Vec<ListedTask>) {
+fn listed_tasks(
+    run: &Run,
+    every: bool,
+    play: &Arc<Play>,
+    items: &[Item],
+    out: &mut Vec<ListedTask>,
+) {
     for item in items {
         match item {
             // As Ansible: what may run only after a failure, or always, is not listed.
-            Item::Block(block) => listed_tasks(run, every, &block.body, out),
+            Item::Block(block) => listed_tasks(run, every, play, &block.body, out),
             Item::Task(task) => {
-                let tags = task.scope.tags();
+                let tags = run.listed_tags(play, &task.scope);
                 if every || run.cx.options.selects_tags(&tags) {
                     out.push(ListedTask {
                         name: listed_name(task),
@@ -457,6 +482,20 @@ pub const SEAT: super::app::Command = super::app::Command {
     flags: &[],
     body: |_, _| {
         crate::engine::seat::serve(here::stdin(), here::stdout())?;
+        Ok(exit::OK)
+    },
+};
+
+/// The hidden command that carries a module out in the background (see `engine/background`).
+pub const JOB: super::app::Command = super::app::Command {
+    name: crate::engine::background::COMMAND,
+    called_as: None,
+    summary: "Carry a module out in the background (internal)",
+    details: "",
+    args: super::app::Args::NONE,
+    flags: &[],
+    body: |_, _| {
+        crate::engine::background::serve(here::stdin())?;
         Ok(exit::OK)
     },
 };

@@ -31,7 +31,7 @@ pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
 pub use completion::{COMPLETION, Shell, script as completion_script};
 pub use config::CONFIG;
 pub use doc::{DOC, page as doc_page};
-pub use execute::{SEAT, lint_command, main};
+pub use execute::{JOB, SEAT, lint_command, main};
 pub use flag::{Complete, Flag, Takes};
 pub use help::{command_help, overview};
 pub use inventory::INVENTORY;

@@ -1,10 +1,11 @@
 //! The loader's access to files and modules.
 
+use super::library::Library;
 use crate::error::Result;
 use crate::host::here;
 use crate::modules;
 use crate::playbook::load::{Files, ModuleFace, Modules};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Files of the side that holds the playbook.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,9 @@ impl Files for HereFiles {
     fn list(&self, path: &Path) -> Option<Vec<String>> {
         here::list(path)
     }
+    fn absolute(&self, path: &Path) -> PathBuf {
+        here::absolute(path)
+    }
 }
 
 /// The table of modules.
@@ -38,5 +42,20 @@ impl Modules for TableModules {
     }
     fn names(&self) -> Vec<&'static str> {
         modules::names()
+    }
+}
+
+impl Modules for Library {
+    fn find(&self, name: &str) -> Option<ModuleFace> {
+        Self::find(self, name).map(|def| ModuleFace {
+            name: def.name,
+            free_form: def.free_form.is_some(),
+        })
+    }
+    fn names(&self) -> Vec<&'static str> {
+        Self::names(self)
+    }
+    fn entering(&self, folder: &Path) {
+        self.add(&folder.join("library"));
     }
 }

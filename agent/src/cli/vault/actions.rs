@@ -84,7 +84,7 @@ impl Work<'_> {
         }
         let written = self.edited(&path, b"")?.unwrap_or_default();
         let sealed = self.seal(&written, &lock)?;
-        here::replace(&path, sealed.as_bytes(), PRIVATE, false)?;
+        here::rewrite(&path, sealed.as_bytes(), PRIVATE, false)?;
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl Work<'_> {
             // What was not changed is not encrypted anew.
             if let Some(changed) = self.edited(&path, &opened.plain)? {
                 let sealed = self.seal(&changed, &same_lock(&opened))?;
-                here::replace(&path, sealed.as_bytes(), PRIVATE, false)?;
+                here::rewrite(&path, sealed.as_bytes(), PRIVATE, false)?;
             }
         }
         Ok(())
@@ -199,7 +199,7 @@ fn write(file: &str, bytes: &[u8], shred: bool, io: &mut Io<'_>) -> Result<()> {
         let _ = io.out.write_all(bytes).and_then(|()| io.out.flush());
         return Ok(());
     }
-    here::replace(&here::expand_home(file), bytes, PRIVATE, shred)
+    here::rewrite(&here::expand_home(file), bytes, PRIVATE, shred)
 }
 
 /// Shows text, page by page on a terminal.

@@ -43,7 +43,7 @@ impl Work<'_> {
         }
         match self.flag("output") {
             None | Some("-") => io.print(&out),
-            Some(file) => here::replace(&here::expand_home(file), out.as_bytes(), 0o600, false)?,
+            Some(file) => here::rewrite(&here::expand_home(file), out.as_bytes(), 0o600, false)?,
         }
         self.success("Encryption successful", io);
         Ok(())

@@ -9,13 +9,18 @@
 mod children;
 mod clock;
 mod password;
+mod pause;
 mod replace;
 mod terminal;
 
-pub use children::{Piped, pipe, private_folder, program, program_for_others, run, run_in_front};
+pub use children::{
+    Piped, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
+    run_in_front,
+};
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
 pub use password::ask_password;
-pub use replace::{has_program, replace, run_interactive, shred};
+pub use pause::{Paused, pause};
+pub use replace::{has_program, rewrite, run_interactive, shred};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
     terminal_width,
@@ -204,10 +209,15 @@ pub fn arguments() -> Vec<String> {
 /// # Errors
 /// When it cannot be written.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let done = || -> std::io::Result<()> {
-        if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir)?;
+        if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+            // What nobody else may read lies in folders that nobody else may read.
+            let dirs = if mode & 0o077 == 0 { 0o700 } else { 0o777 };
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(dirs)
+                .create(dir)?;
         }
         let mut file = std::fs::OpenOptions::new()
             .write(true)
@@ -218,6 +228,22 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         file.write_all(bytes)
     };
     done().map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))
+}
+
+/// A Python of this side, if there is one. Nothing here needs it; playbooks hand it to their commands.
+#[must_use]
+pub fn python() -> Option<String> {
+    static FOUND: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let find = || {
+        let path = env("PATH").unwrap_or_default();
+        let mut dirs = path.split(':').filter(|dir| dir.starts_with('/'));
+        let found = dirs.find_map(|dir| {
+            let file = Path::new(dir).join("python3");
+            is_executable(&file).then_some(file)
+        });
+        found.map(|file| file.display().to_string())
+    };
+    FOUND.get_or_init(find).clone()
 }
 
 /// Random bytes of the kernel.
@@ -258,4 +284,17 @@ pub fn create(path: &Path) -> Result<Box<dyn Write + Send>> {
     let file = std::fs::File::create(path)
         .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
     Ok(Box::new(std::io::BufWriter::new(file)))
+}
+
+/// Puts a file in place by an atomic rename, for this user only.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    let new = PathBuf::from(name);
+    write(&new, bytes, 0o600)?;
+    std::fs::rename(&new, path)
+        .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))
 }

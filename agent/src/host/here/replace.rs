@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// When it cannot be written; then nothing has changed.
-pub fn replace(path: &Path, bytes: &[u8], mode: u32, shred: bool) -> Result<()> {
+pub fn rewrite(path: &Path, bytes: &[u8], mode: u32, shred: bool) -> Result<()> {
     let path = real_path(path);
     let dir = path.parent().unwrap_or(Path::new("/")).to_path_buf();
     let failed = |e: std::io::Error| match e.kind() {
@@ -147,7 +147,7 @@ mod tests {
         let link = dir.join("link");
         std::os::unix::fs::symlink(&old, &link).unwrap();
         let held = File::options().read(true).open(&old).unwrap();
-        replace(&link, b"sealed", 0o600, true).unwrap();
+        rewrite(&link, b"sealed", 0o600, true).unwrap();
         assert_eq!(std::fs::read(&old).unwrap(), b"sealed");
         assert_eq!(mode(&old), 0o640);
         assert!(link.is_symlink());
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(left.len(), 6);
         assert_ne!(left, b"secret");
         let new = dir.join("new");
-        replace(&new, b"x", 0o600, false).unwrap();
+        rewrite(&new, b"x", 0o600, false).unwrap();
         assert_eq!(mode(&new), 0o600);
         assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 3);
         super::super::remove_folder(&dir);
@@ -168,7 +168,7 @@ mod tests {
         let (one, two) = (dir.join("one"), dir.join("two"));
         std::fs::write(&one, "both").unwrap();
         std::fs::hard_link(&one, &two).unwrap();
-        replace(&one, b"sealed", 0o600, true).unwrap();
+        rewrite(&one, b"sealed", 0o600, true).unwrap();
         assert_eq!(std::fs::read(&two).unwrap(), b"both");
         shred(&two);
         assert!(!two.exists());
