@@ -229,17 +229,46 @@ impl Sink for Silent {
 /// # Errors
 /// When the file is none, or a value is of the wrong type.
 pub fn read_settings() -> Result<Settings> {
-    let env = |name: &str| here::env(name);
-    let found = settings::candidates(&env).into_iter().find_map(|name| {
-        let path = PathBuf::from(&name);
-        let text = here::read_text(&path).ok().flatten()?;
-        let dir = here::absolute(&path);
-        let dir = dir.parent().unwrap_or(Path::new("/")).display().to_string();
-        Some((text, dir))
-    });
+    let found = settings_file();
     Settings::read(&Sources {
-        file: found.as_ref().map(|(text, dir)| (&**text, &**dir)),
-        env: &env,
+        file: found.as_ref().map(|f| (&*f.text, &*f.dir)),
+        env: &|name| here::env(name),
+    })
+}
+
+/// The `ansible.cfg` that counts.
+pub(super) struct SettingsFile {
+    /// Its path from the root.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// Its folder.
+    pub dir: String,
+}
+
+/// The `ansible.cfg` that counts, if there is one.
+pub(super) fn settings_file() -> Option<SettingsFile> {
+    settings::candidates(&|name| here::env(name))
+        .iter()
+        .find_map(|name| settings_file_at(name))
+}
+
+/// The settings in the file of this name; a folder stands for the `ansible.cfg` in it.
+pub(super) fn settings_file_at(name: &str) -> Option<SettingsFile> {
+    let mut path = here::absolute(&here::expand_home(name));
+    if here::is_dir(&path) {
+        path = path.join("ansible.cfg");
+    }
+    let text = here::read_text(&path).ok().flatten()?;
+    let dir = path
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .display()
+        .to_string();
+    Some(SettingsFile {
+        path: path.display().to_string(),
+        text,
+        dir,
     })
 }
 
@@ -247,6 +276,7 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
     let vault = passwords::vault_keys(options)?;
     let text = |value: &Option<String>, default: &str| value.clone().unwrap_or(default.into());
     let engine = Options {
+        fact_cache: settings.fact_cache(options.flush_cache)?,
         check: options.check,
         diff: options.diff,
         verbosity: options.verbosity,
