@@ -5,6 +5,7 @@ mod crypt;
 mod data;
 mod hashes;
 mod inner;
+mod jmespath;
 mod lists;
 mod logic;
 mod math;
@@ -72,6 +73,7 @@ static TABLES: &[&[Filter]] = &[
     data::TABLE,
     hashes::TABLE,
     inner::TABLE,
+    jmespath::TABLE,
     lists::TABLE,
     logic::TABLE,
     math::TABLE,
