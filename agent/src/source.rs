@@ -1,16 +1,27 @@
 //! Where a piece of text came from, so that an error can show it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// One file (or command-line argument) that was read, kept so that errors can show the line at fault.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct SourceFile {
     /// Path as the user gave it, or a name such as `<command line>`.
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Where lines begin: every task's title asks for its line, and a walk from the top for each
+    /// would cost the square of a playbook's length.
+    starts: OnceLock<Vec<usize>>,
 }
+
+impl PartialEq for SourceFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.text == other.text
+    }
+}
+
+impl Eq for SourceFile {}
 
 impl SourceFile {
     /// Keeps `text` under `name`.
@@ -18,15 +29,19 @@ impl SourceFile {
         Arc::new(Self {
             name: name.into(),
             text: text.into(),
+            starts: OnceLock::new(),
         })
     }
 
     /// Line `number`, counted from 1, without its line break; empty past the end.
     #[must_use]
     pub fn line(&self, number: u32) -> &str {
-        self.text
-            .lines()
-            .nth((number.max(1) - 1) as usize)
+        let starts = self.starts.get_or_init(|| {
+            let breaks = self.text.match_indices('\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(breaks).collect()
+        });
+        let from = starts.get((number.max(1) - 1) as usize);
+        from.and_then(|at| self.text[*at..].lines().next())
             .unwrap_or("")
     }
 }

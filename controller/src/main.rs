@@ -2,6 +2,7 @@
 //! it behaves as that command.
 
 fn main() {
+    lks_agent::host::complete_environment();
     let arguments = lks_agent::host::here::arguments();
     std::process::exit(lks_agent::cli::main(&lks_ctl::cli::APP, &arguments));
 }

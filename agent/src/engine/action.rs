@@ -5,7 +5,7 @@ use super::result::{ItemEnd, Request, VarChange};
 use super::task::{Effective, Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Level};
-use crate::host::here;
+use crate::host::{Paused, here};
 use crate::module::{ActionCx, ModuleDef, Returns};
 use crate::modules;
 use crate::playbook::yaml;
@@ -148,8 +148,8 @@ impl ActionCx for Actor<'_> {
         });
     }
 
-    fn ask(&mut self, prompt: &str, echo: bool, timeout: Option<f64>) -> Result<Option<String>> {
-        here::ask(prompt, echo, timeout)
+    fn pause(&mut self, prompt: &str, echo: bool, seconds: Option<f64>) -> Result<Option<Paused>> {
+        here::pause(prompt, echo, seconds)
     }
 
     fn sleep(&mut self, seconds: f64) {

@@ -205,8 +205,9 @@ fn judge(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> Result<ItemEnd> {
 /// Evaluates the arguments and carries the module out.
 fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd> {
     let task = cx.task();
-    let Some(def) = modules::find(&task.module) else {
-        return Err(no_module(&task.module).at(&task.module_span));
+    let name = module_name(cx, seen)?;
+    let Some(def) = modules::find(&name) else {
+        return Err(no_module(&name).at(&task.module_span));
     };
     let args = arguments(cx, seen, def)?;
     match def.short_name() {
@@ -233,9 +234,27 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
     }
 }
 
+/// The module's name: it may be a template (`action: "{{ which }}"`).
+fn module_name(cx: &TaskCx<'_>, seen: &Seen) -> Result<Arc<str>> {
+    let task = cx.task();
+    if !task.module.contains("{{") {
+        return Ok(Arc::clone(&task.module));
+    }
+    let setting = Setting {
+        value: Value::written(&*task.module, Some(&task.module_span)),
+        span: task.module_span.clone(),
+    };
+    Ok(plain_text(&cx.resolve(&setting, seen)?).trim().into())
+}
+
+/// Ansible's first words, which scripts look for, and what is near.
 pub(super) fn no_module(name: &str) -> Error {
-    Error::params(format!("no module is called `{name}`"))
-        .did_you_mean(name, modules::names().iter().copied())
+    let known = modules::names();
+    let keywords = Kw::names(crate::playbook::keyword::TASK);
+    Error::params(format!(
+        "couldn't resolve module/action '{name}': no module or keyword is called so"
+    ))
+    .did_you_mean(name, known.iter().copied().chain(keywords))
 }
 
 /// A call of a host module for this task.

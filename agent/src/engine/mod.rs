@@ -1,14 +1,16 @@
 //! The engine: plays, blocks, loops, handlers and strategies over n hosts, with Ansible's semantics.
 //!
-//! [`Run`] takes plays over an inventory; `play` runs one batch of hosts in lock-step; `cursor` says
-//! where each host stands; `task` is one task on one host, `invoke` one attempt of it; `runner` is
+//! [`Run`] takes plays over an inventory; `play` is one batch of hosts, and `strategy` says in which
+//! order they go; `cursor` says where each host stands; `task` is one task on one host, `invoke` one attempt of it; `runner` is
 //! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
 //! mistakes before anything runs. Events are all that leaves.
 
 mod action;
+pub mod adhoc;
 mod connect;
 pub mod context;
 mod cursor;
+mod debugger;
 mod emit;
 mod files;
 mod groups;
@@ -35,6 +37,9 @@ pub mod run;
 pub mod runner;
 pub mod seat;
 mod steps;
+pub mod stock;
+pub mod strategy;
+mod tags;
 mod task;
 
 pub use action::load_yaml;

@@ -144,6 +144,63 @@ pub struct Attrs {
     pub mtime: Option<f64>,
     /// `chattr` attributes to set, such as `+i` or `=e`.
     pub attributes: Option<String>,
+    /// Parts of the SELinux context to set.
+    pub context: Option<Context>,
+}
+
+/// Parts of an SELinux context; `_default` stands for what the host's policy has for the path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Context {
+    pub user: Option<String>,
+    pub role: Option<String>,
+    pub type_: Option<String>,
+    pub level: Option<String>,
+}
+
+impl Context {
+    /// The value that asks for the policy's part.
+    pub const DEFAULT: &str = "_default";
+
+    /// Reads `user:role:type:level`; a level may hold colons itself.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut parts = text.trim().splitn(4, ':').map(str::to_owned);
+        Self {
+            user: parts.next(),
+            role: parts.next(),
+            type_: parts.next(),
+            level: parts.next(),
+        }
+    }
+
+    /// The four parts, in the order in which they are written.
+    #[must_use]
+    pub fn parts(&self) -> [Option<&str>; 4] {
+        let parts = [&self.user, &self.role, &self.type_, &self.level];
+        parts.map(Option::as_deref)
+    }
+
+    /// Whether nothing is asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What the policy has, in the place of each `_default`.
+    #[must_use]
+    pub fn with_defaults(&self, policy: &Self) -> Self {
+        let one = |own: &Option<String>, policy: &Option<String>| match own.as_deref() {
+            Some(Self::DEFAULT) => policy.clone(),
+            _ => own.clone(),
+        };
+        Self {
+            user: one(&self.user, &policy.user),
+            role: one(&self.role, &policy.role),
+            type_: one(&self.type_, &policy.type_),
+            level: one(&self.level, &policy.level),
+        }
+    }
 }
 
 impl Attrs {
@@ -289,7 +346,13 @@ pub struct Request {
     pub ca_path: Option<PathBuf>,
     pub client_cert: Option<PathBuf>,
     pub client_key: Option<PathBuf>,
+    /// TLS ciphers by OpenSSL's names; none means all that are safe.
+    pub ciphers: Vec<String>,
     pub redirects: Redirects,
+    /// Names of headers that are left behind at the first redirect.
+    pub unredirected: Vec<String>,
+    /// Unpack an answer that says that it is packed by gzip.
+    pub decompress: bool,
     pub user: Option<String>,
     pub password: Option<Secret<String>>,
     /// Send the credentials without being asked for them.
@@ -314,7 +377,10 @@ impl Request {
             ca_path: None,
             client_cert: None,
             client_key: None,
+            ciphers: Vec::new(),
             redirects: Redirects::Safe,
+            unredirected: Vec::new(),
+            decompress: true,
             user: None,
             password: None,
             force_basic_auth: false,

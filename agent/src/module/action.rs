@@ -2,6 +2,7 @@
 
 use super::{Params, Returns};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Paused;
 use crate::value::{Map, Value};
 use std::path::PathBuf;
 
@@ -61,11 +62,12 @@ pub trait ActionCx {
     fn run_module(&mut self, name: &str, args: Map) -> Result<Returns>;
     /// Shows a line to the user, if there is one.
     fn say(&self, line: &str);
-    /// Waits for a line from the user (`pause`); `None` when there is no terminal or time is up.
+    /// Waits for a line from the user, for a time in seconds, or for Ctrl-C and a choice (`pause`);
+    /// `None`, at once, when there is no terminal.
     ///
     /// # Errors
-    /// When the user aborts.
-    fn ask(&mut self, prompt: &str, echo: bool, timeout: Option<f64>) -> Result<Option<String>>;
+    /// When the terminal cannot be used, or the run is asked to stop.
+    fn pause(&mut self, prompt: &str, echo: bool, seconds: Option<f64>) -> Result<Option<Paused>>;
     /// Lets time pass, in seconds; ends early when the run is stopped.
     fn sleep(&mut self, seconds: f64);
     /// Seconds since 1970-01-01 UTC.

@@ -3,11 +3,14 @@
 
 use super::{HostPath, Mode, Returns};
 use crate::error::{Error, Result};
-use crate::host::{Attrs, Command, Effect, FileKind, HostView, Stat, is_provisional};
+use crate::host::{Attrs, Command, Context, Effect, FileKind, HostView, Stat, is_provisional};
 use crate::module::{Diff, Plan};
 use crate::params;
 use crate::value::{Key, Map, Value};
 use std::path::{Path, PathBuf};
+
+/// Is there where the kernel enforces, or could, an SELinux policy.
+const SELINUX: &str = "/sys/fs/selinux/enforce";
 
 /// The mask under which new entries are made; symbolic modes that name nobody (`+x`) respect it.
 const UMASK: u32 = 0o022;
@@ -23,13 +26,13 @@ params! {
         optional group: Option<String>,
         /// `chattr` attributes, such as `+i`; without a sign, exactly these.
         optional attributes | "attr": Option<String>,
-        /// User part of the SELinux context. Ignored on hosts without SELinux.
+        /// User part of the SELinux context, or `_default` for the policy's. Ignored on hosts without SELinux.
         optional seuser: Option<String>,
-        /// Role part of the SELinux context. Ignored on hosts without SELinux.
+        /// Role part of the SELinux context, or `_default` for the policy's. Ignored on hosts without SELinux.
         optional serole: Option<String>,
-        /// Type part of the SELinux context. Ignored on hosts without SELinux.
+        /// Type part of the SELinux context, or `_default` for the policy's. Ignored on hosts without SELinux.
         optional setype: Option<String>,
-        /// Level part of the SELinux context. Ignored on hosts without SELinux.
+        /// Level part of the SELinux context, or `_default` for the policy's. Ignored on hosts without SELinux.
         optional selevel: Option<String>,
         /// Write in place where an atomic rename is impossible, as with a bind-mounted file.
         default(false) unsafe_writes: bool,
@@ -43,6 +46,7 @@ pub struct Wanted {
     gid: Option<u32>,
     mode: Option<Mode>,
     attributes: Option<String>,
+    context: Option<Context>,
 }
 
 /// What must be set on an entry, and how it shows as before and after.
@@ -92,8 +96,47 @@ impl FileAttrs {
             gid: self.group.as_deref().map(|g| gid(host, g)).transpose()?,
             mode: self.mode.clone(),
             attributes: self.attributes.clone().filter(|a| !a.is_empty()),
+            context: self.context(host)?,
         })
     }
+
+    /// What is asked of the SELinux context, on a host that has SELinux.
+    fn context(&self, host: &dyn HostView) -> Result<Option<Context>> {
+        let asked = Context {
+            user: self.seuser.clone(),
+            role: self.serole.clone(),
+            type_: self.setype.clone(),
+            level: self.selevel.clone(),
+        };
+        if asked.is_empty() || host.lstat(Path::new(SELINUX))?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(asked))
+    }
+}
+
+/// The SELinux context of an entry; nothing where it has none.
+fn context_of(host: &dyn HostView, path: &Path) -> Result<Context> {
+    let output = host.query(&Command::new(["stat", "-c", "%C", &shown(path)]))?;
+    let text = output.out();
+    Ok(match output.success() && text.trim() != "?" {
+        true => Context::parse(&text),
+        false => Context::default(),
+    })
+}
+
+/// What the host's policy has for a path (`matchpathcon(8)`).
+fn policy_context(host: &dyn HostView, path: &Path) -> Result<Context> {
+    let output = host.query(&Command::new(["matchpathcon", "-n", &shown(path)]))?;
+    if !output.success() {
+        return Err(Error::host(format!(
+            "the policy has no SELinux context for {}: {}",
+            shown(path),
+            output.err().trim()
+        ))
+        .hint("`_default` needs the program matchpathcon (package libselinux-utils)"));
+    }
+    Ok(Context::parse(&output.out()))
 }
 
 fn uid(host: &dyn HostView, name: &str) -> Result<u32> {
@@ -147,7 +190,11 @@ impl Wanted {
     /// Whether nothing at all is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.uid.is_none() && self.gid.is_none() && self.mode.is_none() && self.attributes.is_none()
+        self.uid.is_none()
+            && self.gid.is_none()
+            && self.mode.is_none()
+            && self.attributes.is_none()
+            && self.context.is_none()
     }
 
     /// All that is asked, for an entry that is about to be made.
@@ -161,6 +208,7 @@ impl Wanted {
                 .as_ref()
                 .map(|m| m.bits(fresh_mode(is_dir), is_dir, UMASK)),
             attributes: self.attributes.as_deref().map(signed),
+            context: self.context.clone(),
             ..Attrs::default()
         }
     }
@@ -178,7 +226,34 @@ impl Wanted {
                 out.attrs.attributes = Some(signed(wanted));
             }
         }
+        if let Some(wanted) = &self.context {
+            Self::context_difference(wanted, host, path, &mut out)?;
+        }
         Ok(out)
+    }
+
+    fn context_difference(
+        wanted: &Context,
+        host: &dyn HostView,
+        path: &Path,
+        out: &mut Difference,
+    ) -> Result<()> {
+        let asks_policy = wanted.parts().contains(&Some(Context::DEFAULT));
+        let wanted = match asks_policy {
+            true => wanted.with_defaults(&policy_context(host, path)?),
+            false => wanted.clone(),
+        };
+        let is = context_of(host, path)?;
+        let pairs: Vec<_> = is.parts().into_iter().zip(wanted.parts()).collect();
+        if pairs.iter().all(|(is, want)| want.is_none() || is == want) {
+            return Ok(());
+        }
+        let text = |part: Option<&str>| Value::from(part.unwrap_or_default());
+        let before: Vec<Value> = pairs.iter().map(|(is, _)| text(*is)).collect();
+        let after: Vec<Value> = pairs.iter().map(|(is, want)| text(want.or(*is))).collect();
+        out.shows("secontext", Value::list(before), Value::list(after));
+        out.attrs.context = Some(wanted);
+        Ok(())
     }
 
     /// What differs in owner, group and mode.
@@ -210,6 +285,7 @@ impl Wanted {
         let uid = host.current_uid();
         let gid = host.user_by_id(uid).ok().flatten().map_or(uid, |u| u.gid);
         self.attributes.is_some()
+            || self.context.is_some()
             || self.uid.is_some_and(|u| u != uid)
             || self.gid.is_some_and(|g| g != gid)
             || self
@@ -361,6 +437,11 @@ pub fn add_path_info(host: &dyn HostView, path: &Path, returns: &mut Returns) ->
         .set("mode", octal(stat.mode))
         .set("state", state_word(&stat))
         .set("size", size(&stat));
+    if host.lstat(Path::new(SELINUX))?.is_some() {
+        let context = context_of(host, path)?;
+        let parts = context.parts().into_iter().flatten().map(Value::from);
+        returns.set("secontext", Value::list(parts.collect()));
+    }
     Ok(())
 }
 

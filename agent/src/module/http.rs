@@ -35,7 +35,8 @@ params! {
         default(Vec::new()) unredirected_headers: Vec<String>,
         /// Unpack an answer that came compressed.
         default(true) decompress: bool,
-        /// Names of TLS ciphers, as OpenSSL writes them. Accepted; the safe ones are always used.
+        /// Names of TLS 1.2 ciphers, as OpenSSL writes them. Only safe ones can be had; those of TLS 1.3
+        /// are always offered.
         default(Vec::new()) ciphers: Vec<String>,
         /// Take name and password from `~/.netrc` if none are given.
         default(true) use_netrc: bool,
@@ -92,6 +93,9 @@ impl HttpParams {
             .map(|p| p.expand(host))
             .transpose()?;
         request.headers = self.request_headers()?;
+        request.unredirected.clone_from(&self.unredirected_headers);
+        request.decompress = self.decompress;
+        request.ciphers.clone_from(&self.ciphers);
         Ok(request)
     }
 

@@ -1,12 +1,16 @@
 //! `pause`.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::host::Paused;
 use crate::module::clock::timestamp;
 use crate::module::{Action, ActionCx, Returns, Rule};
 use crate::params;
 
 params! {
     /// Waits for a while, or for an answer from the terminal.
+    ///
+    /// On a terminal, Ctrl-C asks what to do: `C` goes on at once, `A` ends the play for the host. Where
+    /// there is none, a question is skipped with a warning, and a time is waited for.
     ///
     /// ```yaml
     /// - pause:
@@ -28,6 +32,9 @@ params! {
     rules [Rule::Exclusive(&["minutes", "seconds"])]
 }
 
+/// What the keys do while time passes.
+const KEYS: &str = "(ctrl+C then 'C' = continue early, ctrl+C then 'A' = abort)\n";
+
 /// What it returns.
 pub const RETURNS: &[(&str, &str)] = &[
     ("stdout", "How long it lasted, in words."),
@@ -45,25 +52,23 @@ impl Action for Pause {
         let mut returns = Returns::default();
         let hidden = if self.echo { "" } else { " (output is hidden)" };
         let start = cx.now();
-        let mut answer = String::new();
-        if let Some(seconds) = self.duration() {
+        let seconds = self.duration();
+        if let Some(seconds) = seconds {
             cx.say(&format!("Pausing for {seconds} seconds{hidden}"));
-            if let Some(prompt) = &self.prompt {
-                cx.say(&format!("{prompt}{hidden}:"));
-            }
-            cx.sleep(seconds);
-        } else {
-            let prompt = self
-                .prompt
-                .as_deref()
-                .unwrap_or("Press enter to continue, Ctrl+C to interrupt");
-            match cx.ask(&format!("{prompt}{hidden}:"), self.echo, None)? {
-                Some(line) => answer = line,
-                None => returns.warnings.push(
-                    "Not waiting for response to prompt as stdin is not interactive".to_owned(),
-                ),
-            }
         }
+        let question = self.question().map(|q| format!("{q}{hidden}:"));
+        // Shown once the keys mean this.
+        let keys = seconds.map_or("", |_| KEYS).to_owned();
+        let shown = keys + question.as_deref().unwrap_or_default();
+        let answer = match cx.pause(&shown, self.echo, seconds)? {
+            Some(Paused::Answer(line)) => line,
+            Some(Paused::TimeUp | Paused::Continued) => String::new(),
+            Some(Paused::Aborted) => return Err(Error::host("user requested abort!")),
+            None => {
+                self.without_terminal(cx, seconds, question, &mut returns);
+                String::new()
+            }
+        };
         let stop = cx.now();
         let lasted = (stop - start).max(0.0);
         let rounded = |number: f64| (number * 100.0).round() / 100.0;
@@ -88,6 +93,34 @@ impl Action for Pause {
 }
 
 impl Pause {
+    /// What is asked. A mere wait asks nothing but says what the keys do.
+    fn question(&self) -> Option<&str> {
+        match (&self.prompt, self.duration()) {
+            (Some(prompt), _) => Some(prompt),
+            (None, None) => Some("Press enter to continue, Ctrl+C to interrupt"),
+            (None, Some(_)) => None,
+        }
+    }
+
+    /// Nobody can answer: the time is waited for, and a question is skipped.
+    fn without_terminal(
+        &self,
+        cx: &mut dyn ActionCx,
+        seconds: Option<f64>,
+        question: Option<String>,
+        returns: &mut Returns,
+    ) {
+        if let Some(question) = question {
+            cx.say(&question);
+        }
+        match seconds {
+            Some(seconds) => cx.sleep(seconds),
+            None => returns
+                .warnings
+                .push("Not waiting for response to prompt as stdin is not interactive".to_owned()),
+        }
+    }
+
     /// Whole seconds, at least one, as Ansible counts.
     fn duration(&self) -> Option<f64> {
         let seconds = match (self.minutes, self.seconds) {

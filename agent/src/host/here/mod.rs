@@ -8,10 +8,12 @@
 
 mod children;
 mod clock;
+mod pause;
 mod terminal;
 
 pub use children::{Piped, pipe, private_folder, program, program_for_others, run};
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
+pub use pause::{Paused, pause};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
     terminal_width,

@@ -7,6 +7,9 @@
 
 use super::{env, monotonic, stopped};
 use crate::error::{Error, Result};
+use nix::sys::termios::{
+    LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
+};
 use std::io::{IsTerminal, Write};
 
 /// Whether the user sees standard output on a terminal.
@@ -55,7 +58,7 @@ pub fn ask(prompt: &str, echo: bool, timeout: Option<f64>) -> Result<Option<Stri
     let hidden = if echo {
         None
     } else {
-        Some(HiddenInput::start()?)
+        Some(TerminalMode::without(LocalFlags::ECHO)?)
     };
     let line = read_line(timeout)?;
     if hidden.is_some() {
@@ -92,24 +95,32 @@ fn read_line(timeout: Option<f64>) -> Result<Option<String>> {
     }
 }
 
-/// Keeps what is typed from being shown, until it is dropped.
-struct HiddenInput(nix::sys::termios::Termios);
+/// A terminal that behaves otherwise (hides what is typed, gives single keys), until this is dropped.
+pub(super) struct TerminalMode(Termios);
 
-impl HiddenInput {
-    fn start() -> Result<Self> {
-        use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+impl TerminalMode {
+    /// Takes these habits from the terminal.
+    pub fn without(habits: LocalFlags) -> Result<Self> {
         let failed = |e| Error::host("cannot use the terminal").caused_by(e);
         let before = tcgetattr(std::io::stdin()).map_err(failed)?;
-        let mut quiet = before.clone();
-        quiet.local_flags.remove(LocalFlags::ECHO);
-        tcsetattr(std::io::stdin(), SetArg::TCSANOW, &quiet).map_err(failed)?;
+        let mut changed = before.clone();
+        changed.local_flags.remove(habits);
+        tcsetattr(std::io::stdin(), SetArg::TCSANOW, &changed).map_err(failed)?;
         Ok(Self(before))
+    }
+
+    /// The key that interrupts, and the one that erases.
+    pub fn keys(&self) -> (u8, u8) {
+        let key = |index: SpecialCharacterIndices| self.0.control_chars[index as usize];
+        (
+            key(SpecialCharacterIndices::VINTR),
+            key(SpecialCharacterIndices::VERASE),
+        )
     }
 }
 
-impl Drop for HiddenInput {
+impl Drop for TerminalMode {
     fn drop(&mut self) {
-        use nix::sys::termios::{SetArg, tcsetattr};
         // Nothing better can be done when this fails than to leave the terminal as it is.
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.0);
     }

@@ -32,10 +32,43 @@ impl RealHost {
         if attrs.atime.is_some() || attrs.mtime.is_some() {
             set_times(&at, attrs, follow)?;
         }
+        if let Some(context) = &attrs.context {
+            self.chcon(&at, context)?;
+        }
         match &attrs.attributes {
             Some(attributes) => self.chattr(&at, attributes),
             None => Ok(()),
         }
+    }
+
+    /// Sets parts of the SELinux context, by the program for it: the kernel takes only whole ones.
+    pub(super) fn chcon(&self, at: &Path, context: &Context) -> Result<()> {
+        let path = at.to_string_lossy().into_owned();
+        let mut context = context.clone();
+        if context.parts().contains(&Some(Context::DEFAULT)) {
+            let policy = self.output("matchpathcon", &["-n", &path])?;
+            context = context.with_defaults(&Context::parse(&policy));
+        }
+        let mut arguments = vec!["--no-dereference"];
+        let flags = ["--user", "--role", "--type", "--range"];
+        for (flag, part) in flags.into_iter().zip(context.parts()) {
+            if let Some(part) = part {
+                arguments.extend([flag, part]);
+            }
+        }
+        arguments.push(&path);
+        self.output("chcon", &arguments).map(drop)
+    }
+
+    /// What a program of the machine says, or the error that it ends with.
+    fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        let argv = std::iter::once(program).chain(arguments.iter().copied());
+        let output = self.run(&Command::new(argv.map(str::to_owned)), &|_| {})?;
+        if output.success() {
+            return Ok(output.out());
+        }
+        let said = output.err();
+        Err(Error::host(format!("{program} failed: {}", said.trim())))
     }
 
     /// File attributes are set by their program: the flags differ from file system to file system.
@@ -46,17 +79,7 @@ impl RealHost {
             Some('+' | '-' | '=') => attributes.to_owned(),
             _ => format!("={attributes}"),
         };
-        let output = self.run(
-            &Command::new(["chattr".to_owned(), attributes, path]),
-            &|_| {},
-        )?;
-        if output.success() {
-            return Ok(());
-        }
-        Err(Error::host(format!(
-            "chattr failed: {}",
-            output.err().trim()
-        )))
+        self.output("chattr", &[&attributes, &path]).map(drop)
     }
 
     pub(super) fn make_dir(&self, path: &Path, attrs: &Attrs) -> Result<()> {
@@ -157,6 +180,7 @@ impl RealHost {
             atime: Some(stat.atime),
             mtime: Some(stat.mtime),
             attributes: None,
+            context: None,
         };
         let placing = write::Placing {
             attrs: &attrs,

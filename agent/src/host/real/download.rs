@@ -4,7 +4,8 @@
 //! `.NAME.lks-part.json` says of which URL and which version of it. A process that was killed leaves
 //! both, and the next one goes on from there, if the server still has that version.
 
-use super::http::{failed, file_path, head, on_runtime, send, shown};
+use super::http::{failed, file_path, head, on_runtime, shown};
+use super::redirect::send;
 use super::write::{NewFile, Placing, old_file};
 use super::*;
 use crate::host::clock::http_date;
@@ -29,6 +30,9 @@ struct Origin {
     last_modified: Option<String>,
     /// The machine's start: after a power failure the file may be longer than what reached the disk.
     boot: String,
+    /// Whether the bytes are packed by gzip.
+    #[serde(default)]
+    packed: bool,
 }
 
 impl Origin {
@@ -40,6 +44,7 @@ impl Origin {
             etag: header("etag").filter(|t| !t.starts_with("W/")),
             last_modified: header("last-modified"),
             boot: boot_id(),
+            packed: is_packed(response),
         }
     }
 
@@ -47,6 +52,13 @@ impl Origin {
     fn validator(&self) -> Option<&str> {
         self.etag.as_deref().or(self.last_modified.as_deref())
     }
+}
+
+/// Whether a server sent a file packed without being asked to: an object store does, if it was given the
+/// file so.
+fn is_packed(response: &Response) -> bool {
+    let coding = response.header("content-encoding").unwrap_or_default();
+    ["gzip", "x-gzip"].contains(&coding.to_ascii_lowercase().as_str())
 }
 
 fn boot_id() -> String {
@@ -109,10 +121,17 @@ impl RealHost {
             fetching.tidy();
             return Ok(fetching.outcome(response, false, None));
         }
-        fetching.verify()?;
+        let packed = download.request.decompress && fetching.is_packed(&response);
+        if !packed {
+            fetching.verify()?;
+        }
         let (fetched, resumed) = (fetching.fetched.get(), fetching.resumed.get());
         let note = fetching.note.clone();
-        let (replaced, backup) = self.take_over(fetching, &at, old.as_ref())?;
+        let (replaced, backup) = if packed {
+            self.unpack(fetching, &at, old.as_ref())?
+        } else {
+            self.take_over(fetching, &at, old.as_ref())?
+        };
         // The part is there still if its content was the same, or was copied.
         let _ = std::fs::remove_file(note);
         let _ = std::fs::remove_file(part);
@@ -161,6 +180,29 @@ impl RealHost {
         let mut from = files::open(&fetched.path)?.ok_or_else(|| no_file(&fetched.path))?;
         std::io::copy(&mut from, &mut *copy.file).map_err(|e| io_error("write", &copy.path, e))?;
         self.place_if_new(copy, download, at, old)
+    }
+
+    /// Puts in place what the fetched file unpacks to; its checksum is of that.
+    fn unpack(
+        &self,
+        fetching: Fetching<'_>,
+        at: &Path,
+        old: Option<&std::fs::Metadata>,
+    ) -> Result<(bool, Option<PathBuf>)> {
+        let mut copy = NewFile::beside(at)?;
+        let from = files::open(&fetching.part)?.ok_or_else(|| no_file(&fetching.part))?;
+        let mut from = flate2::read::MultiGzDecoder::new(from);
+        let done = std::io::copy(&mut from, &mut *copy.file)
+            .map_err(|e| io_error("unpack", &fetching.part, e));
+        let done = done.and_then(|_| match &fetching.download.checksum {
+            Some((algorithm, want)) => {
+                check(&copy.path, *algorithm, want, &fetching.download.request.url)
+            }
+            None => Ok(()),
+        });
+        // What does not unpack, or to something else, would not do so the next time either.
+        done.inspect_err(|_| fetching.clear())?;
+        self.place_if_new(copy, fetching.download, at, old)
     }
 
     /// Puts a file in place, unless the same is there already.
@@ -381,6 +423,11 @@ impl Fetching<'_> {
             self.told.set(now);
             (self.progress)(Progress::Bytes { done, total });
         }
+    }
+
+    /// Whether what lies there is packed: the answer says so, or said so when it began.
+    fn is_packed(&self, response: &Response) -> bool {
+        is_packed(response) || self.lying_there().1.is_some_and(|o| o.packed)
     }
 
     fn verify(&self) -> Result<()> {

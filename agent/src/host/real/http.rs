@@ -1,5 +1,6 @@
 //! HTTP requests, through reqwest on a runtime of one thread that lives as long as the request.
 
+use super::redirect::send;
 use super::*;
 use reqwest::redirect::Policy;
 use reqwest::{Client, NoProxy, Proxy};
@@ -8,14 +9,13 @@ use std::time::Duration;
 
 /// How often the stop flag is looked at.
 const GLANCE: Duration = Duration::from_millis(100);
-const MAX_REDIRECTS: usize = 10;
 
 impl RealHost {
     pub(super) fn request(&self, request: &Request) -> Result<Response> {
         if let Some(path) = file_path(&request.url) {
             return self.file_response(request, &path);
         }
-        let client = self.client(request, true)?;
+        let client = self.client(request, request.decompress)?;
         on_runtime(async {
             let first = send(&client, request, request.force_basic_auth, &[]).await?;
             let response = match wants_credentials(request, &first) {
@@ -35,7 +35,7 @@ impl RealHost {
             .gzip(decompress)
             .no_proxy()
             .referer(false)
-            .redirect(policy(request));
+            .redirect(Policy::none());
         if !request
             .headers
             .iter()
@@ -102,15 +102,6 @@ pub(super) fn file_path(url: &str) -> Option<PathBuf> {
     url.to_file_path().ok()
 }
 
-fn policy(request: &Request) -> Policy {
-    let safe = matches!(request.method.as_str(), "GET" | "HEAD");
-    match request.redirects {
-        Redirects::All => Policy::limited(MAX_REDIRECTS),
-        Redirects::Safe if safe => Policy::limited(MAX_REDIRECTS),
-        Redirects::Safe | Redirects::None => Policy::none(),
-    }
-}
-
 /// Runs what waits for the network; ends early when the run is stopped.
 pub(super) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -134,33 +125,7 @@ pub(super) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
     done
 }
 
-/// Sends a request and awaits the head of its answer.
-pub(super) async fn send(
-    client: &Client,
-    request: &Request,
-    credentials: bool,
-    more: &[(String, String)],
-) -> Result<reqwest::Response> {
-    let method = reqwest::Method::from_bytes(request.method.as_bytes())
-        .map_err(|_| Error::params(format!("`{}` is no HTTP method", request.method)))?;
-    let mut building = client.request(method, &request.url);
-    for (name, value) in request.headers.iter().chain(more) {
-        building = building.header(name, value);
-    }
-    if let (true, Some(user)) = (credentials, &request.user) {
-        let password = request.password.as_ref().map(|p| p.reveal());
-        building = building.basic_auth(user, password);
-    }
-    if let Some(body) = &request.body {
-        building = building.body(body.clone());
-    }
-    match tokio::time::timeout(request.timeout, building.send()).await {
-        Ok(answer) => answer.map_err(|e| failed(request, e)),
-        Err(_) => Err(timed_out(request)),
-    }
-}
-
-fn timed_out(request: &Request) -> Error {
+pub(super) fn timed_out(request: &Request) -> Error {
     Error::host(format!(
         "{} {}: timed out after {} s",
         request.method,

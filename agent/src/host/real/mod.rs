@@ -2,6 +2,7 @@
 
 mod accounts;
 mod change;
+mod ciphers;
 mod download;
 mod dpkg;
 mod files;
@@ -10,10 +11,14 @@ mod http;
 mod mount;
 mod pipes;
 mod process;
+mod redirect;
+mod spawn;
 mod systemd;
 mod tls;
 mod wait;
 mod write;
+
+pub use process::complete_environment;
 
 use super::memory::DEFAULT_PATH;
 use super::*;

@@ -1,15 +1,16 @@
 //! Programs: started in a group of their own, both outputs read while they run.
 
 use super::pipes::{Feed, Lines, Stream, wait_for};
+use super::spawn::{Spawn, Spawned};
 use super::*;
 use crate::host::here;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use std::cell::Cell;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a program may tidy up after SIGTERM.
@@ -19,6 +20,11 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// A program has ended, but a child of it keeps its outputs open: this is found out after so long.
 const FIRST_GLANCE: Duration = Duration::from_millis(10);
 
+thread_local! {
+    /// What outputs are read into: to clear a new one for each program would cost more than reading.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// The environment that this process has, made whole: systemd gives a service neither `HOME` nor `LANG`.
 pub(super) struct BaseEnvironment {
     /// What had to be added; nothing in a login session.
@@ -26,20 +32,29 @@ pub(super) struct BaseEnvironment {
 }
 
 impl BaseEnvironment {
-    fn new(user: Option<User>) -> Self {
+    /// What is missing now. The account is looked up only if something of it is.
+    fn new() -> Self {
         let mut added = Vec::new();
+        let missing = |name: &str| here::env(name).is_none_or(|v| v.is_empty());
         let mut need = |name: &str, value: &str| {
-            if here::env(name).is_none_or(|v| v.is_empty()) {
+            if missing(name) {
                 added.push((name.to_owned(), value.to_owned()));
             }
         };
         need("PATH", DEFAULT_PATH);
-        let user = user.unwrap_or_default();
-        if !user.name.is_empty() {
-            need("HOME", &user.home);
-            need("USER", &user.name);
-            need("LOGNAME", &user.name);
-            need("SHELL", &user.shell);
+        if ["HOME", "USER", "LOGNAME", "SHELL"]
+            .into_iter()
+            .any(missing)
+        {
+            // Of this process's account, so never of the folder that stands for a machine.
+            let user = RealHost::new().user_in_files(files::effective_uid());
+            let user = user.unwrap_or_default();
+            if !user.name.is_empty() {
+                need("HOME", &user.home);
+                need("USER", &user.name);
+                need("LOGNAME", &user.name);
+                need("SHELL", &user.shell);
+            }
         }
         if here::env("LC_ALL").is_none() && here::env("LC_CTYPE").is_none() {
             need("LANG", "C.UTF-8");
@@ -53,13 +68,28 @@ impl BaseEnvironment {
     }
 }
 
+/// Gives this process the variables that it lacks, so that programs inherit its environment as it is:
+/// one that must be put together anew for each of them costs more than the rest of starting it.
+///
+/// To be called first of all in `main`.
+#[allow(
+    unsafe_code,
+    clippy::disallowed_methods,
+    reason = "the variables of a whole process are meant"
+)]
+pub fn complete_environment() {
+    for (name, value) in BaseEnvironment::new().added {
+        // SAFETY: `main` calls this before it starts any thread, so nobody reads the environment
+        // meanwhile.
+        unsafe { std::env::set_var(name, value) };
+    }
+}
+
 impl RealHost {
     pub(super) fn base_environment(&self) -> &BaseEnvironment {
-        self.shared.base_environment.get_or_init(|| {
-            // Of this process's account, so never of the folder that stands for a machine.
-            let user = Self::new().user_in_files(self.current_uid());
-            BaseEnvironment::new(user)
-        })
+        self.shared
+            .base_environment
+            .get_or_init(BaseEnvironment::new)
     }
 
     /// The file that a program's name means, in these folders.
@@ -83,8 +113,8 @@ impl RealHost {
         let began = Instant::now();
         let child = self.spawn(command)?;
         let mut running = Running {
-            pid: Pid::from_raw(child.id() as i32),
             child,
+            status: None,
             deadline: command.timeout.and_then(|t| began.checked_add(t)),
             terminated: None,
             timed_out: false,
@@ -116,7 +146,7 @@ impl RealHost {
         })
     }
 
-    fn spawn(&self, command: &Command) -> Result<Child> {
+    fn spawn(&self, command: &Command) -> Result<Spawned> {
         let Some(name) = command.argv.first().filter(|n| !n.is_empty()) else {
             return Err(Error::host("no program to run"));
         };
@@ -124,36 +154,31 @@ impl RealHost {
             true => PathBuf::from(name),
             false => self.program_in_path(name, &command.env)?,
         };
-        let mut spawning = std::process::Command::new(&program);
-        spawning
-            .arg0(name)
-            .args(&command.argv[1..])
-            .process_group(0)
-            .stdin(match command.stdin {
-                Some(_) => Stdio::piped(),
-                None => Stdio::null(),
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let extra = [&self.environment, &command.env];
-        for (name, value) in self
-            .base_environment()
-            .added
-            .iter()
-            .chain(extra.into_iter().flatten())
-        {
-            check_variable(name, value)?;
-            spawning.env(name, value);
-        }
-        if let Some(dir) = &command.chdir {
-            spawning.current_dir(self.real(dir, true)?);
-        }
-        if let Some(mask) = command.umask {
-            set_umask(&mut spawning, mask);
-        }
-        spawning
-            .spawn()
+        let chdir = command.chdir.as_ref().map(|dir| self.real(dir, true));
+        let spawn = Spawn {
+            program: program.clone(),
+            argv: command.argv.clone(),
+            env: self.variables(command)?,
+            chdir: chdir.transpose()?,
+            umask: command.umask,
+            talks: command.stdin.is_some(),
+        };
+        spawn
+            .start()
             .map_err(|e| self.not_started(command, &program, e))
+    }
+
+    /// What the program's environment has on top of this process's; the last of a name wins.
+    fn variables(&self, command: &Command) -> Result<Vec<(String, String)>> {
+        let added = &self.base_environment().added;
+        let extra = [added, &self.environment, &command.env];
+        let mut out: Vec<(String, String)> = Vec::new();
+        for (name, value) in extra.into_iter().flatten() {
+            check_variable(name, value)?;
+            out.retain(|(n, _)| n != name);
+            out.push((name.clone(), value.clone()));
+        }
+        Ok(out)
     }
 
     /// `/bin/sh` and the like cost no search; a name is looked for where the command would look.
@@ -205,25 +230,11 @@ fn check_variable(name: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-#[allow(
-    unsafe_code,
-    reason = "std has no way to give a child another umask; changing this process's own would reach all threads"
-)]
-fn set_umask(command: &mut std::process::Command, mask: u32) {
-    // SAFETY: between fork and exec only `umask` is called, which is async-signal-safe and touches
-    // no memory.
-    unsafe {
-        command.pre_exec(move || {
-            nix::libc::umask(mask);
-            Ok(())
-        });
-    }
-}
-
 /// A program under way.
 struct Running {
-    child: Child,
-    pid: Pid,
+    child: Spawned,
+    /// What it ended with, once that was asked for: it can be had only once.
+    status: Option<i32>,
     deadline: Option<Instant>,
     /// When it was sent SIGTERM.
     terminated: Option<Instant>,
@@ -242,7 +253,8 @@ impl Running {
         let mut out = Stream::new(self.child.stdout.take());
         let mut err = Stream::new(self.child.stderr.take());
         let mut feed = Feed::new(self.child.stdin.take(), input.unwrap_or_default())?;
-        let mut buffer = vec![0; 16 << 10];
+        let mut buffer = BUFFER.take();
+        buffer.resize(16 << 10, 0);
         let mut glance = FIRST_GLANCE;
         let mut ended = false;
         while !(out.is_closed() && err.is_closed()) {
@@ -257,7 +269,7 @@ impl Running {
                     break;
                 }
                 // Only quiet times tell that it has ended, so that talkative programs cost nothing.
-                ended = self.child.try_wait()?.is_some();
+                ended = self.ended()?.is_some();
                 glance = GLANCE;
             }
             if ready[0] {
@@ -272,6 +284,7 @@ impl Running {
             self.end_in_time();
         }
         news.finish();
+        BUFFER.set(buffer);
         Ok((out.bytes, err.bytes))
     }
 
@@ -295,12 +308,12 @@ impl Running {
             None if self.deadline.is_some_and(|d| now >= d) => self.timed_out = true,
             Some(at) if now >= at + GRACE => {
                 // It may have gone by itself.
-                let _ = killpg(self.pid, Signal::SIGKILL);
+                let _ = killpg(self.child.pid, Signal::SIGKILL);
                 return;
             }
             _ => return,
         }
-        let _ = killpg(self.pid, Signal::SIGTERM);
+        let _ = killpg(self.child.pid, Signal::SIGTERM);
         self.terminated = Some(now);
     }
 
@@ -308,11 +321,11 @@ impl Running {
     /// microseconds, unless it closed them by itself and works on.
     fn wait(&mut self) -> std::io::Result<i32> {
         let mut ending = None;
-        let status = loop {
-            if let Some(status) = self.child.try_wait()? {
-                break status;
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
             }
-            let ending = ending.get_or_insert_with(|| pid_fd(self.pid));
+            let ending = ending.get_or_insert_with(|| pid_fd(self.child.pid));
             let patience = self.patience(GLANCE);
             match ending {
                 Some(fd) => {
@@ -324,8 +337,20 @@ impl Running {
                 None => std::thread::sleep(Duration::from_millis(1)),
             }
             self.end_in_time();
-        };
-        Ok(status.code().or(status.signal().map(|s| -s)).unwrap_or(-1))
+        }
+    }
+
+    /// Its status if it has ended: what it returned, or the signal that killed it, below zero.
+    fn ended(&mut self) -> std::io::Result<Option<i32>> {
+        if self.status.is_none() {
+            self.status = match waitpid(self.child.pid, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(_, code)) => Some(code),
+                Ok(WaitStatus::Signaled(_, signal, _)) => Some(-(signal as i32)),
+                Ok(_) | Err(Errno::EINTR) => None,
+                Err(e) => return Err(e.into()),
+            };
+        }
+        Ok(self.status)
     }
 }
 

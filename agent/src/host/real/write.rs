@@ -122,6 +122,9 @@ impl RealHost {
             }
             Err(e) => return Err(io_error("replace", at, e)),
         }
+        if let Some(context) = &placing.attrs.context {
+            self.chcon(at, context)?;
+        }
         if let Some(attributes) = &placing.attrs.attributes {
             self.chattr(at, attributes)?;
         }

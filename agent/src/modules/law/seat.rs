@@ -3,6 +3,7 @@
 use super::case::{Case, Play, map_of};
 use super::{check_rules, compare_returns};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Paused;
 use crate::module::{ActionCx, BoundAction, ModuleDef, Returns};
 use crate::value::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -161,8 +162,8 @@ impl ActionCx for FakeSeat<'_> {
         Ok(Returns::default())
     }
     fn say(&self, _: &str) {}
-    fn ask(&mut self, _: &str, _: bool, _: Option<f64>) -> Result<Option<String>> {
-        Ok(self.play.typed.clone())
+    fn pause(&mut self, _: &str, _: bool, _: Option<f64>) -> Result<Option<Paused>> {
+        Ok(self.play.typed.clone().map(Paused::Answer))
     }
     fn sleep(&mut self, seconds: f64) {
         self.now += seconds;

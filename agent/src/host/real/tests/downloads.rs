@@ -1,5 +1,7 @@
 use super::server::{Server, answer, range_start};
 use super::*;
+use crate::host::digest_of;
+use std::io::Write;
 
 const SIZE: usize = 300_000;
 
@@ -197,4 +199,78 @@ fn a_server_that_is_not_there_or_says_nothing_is_named() {
     let error = s.host().fetch(&request).unwrap_err().message();
     assert!(error.contains("timed out"), "{error}");
     assert!(s.host().fetch(&Request::new("GET", "no url")).is_err());
+}
+
+#[test]
+fn headers_and_methods_change_at_a_redirect_as_ansible_changes_them() {
+    let other = Server::new(|_, _| answer("200 OK", "", b"there", 5));
+    let to = other.url.clone();
+    let server = Server::new(move |request, _| match request.contains("/there") {
+        true => answer("200 OK", "", b"there", 5),
+        false => {
+            let to = if request.contains("/away") {
+                &to
+            } else {
+                "/there"
+            };
+            let status = if request.contains("307") {
+                "307 T"
+            } else {
+                "302 F"
+            };
+            answer(status, &format!("Location: {to}\r\n"), b"", 0)
+        }
+    });
+    let ask = |method: &str, path: &str| {
+        let mut request = Request::new(method, server.url.replace("/file", path));
+        request.redirects = Redirects::All;
+        request.headers = vec![
+            ("X-Kept".into(), "1".into()),
+            ("X-Left".into(), "1".into()),
+            ("Authorization".into(), "secret".into()),
+        ];
+        request.unredirected = vec!["x-left".into()];
+        request.body = (method == "POST").then(|| b"body".to_vec());
+        RealHost::new().request(&request).unwrap()
+    };
+    assert_eq!(ask("POST", "/302").body, b"there");
+    let seen = server.requests();
+    assert!(seen[0].starts_with("post /302") && seen[0].contains("x-left"));
+    assert!(seen[1].starts_with("get /there") && !seen[1].contains("content-length"));
+    assert!(seen[1].contains("x-kept") && !seen[1].contains("x-left"));
+    assert!(seen[1].contains("authorization"), "the same server");
+    ask("POST", "/307");
+    let seen = server.requests();
+    assert!(seen[3].starts_with("post /there") && seen[3].contains("content-length: 4"));
+    ask("GET", "/away");
+    assert!(other.requests()[0].contains("x-kept"));
+    assert!(
+        !other.requests()[0].contains("authorization"),
+        "another server"
+    );
+}
+
+#[test]
+fn a_file_that_the_server_keeps_packed_is_unpacked_unless_told_otherwise() {
+    let packed = {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        out.write_all(&content()).unwrap();
+        out.finish().unwrap()
+    };
+    let body = packed.clone();
+    let server = Server::new(move |_, number| {
+        let headers = "ETag: \"v1\"\r\nContent-Encoding: gzip\r\n";
+        let part = if number == 0 { &body[..100] } else { &body };
+        answer("200 OK", headers, part, body.len())
+    });
+    let s = Scratch::new();
+    assert!(download(&s, fetch(&server.url)).is_err(), "broke off");
+    let mut whole = fetch(&server.url);
+    whole.checksum = Some((Digest::Sha256, digest_of(&content(), Digest::Sha256)));
+    assert!(download(&s, whole).unwrap().0);
+    assert_eq!(std::fs::read(s.path("file")).unwrap(), content());
+    let mut raw = fetch(&server.url);
+    raw.request.decompress = false;
+    assert!(download(&s, raw).unwrap().0);
+    assert_eq!(std::fs::read(s.path("file")).unwrap(), packed);
 }
