@@ -198,7 +198,7 @@ fn sub(l: &Look) -> Res<Vec<Val>> {
             wanted.push(item);
         }
     }
-    let pairs = subelements(l.ctx, &Val::list(wanted), path, skip)?;
+    let pairs = subelements(l.ctx, &Val::list(wanted), path, skip, true)?;
     let keys = text::to_text(l.ctx, path)?;
     let keys: Vec<&str> = keys.split('.').collect();
     let mut out = Vec::new();
