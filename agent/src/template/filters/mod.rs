@@ -9,6 +9,7 @@ mod jmespath;
 mod lists;
 mod logic;
 mod math;
+pub(super) mod net;
 mod paths;
 mod pick;
 mod random;
@@ -77,6 +78,7 @@ static TABLES: &[&[Filter]] = &[
     lists::TABLE,
     logic::TABLE,
     math::TABLE,
+    net::TABLE,
     paths::TABLE,
     pick::TABLE,
     random::TABLE,
