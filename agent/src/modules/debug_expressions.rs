@@ -29,7 +29,9 @@ impl Action for DebugExpressions {
         for expression in &self.expression {
             values.push(match cx.expression(expression) {
                 Ok(value) => value,
-                Err(error) if matches!(error.kind(), ErrorKind::Undefined | ErrorKind::Template) => {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Undefined | ErrorKind::Template) =>
+                {
                     let number = returns.warnings.len() + 1;
                     let message = error.message();
                     returns.warnings.push(format!("error {number} - {message}"));
@@ -38,6 +40,8 @@ impl Action for DebugExpressions {
                 Err(error) => return Err(error),
             });
         }
+        let warnings = returns.warnings.iter().map(|w| Value::from(w.as_str()));
+        returns.set("warnings", Value::list(warnings.collect()));
         returns.set("_ansible_verbose_always", true);
         returns.set("expression_result", Value::list(values));
         Ok(returns)

@@ -2,7 +2,9 @@
 
 mod combine;
 mod crypt;
+mod csv;
 mod data;
+mod general;
 mod hashes;
 mod inner;
 mod jmespath;
@@ -21,6 +23,7 @@ mod urls;
 mod wrap;
 
 pub(super) use crypt::{crypt, random_salt, salt_size};
+pub(super) use csv::rows as csv_rows;
 pub(super) use data::{decoded, inert};
 pub(super) use lists::{flatten_one, subelements};
 pub(super) use paths::{expand_user, normal as normal_path};
@@ -72,6 +75,7 @@ static TABLES: &[&[Filter]] = &[
     combine::TABLE,
     crypt::TABLE,
     data::TABLE,
+    general::TABLE,
     hashes::TABLE,
     inner::TABLE,
     jmespath::TABLE,

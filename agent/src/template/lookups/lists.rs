@@ -23,7 +23,8 @@ pub(super) static TABLE: &[Lookup] = &[
         &[],
         "The items of nested lists in one list.",
         deep,
-    ),
+    )
+    .of("community.general"),
     Lookup::new(
         "dict",
         &[],
@@ -48,7 +49,7 @@ pub(super) static TABLE: &[Lookup] = &[
         "Every combination of one item of each list.",
         nested,
     ),
-    Lookup::new("cartesian", &[], "As `nested`.", nested),
+    Lookup::new("cartesian", &[], "As `nested`.", nested).of("community.general"),
     Lookup::new(
         "subelements",
         &["skip_missing"],

@@ -26,7 +26,10 @@ pub(super) fn call(name: &str, args: &[Ast], data: &Value) -> Found {
         _ => return Err(format!("unknown function: {name}()")),
     };
     if !(least..=most).contains(&args.len()) {
-        return Err(format!("{name}() takes {least} arguments, and got {}", args.len()));
+        return Err(format!(
+            "{name}() takes {least} arguments, and got {}",
+            args.len()
+        ));
     }
     let mut given = Vec::with_capacity(args.len());
     for arg in args {
@@ -44,7 +47,11 @@ impl Args<'_> {
             Some(Arg::Value(value)) => kind(value),
             _ => "expression",
         };
-        format!("{}() wants {wanted} as argument {}, and got {got}", self.name, i + 1)
+        format!(
+            "{}() wants {wanted} as argument {}, and got {got}",
+            self.name,
+            i + 1
+        )
     }
 
     fn value(&self, i: usize) -> Result<&Value, String> {
@@ -59,7 +66,9 @@ impl Args<'_> {
     }
 
     fn text(&self, i: usize) -> Result<&str, String> {
-        self.value(i)?.as_str().ok_or_else(|| self.wrong(i, "a string"))
+        self.value(i)?
+            .as_str()
+            .ok_or_else(|| self.wrong(i, "a string"))
     }
 
     fn list(&self, i: usize) -> Result<&[Value], String> {
@@ -111,7 +120,10 @@ impl Args<'_> {
             }
             "contains" => Value::Bool(match self.value(0)? {
                 Value::List(items) => items.contains(self.value(1)?),
-                Value::Str(text) => self.value(1)?.as_str().is_some_and(|part| text.contains(part)),
+                Value::Str(text) => self
+                    .value(1)?
+                    .as_str()
+                    .is_some_and(|part| text.contains(part)),
                 _ => return Err(self.wrong(0, "an array or a string")),
             }),
             "starts_with" => Value::Bool(self.text(0)?.starts_with(self.text(1)?)),
@@ -122,7 +134,12 @@ impl Args<'_> {
                 let parts = parts.ok_or_else(|| self.wrong(1, "an array of strings"))?;
                 Value::from(parts.join(self.text(0)?))
             }
-            "keys" => Value::list(self.map(0)?.keys().map(|k| Value::from(k.to_string())).collect()),
+            "keys" => Value::list(
+                self.map(0)?
+                    .keys()
+                    .map(|k| Value::from(k.to_string()))
+                    .collect(),
+            ),
             "values" => Value::list(self.map(0)?.values().cloned().collect()),
             "length" => Value::from(match self.value(0)? {
                 Value::Str(text) => text.chars().count(),
@@ -186,7 +203,9 @@ impl Args<'_> {
     fn keyed(&self) -> Result<Vec<(Value, Value)>, String> {
         let ast = self.reference(1)?;
         let items = self.list(0)?.iter();
-        items.map(|item| Ok((run(ast, item)?, item.clone()))).collect()
+        items
+            .map(|item| Ok((run(ast, item)?, item.clone())))
+            .collect()
     }
 
     /// Sorted by keys, which must be all numbers or all texts.
@@ -194,7 +213,10 @@ impl Args<'_> {
         let numbers = keyed.iter().all(|(key, _)| number(key).is_some());
         let texts = keyed.iter().all(|(key, _)| key.as_str().is_some());
         if !numbers && !texts {
-            return Err(format!("{}() wants numbers only or strings only", self.name));
+            return Err(format!(
+                "{}() wants numbers only or strings only",
+                self.name
+            ));
         }
         keyed.sort_by(|(a, _), (b, _)| match (number(a), number(b)) {
             (Some(a), Some(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
@@ -251,8 +273,8 @@ fn kind(value: &Value) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::search;
     use super::super::run::truth;
+    use super::super::search;
     use crate::value::Value;
 
     #[test]

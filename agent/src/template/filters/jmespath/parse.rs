@@ -104,7 +104,10 @@ impl Parser {
             Token::Filter => self.filter(Ast::Current)?,
             Token::Flatten => {
                 let right = self.projected(9)?;
-                Ast::Project(Box::new(Ast::Flatten(Box::new(Ast::Current))), Box::new(right))
+                Ast::Project(
+                    Box::new(Ast::Flatten(Box::new(Ast::Current))),
+                    Box::new(right),
+                )
             }
             Token::LBrace => self.map()?,
             Token::LParen => {

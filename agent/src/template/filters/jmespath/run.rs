@@ -19,7 +19,9 @@ pub(super) fn run(ast: &Ast, data: &Value) -> Found {
                 let len = items.len() as i64;
                 let at = if *index < 0 { index + len } else { *index };
                 let at = usize::try_from(at).ok();
-                at.and_then(|at| items.get(at)).cloned().unwrap_or(Value::Null)
+                at.and_then(|at| items.get(at))
+                    .cloned()
+                    .unwrap_or(Value::Null)
             }
             _ => Value::Null,
         },
@@ -158,7 +160,9 @@ fn compare(op: Comparison, left: &Value, right: &Value) -> Value {
     // Texts have an order here, too, as in Python's implementation.
     let order = match (left, right) {
         (Value::Str(a), Value::Str(b)) => Some(a.cmp(b)),
-        _ => number(left).zip(number(right)).and_then(|(a, b)| a.partial_cmp(&b)),
+        _ => number(left)
+            .zip(number(right))
+            .and_then(|(a, b)| a.partial_cmp(&b)),
     };
     order.map_or(Value::Null, |order| {
         Value::Bool(match op {

@@ -87,7 +87,11 @@ impl Net {
     }
 
     pub fn netmask(&self) -> u128 {
-        let all = if self.v6 { u128::MAX } else { u128::from(u32::MAX) };
+        let all = if self.v6 {
+            u128::MAX
+        } else {
+            u128::from(u32::MAX)
+        };
         all & !self.hostmask()
     }
 
@@ -136,7 +140,9 @@ impl Net {
             true => self.first().checked_add(index.unsigned_abs())?,
             false => self.last().checked_sub(index.unsigned_abs() - 1)?,
         };
-        (self.first()..=self.last()).contains(&found).then_some(found)
+        (self.first()..=self.last())
+            .contains(&found)
+            .then_some(found)
     }
 
     /// An address of the same version as text.
@@ -147,7 +153,9 @@ impl Net {
     fn in_any(&self, v4: &[&str], v6: &[&str]) -> bool {
         let single = Self::single(self.v6, self.ip);
         let nets = if self.v6 { v6 } else { v4 };
-        nets.iter().filter_map(|n| Self::parse(n)).any(|net| net.holds(&single))
+        nets.iter()
+            .filter_map(|n| Self::parse(n))
+            .any(|net| net.holds(&single))
     }
 
     pub fn is_multicast(&self) -> bool {
@@ -216,7 +224,9 @@ impl Net {
             let parts: Vec<String> = digits.chars().rev().map(String::from).collect();
             return format!("{}.ip6.arpa.", parts.join("."));
         }
-        let parts: Vec<String> = (0..4).map(|i| (self.ip >> (8 * i) & 0xff).to_string()).collect();
+        let parts: Vec<String> = (0..4)
+            .map(|i| (self.ip >> (8 * i) & 0xff).to_string())
+            .collect();
         format!("{}.in-addr.arpa.", parts.join("."))
     }
 }

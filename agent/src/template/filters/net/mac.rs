@@ -11,7 +11,9 @@ fn parse(text: &str) -> Option<u64> {
     let hex = |part: &str, longest: usize| {
         let fits = (1..=longest).contains(&part.len());
         let digits = part.chars().all(|c| c.is_ascii_hexdigit());
-        (fits && digits).then(|| u64::from_str_radix(part, 16).ok()).flatten()
+        (fits && digits)
+            .then(|| u64::from_str_radix(part, 16).ok())
+            .flatten()
     };
     let parts: Vec<&str> = text.split([':', '-', '.']).collect();
     let bits = match parts.len() {
@@ -36,7 +38,9 @@ pub(in super::super::super) fn is_mac(text: &str) -> bool {
 /// Groups of `digits` hexadecimal digits between `sep`.
 fn grouped(mac: u64, digits: usize, sep: &str) -> String {
     let text = format!("{mac:012x}");
-    let groups: Vec<&str> = (0..12 / digits).map(|i| &text[i * digits..(i + 1) * digits]).collect();
+    let groups: Vec<&str> = (0..12 / digits)
+        .map(|i| &text[i * digits..(i + 1) * digits])
+        .collect();
     groups.join(sep)
 }
 
@@ -45,7 +49,9 @@ pub(super) fn hwaddr(c: &Call, alias: &str) -> Res<Val> {
     let Some(mac) = parse(&value) else {
         return match &*query {
             "" | "bool" => Ok(Val::Null),
-            _ => Err(Fault::error(format!("{alias}: not a hardware address: {value}"))),
+            _ => Err(Fault::error(format!(
+                "{alias}: not a hardware address: {value}"
+            ))),
         };
     };
     Ok(Val::from(match &*query {
@@ -63,7 +69,9 @@ pub(super) fn hwaddr(c: &Call, alias: &str) -> Res<Val> {
             octets.collect::<Vec<_>>().join(":")
         }
         other => {
-            return Err(Fault::error(format!("{alias}: unknown filter type: {other}")));
+            return Err(Fault::error(format!(
+                "{alias}: unknown filter type: {other}"
+            )));
         }
     }))
 }

@@ -5,7 +5,7 @@ mod mac;
 mod query;
 mod subnets;
 
-pub(in super::super) use address::{Net, parse_ip};
+pub(in super::super) use address::Net;
 pub(in super::super) use mac::is_mac;
 pub(in super::super) use query::is_ip;
 

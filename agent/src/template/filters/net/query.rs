@@ -52,7 +52,10 @@ pub(super) fn given(text: &str, version: Option<i128>) -> Option<Given> {
 /// `ipaddr(value, query, version, alias)` as a filter.
 pub(super) fn filter(c: &Call, version: Option<i128>, alias: &str) -> Res<Val> {
     let value = c.need(0)?.usable()?;
-    if !matches!(value, Val::Str(_) | Val::List(_) | Val::Tuple(_) | Val::Int(_) | Val::Bool(_)) {
+    if !matches!(
+        value,
+        Val::Str(_) | Val::List(_) | Val::Tuple(_) | Val::Int(_) | Val::Bool(_)
+    ) {
         return Err(Fault::error(format!(
             "Unrecognized type <{}> for {alias} filter <value>",
             value.type_name()
@@ -143,7 +146,11 @@ pub(super) fn ask(given: &Given, query: &str, version: Option<i128>, alias: &str
                 "network_netmask" => net.netmask(),
                 _ => net.hostmask(),
             };
-            Ok(Val::from(format!("{} {}", net.text(net.first()), net.text(mask))))
+            Ok(Val::from(format!(
+                "{} {}",
+                net.text(net.first()),
+                net.text(mask)
+            )))
         }
         "prefix" => Ok(Val::Int(net.prefix.into())),
         "broadcast" => some((net.size() > 2).then(|| net.text(net.last()))),
@@ -158,18 +165,16 @@ pub(super) fn ask(given: &Given, query: &str, version: Option<i128>, alias: &str
         "revdns" => Ok(Val::from(net.reverse_dns())),
         "first_usable" => some(usable()?.map(|(first, _)| net.text(first))),
         "last_usable" => some(usable()?.map(|(_, last)| net.text(last))),
-        "range_usable" => {
-            some(usable()?.map(|(a, b)| format!("{}-{}", net.text(a), net.text(b))))
-        }
+        "range_usable" => some(usable()?.map(|(a, b)| format!("{}-{}", net.text(a), net.text(b)))),
         "next_usable" | "previous_usable" => {
             let by = if query == "next_usable" { 1 } else { -1 };
             some(usable()?.and_then(|range| neighbour(net, range, by)))
         }
         "peer" => peer(given),
         "private" => only(!net.is_global()),
-        "public" => only(
-            !net.is_multicast() && net.is_global() && !net.is_loopback() && !net.is_mask(),
-        ),
+        "public" => {
+            only(!net.is_multicast() && net.is_global() && !net.is_loopback() && !net.is_mask())
+        }
         "unicast" => only(!net.is_multicast()),
         "multicast" => only(net.is_multicast()),
         "link-local" => only(net.is_link_local()),
@@ -190,7 +195,11 @@ pub(super) fn ask(given: &Given, query: &str, version: Option<i128>, alias: &str
         "wrap" => Ok(value()),
         "6to4" if net.v6 => {
             let host = !given.prefixed || net.ip != net.first();
-            Ok(if host && within("2002::/16") { value() } else { Val::Bool(false) })
+            Ok(if host && within("2002::/16") {
+                value()
+            } else {
+                Val::Bool(false)
+            })
         }
         "6to4" if is_network => Ok(Val::Bool(false)),
         "6to4" => Ok(Val::from(format!(
@@ -220,12 +229,16 @@ fn by_other(given: &Given, query: &str, alias: &str) -> Res<Val> {
     match Net::parse(query) {
         Some(range) if range.holds(net) => Ok(Val::from(given.value.as_str())),
         Some(_) => Ok(Val::Null),
-        None => Err(Fault::error(format!("{alias}: unknown filter type: {query}"))),
+        None => Err(Fault::error(format!(
+            "{alias}: unknown filter type: {query}"
+        ))),
     }
 }
 
 pub(super) fn number(n: u128) -> Res<Val> {
-    i128::try_from(n).map(Val::Int).or_else(|_| Ok(Val::from(n.to_string())))
+    i128::try_from(n)
+        .map(Val::Int)
+        .or_else(|_| Ok(Val::from(n.to_string())))
 }
 
 /// The address some places away, if hosts may have it.

@@ -1,6 +1,5 @@
 //! Networks within networks.
 
-use super::super::super::access;
 use super::super::super::call::Call;
 use super::super::super::fault::{Fault, Res};
 use super::super::super::text;
@@ -36,7 +35,9 @@ pub(super) fn ipsubnet(c: &Call) -> Res<Val> {
     let Some(index) = index else {
         return match length.checked_sub(net.prefix) {
             Some(more) => Ok(Val::from(2_u128.saturating_pow(more).to_string())),
-            None => Err(Fault::error(format!("Requested subnet size of {length} is invalid"))),
+            None => Err(Fault::error(format!(
+                "Requested subnet size of {length} is invalid"
+            ))),
         };
     };
     let count = match length.checked_sub(net.prefix) {
@@ -47,7 +48,9 @@ pub(super) fn ipsubnet(c: &Call) -> Res<Val> {
     if !(0..count).contains(&index) {
         return Ok(Val::Bool(false));
     }
-    let step = (index as u128).checked_shl(net.bits() - length).unwrap_or(0);
+    let step = (index as u128)
+        .checked_shl(net.bits() - length)
+        .unwrap_or(0);
     let found = Net {
         ip: net.first() + step,
         prefix: length,
@@ -62,10 +65,16 @@ fn supernet(net: &Net, length: u32, index: Option<i128>) -> Res<Val> {
         .map(|prefix| Net { prefix, ..*net }.network())
         .collect();
     let index = index.unwrap_or(0);
-    let at = if index < 0 { index + above.len() as i128 } else { index };
+    let at = if index < 0 {
+        index + above.len() as i128
+    } else {
+        index
+    };
     match usize::try_from(at).ok().and_then(|at| above.get(at)) {
         Some(found) => Ok(Val::from(found.to_string())),
-        None => Err(Fault::error("there is no network at this index around the address")),
+        None => Err(Fault::error(
+            "there is no network at this index around the address",
+        )),
     }
 }
 
@@ -86,7 +95,11 @@ fn place_in(net: &Net, query: &str) -> Res<Val> {
 
 pub(super) fn ipmath(c: &Call) -> Res<Val> {
     let value = c.text(0)?;
-    let invalid = || Fault::error(format!("You must pass a valid IP address; {value} is invalid"));
+    let invalid = || {
+        Fault::error(format!(
+            "You must pass a valid IP address; {value} is invalid"
+        ))
+    };
     let net = match value.contains('/') {
         true => Net::parse(&value),
         false => parse_ip(&value).map(|(v6, ip)| Net::single(v6, ip)),
@@ -108,7 +121,9 @@ pub(super) fn ipmath(c: &Call) -> Res<Val> {
 pub(super) fn nthhost(c: &Call) -> Res<Val> {
     let found = given(&c.text(0)?, None).map(|g| g.net.network());
     let nth = c.text_or(1, "")?.trim().parse::<i128>().ok();
-    let found = found.zip(nth).and_then(|(net, nth)| Some(net.text(net.at(nth)?)));
+    let found = found
+        .zip(nth)
+        .and_then(|(net, nth)| Some(net.text(net.at(nth)?)));
     Ok(found.map_or(Val::Bool(false), Val::from))
 }
 
@@ -120,14 +135,20 @@ pub(super) fn nth_usable(c: &Call, sign: i128) -> Res<Val> {
         return Err(Fault::error("Must pass in an integer"));
     };
     let net = asked.net;
-    let found = net.usable().and_then(|range| neighbour(&net, range, sign * offset));
+    let found = net
+        .usable()
+        .and_then(|range| neighbour(&net, range, sign * offset));
     Ok(found.into())
 }
 
 /// The first and last address of an address or network.
 fn bounds(value: &str) -> Option<(bool, u128, u128)> {
     let net = given(value, None)?.net;
-    let net = if is_network(&net) { net } else { Net::single(net.v6, net.ip) };
+    let net = if is_network(&net) {
+        net
+    } else {
+        Net::single(net.v6, net.ip)
+    };
     Some((net.v6, net.first(), net.last()))
 }
 
@@ -166,13 +187,22 @@ pub(super) fn cidr_merge(c: &Call) -> Res<Val> {
         let text = text::to_text(c.ctx, &item)?;
         let net = Net::parse(&text);
         nets.push(net.ok_or_else(|| {
-            Fault::error(format!("cidr_merge: error in netaddr:\ninvalid IPNetwork {text}"))
+            Fault::error(format!(
+                "cidr_merge: error in netaddr:\ninvalid IPNetwork {text}"
+            ))
         })?);
     }
     match &*c.text_or(1, "merge")? {
-        "merge" => Ok(Val::list(merged(nets).iter().map(|n| Val::from(n.to_string())).collect())),
+        "merge" => Ok(Val::list(
+            merged(nets)
+                .iter()
+                .map(|n| Val::from(n.to_string()))
+                .collect(),
+        )),
         "span" => span(&nets),
-        other => Err(Fault::error(format!("cidr_merge: invalid action '{other}'"))),
+        other => Err(Fault::error(format!(
+            "cidr_merge: invalid action '{other}'"
+        ))),
     }
 }
 
@@ -194,10 +224,16 @@ fn merged(mut nets: Vec<Net>) -> Vec<Net> {
             // The largest network that begins here and does not go past the end.
             let single = Net::single(v6, first);
             let prefix = (0..=single.bits()).find(|prefix| {
-                let net = Net { prefix: *prefix, ..single };
+                let net = Net {
+                    prefix: *prefix,
+                    ..single
+                };
                 net.first() == first && net.last() <= last
             });
-            let net = Net { prefix: prefix.unwrap_or(single.bits()), ..single };
+            let net = Net {
+                prefix: prefix.unwrap_or(single.bits()),
+                ..single
+            };
             out.push(net);
             match net.last() {
                 end if end >= last => break,
@@ -217,7 +253,10 @@ fn span(nets: &[Net]) -> Res<Val> {
         return Ok(Val::from(one.to_string()));
     }
     let around = |prefix: &u32| {
-        let outer = Net { prefix: *prefix, ..*one };
+        let outer = Net {
+            prefix: *prefix,
+            ..*one
+        };
         nets.iter().all(|net| outer.holds(net))
     };
     let prefix = (0..=one.prefix).rev().find(around);
@@ -235,10 +274,12 @@ const MAX: u128 = 1 << 20;
 pub(super) fn usable_range(c: &Call) -> Res<Val> {
     let value = c.text(0)?;
     let wrong = |why: &str| {
-        Fault::error(format!("Error while using plugin 'usable_range': {value} {why}"))
+        Fault::error(format!(
+            "Error while using plugin 'usable_range': {value} {why}"
+        ))
     };
-    let net = Net::parse(&value)
-        .ok_or_else(|| wrong("does not appear to be an IPv4 or IPv6 network"))?;
+    let net =
+        Net::parse(&value).ok_or_else(|| wrong("does not appear to be an IPv4 or IPv6 network"))?;
     if net.ip != net.first() {
         return Err(wrong("has host bits set"));
     }
@@ -256,7 +297,9 @@ pub(super) fn ip4_hex(c: &Call) -> Res<Val> {
     let (value, between) = (c.text(0)?, c.text_or(1, "")?);
     match parse_ip(&value) {
         Some((false, ip)) => {
-            let octets = (0..4).rev().map(|i| format!("{:02x}", ip >> (8 * i) & 0xff));
+            let octets = (0..4)
+                .rev()
+                .map(|i| format!("{:02x}", ip >> (8 * i) & 0xff));
             Ok(Val::from(octets.collect::<Vec<_>>().join(&between)))
         }
         _ => Err(Fault::error(format!(
