@@ -105,6 +105,15 @@ impl Variables for Stack {
         self.definitions(name).next().map(|(_, v)| v.clone())
     }
 
+    fn written(&self, name: &str) -> Option<Value> {
+        let (layer, value) = self.definitions(name).next()?;
+        let computed = matches!(
+            layer,
+            Layer::Facts | Layer::PlayPrompt | Layer::SetFacts | Layer::Loop | Layer::Magic
+        );
+        (!computed).then(|| value.clone())
+    }
+
     fn names(&self) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = self
             .layers
