@@ -376,8 +376,7 @@ impl Templar {
         vars: &Arc<dyn Variables>,
     ) -> Result<Vec<Value>> {
         let run = Run::new(self, vars);
-        let text = format!("with_{lookup}").into();
-        let ctx = run.ctx(vars, &text, span);
+        let ctx = run.ctx(vars, &"".into(), None);
         let find = || -> Res<Value> {
             let terms = match ctx.lift(terms, vars).usable()? {
                 Val::List(list) => list.items(&ctx),
@@ -392,7 +391,7 @@ impl Templar {
             }
             finish::value(&ctx, &lookups::with(&ctx, lookup, terms, action)?)
         };
-        let found = find().map_err(|f| f.at(|| ctx.place(0)).into_error(vars))?;
+        let found = find().map_err(|f| f.into_error(vars).at_opt(span))?;
         Ok(found.as_list().unwrap_or_default().to_vec())
     }
 

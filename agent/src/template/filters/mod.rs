@@ -2,12 +2,16 @@
 
 mod combine;
 mod crypt;
+mod csv;
 mod data;
+mod general;
 mod hashes;
 mod inner;
+mod jmespath;
 mod lists;
 mod logic;
 mod math;
+pub(super) mod net;
 mod paths;
 mod pick;
 mod random;
@@ -19,6 +23,7 @@ mod urls;
 mod wrap;
 
 pub(super) use crypt::{crypt, random_salt, salt_size};
+pub(super) use csv::rows as csv_rows;
 pub(super) use data::{decoded, inert};
 pub(super) use lists::{flatten_one, subelements};
 pub(super) use paths::{expand_user, normal as normal_path};
@@ -70,11 +75,14 @@ static TABLES: &[&[Filter]] = &[
     combine::TABLE,
     crypt::TABLE,
     data::TABLE,
+    general::TABLE,
     hashes::TABLE,
     inner::TABLE,
+    jmespath::TABLE,
     lists::TABLE,
     logic::TABLE,
     math::TABLE,
+    net::TABLE,
     paths::TABLE,
     pick::TABLE,
     random::TABLE,

@@ -2,9 +2,12 @@
 
 mod about;
 mod inner;
+mod net;
 mod places;
 mod results;
 mod versions;
+
+pub(super) use versions::loose as loose_order;
 
 use super::Doc;
 use super::call::{Function, Params};
@@ -51,6 +54,7 @@ impl Test {
 static TABLES: &[&[Test]] = &[
     about::TABLE,
     inner::TABLE,
+    net::TABLE,
     places::TABLE,
     results::TABLE,
     versions::TABLE,
