@@ -310,7 +310,7 @@ impl Batch<'_> {
                 }
                 Err(errors) => {
                     for &i in &hosts {
-                        self.include_failed(view, i, &errors);
+                        self.include_failed(view, i, &errors, &broken);
                     }
                     broken.extend(hosts);
                 }
@@ -339,11 +339,12 @@ impl Batch<'_> {
         }
     }
 
-    fn include_failed(&mut self, view: &TaskView, i: usize, errors: &[Error]) {
+    fn include_failed(&mut self, view: &TaskView, i: usize, errors: &[Error], broken: &[usize]) {
         let Some(first) = errors.first() else {
             return;
         };
         let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let again = broken.contains(&i);
         let mut end = TaskEnd::of_one(ItemEnd::error(first), &view.task);
         end.report.error = Some(text.join("\n\n"));
         self.run.cx.emit.host(
@@ -353,6 +354,11 @@ impl Batch<'_> {
                 report: end.report.clone(),
             },
         );
-        self.take(view, i, end, &[i], true);
+        if again {
+            // It failed already, and may have gone to its `rescue`.
+            self.hosts[i].counters.failed += 1;
+        } else {
+            self.take(view, i, end, &[i], true);
+        }
     }
 }

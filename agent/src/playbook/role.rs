@@ -108,6 +108,13 @@ impl Loader<'_> {
     /// Reads an entry of `roles:` or of a role's `dependencies`.
     pub(super) fn role_entry(&mut self, node: &Node) -> Option<(RoleCall, Span)> {
         if let Some(name) = node.scalar_text() {
+            if name.contains(',') {
+                self.problems.error(
+                    node.error(format!("Invalid old style role requirement: {name}"))
+                        .hint("a role is named alone; its parameters are written as a mapping"),
+                );
+                return None;
+            }
             let call = RoleCall {
                 name,
                 public: true,
