@@ -112,11 +112,17 @@ impl IncludeCall {
         })
     }
 
-    /// Reads what is included.
+    /// Reads what is included; `rescued` says that a block around the task has a `rescue`.
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub fn load(&self, run: &RunCx, play: &PlayCx, task: &Task) -> Result<Included, Vec<Error>> {
+    pub fn load(
+        &self,
+        run: &RunCx,
+        play: &PlayCx,
+        task: &Task,
+        rescued: bool,
+    ) -> Result<Included, Vec<Error>> {
         let dir = &play.play.dir;
         let render = |value: &Value, vars: &Map| super::job::render(run, dir, vars, value);
         let mut loader = Loader::new(
@@ -127,6 +133,9 @@ impl IncludeCall {
             play.play.dir.clone(),
         );
         loader.roles_path.clone_from(&run.options.roles_path);
+        loader
+            .collections_path
+            .clone_from(&run.options.collections_path);
         let scope = self.scope(task);
         let included = match &self.what {
             What::File(path) => self.load_file(&mut loader, path, &scope, task),
@@ -140,13 +149,14 @@ impl IncludeCall {
         included.handlers.append(&mut loader.late_handlers);
         let imported = std::mem::take(&mut loader.late_roles);
         included.public.extend(imported.into_iter().filter(|r| r.public));
-        let mut preflight = super::preflight::Preflight::new(&run.templar);
+        let mut preflight = super::preflight::Preflight::new(&run.templar).handled(rescued);
         preflight.items(&included.block.body);
         preflight.items(&included.handlers);
-        if preflight.problems.errors.is_empty() {
+        let problems = preflight.finish();
+        if problems.errors.is_empty() {
             Ok(included)
         } else {
-            Err(preflight.problems.errors)
+            Err(problems.errors)
         }
     }
 
@@ -194,6 +204,7 @@ impl IncludeCall {
             // A role that is included runs each time it is included.
             allow_duplicates: Some(flag("allow_duplicates").unwrap_or(true)),
             from_task: true,
+            unvalidated: flag("rolespec_validate") == Some(false),
             ..RoleCall::default()
         };
         let LoadedRole {
@@ -290,7 +301,8 @@ impl Batch<'_> {
         let mut entries = Vec::new();
         let mut including: Vec<usize> = Vec::new();
         for (call, hosts) in group(calls) {
-            match call.load(&self.run.cx, &self.cx, &view.task) {
+            let rescued = hosts.iter().all(|i| self.hosts[*i].cursor.would_rescue());
+            match call.load(&self.run.cx, &self.cx, &view.task, rescued) {
                 Ok(included) => {
                     self.run.cx.emit.run(EventKind::Included {
                         file: included.shown,

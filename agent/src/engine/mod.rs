@@ -6,6 +6,7 @@
 //! mistakes before anything runs. Events are all that leaves.
 
 mod action;
+pub mod adhoc;
 mod connect;
 pub mod context;
 mod cursor;
@@ -36,6 +37,7 @@ pub mod run;
 pub mod runner;
 pub mod seat;
 mod steps;
+pub mod stock;
 pub mod strategy;
 mod tags;
 mod task;

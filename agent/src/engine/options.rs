@@ -39,6 +39,8 @@ pub struct Options {
     pub timeout: u64,
     /// More folders with roles.
     pub roles_path: Vec<PathBuf>,
+    /// More folders with collections.
+    pub collections_path: Vec<PathBuf>,
     /// Facts are gathered when a play says nothing (`gathering = implicit`).
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
@@ -51,6 +53,8 @@ pub struct Options {
     pub debugger_ignores_errors: bool,
     /// A handler that nobody defined is an error, not a warning.
     pub error_on_missing_handler: bool,
+    /// What `ansible_managed` is in template files where no variable says it.
+    pub managed: String,
 }
 
 /// When facts are gathered (`gathering` in the settings).
@@ -87,12 +91,14 @@ impl Default for Options {
             remote_user: None,
             timeout: 10,
             roles_path: Vec::new(),
+            collections_path: Vec::new(),
             gather: Gathering::Implicit,
             any_errors_fatal: false,
             strategy: "linear".into(),
             debugger: false,
             debugger_ignores_errors: true,
             error_on_missing_handler: true,
+            managed: "Ansible managed".into(),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The hosts of a run: their variables, counters and connections, and those that tasks add.
 
 use super::context::HostSlot;
-use super::job::{self, Findings};
 use super::result::{Request, VarChange};
 use super::run::Run;
-use crate::error::{Error, Result};
+use super::stock::Stock;
+use crate::error::Result;
 use crate::event::{Counters, EventKind, Level};
 use crate::value::Map;
 use crate::vars::Layer;
@@ -133,15 +133,17 @@ impl Run {
     /// # Errors
     /// When it cannot be read any more.
     pub(super) fn refresh_inventory(&mut self) -> Result<()> {
-        let Some((sources, playbooks)) = &self.sources else {
+        let Some(sources) = &self.sources else {
             return Ok(());
         };
-        let mut findings = Findings::default();
-        let groups = job::read_inventory(&self.cx, sources, playbooks, &mut findings);
-        let Some(groups) = groups else {
-            let error = findings.errors.into_iter().next();
-            return Err(error.unwrap_or_else(|| Error::host("the inventory cannot be read")));
+        let stock = Stock {
+            sources: &sources.inventory,
+            config: &sources.config,
+            vault: &self.cx.vault,
+            templar: &self.cx.templar,
+            dirs: &sources.dirs,
         };
+        let (groups, _) = stock.read()?;
         self.groups = groups;
         let hosts = self.groups.inventory().hosts();
         let names: Vec<Arc<str>> = hosts.map(|h| Arc::clone(&h.name)).collect();

@@ -8,6 +8,7 @@ use super::play::Batch;
 use super::result::Request;
 use super::context::TaskView;
 use super::steps;
+use super::stock::Sources;
 use super::strategy::{self, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Counters, EventKind, Level, PlayInfo, VERSION};
@@ -18,7 +19,7 @@ use crate::template::Variables;
 use crate::value::{Map, Value};
 use crate::vars::{Layer, Stack};
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs plays and keeps what outlives them.
@@ -31,8 +32,8 @@ pub struct Run {
     pub playbooks: Vec<(String, Vec<Arc<Play>>)>,
     /// Whether `--start-at-task` was reached.
     pub started: bool,
-    /// Inventories and playbooks as they were given: the inventory may be read again.
-    pub sources: Option<(Vec<String>, Vec<PathBuf>)>,
+    /// Where the inventory came from: it may be read again.
+    pub sources: Option<Sources>,
     /// Hosts and groups that tasks added.
     pub(super) added: Vec<(Arc<str>, Request)>,
     pub(super) halted: bool,

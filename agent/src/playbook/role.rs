@@ -89,6 +89,8 @@ pub struct RoleCall {
     pub allow_duplicates: Option<bool>,
     /// Whether a task brings it: that is another work than the same role in `roles:`.
     pub from_task: bool,
+    /// Whether its arguments are not to be checked (`rolespec_validate: false`).
+    pub unvalidated: bool,
 }
 
 /// A role read for one place.
@@ -195,6 +197,7 @@ impl Loader<'_> {
             uses: Vec::new(),
         };
         let mut body = self.dependencies(meta.as_ref(), &scope, &mut loaded);
+        body.extend(self.validation_task(call, &path, meta.as_ref(), &scope, span));
         if let Some(file) = self.role_file(&path, "tasks", &call.files.tasks, span) {
             body.extend(self.tasks_file(&file, &scope, false));
         }
@@ -349,6 +352,9 @@ impl Loader<'_> {
 
     /// The folder of a role; a problem if there is none.
     pub fn find_role(&mut self, name: &str, span: &Span, parent: &Arc<Scope>) -> Option<PathBuf> {
+        if let Some(found) = self.collection_role(name) {
+            return Some(found);
+        }
         let short = name.rsplit('.').next().unwrap_or(name);
         let mut tried: Vec<PathBuf> = vec![self.base.join("roles")];
         tried.extend(self.roles_path.iter().cloned());
@@ -358,9 +364,6 @@ impl Loader<'_> {
                 .filter_map(|r| r.path.parent().map(Path::to_path_buf)),
         );
         tried.push(self.base.clone());
-        if let Some(found) = self.role_of_collection(name) {
-            return Some(found);
-        }
         for dir in &tried {
             for candidate in [dir.join(name), dir.join(short)] {
                 if self.files.is_dir(&candidate) {
@@ -387,18 +390,19 @@ impl Loader<'_> {
         None
     }
 
-    /// `NAMESPACE.COLLECTION.ROLE`, in the collections beside the playbook.
-    fn role_of_collection(&self, name: &str) -> Option<PathBuf> {
+    /// The folder of `NAMESPACE.COLLECTION.ROLE`, in the collections beside the playbook or elsewhere.
+    fn collection_role(&self, name: &str) -> Option<PathBuf> {
         let mut parts = name.splitn(3, '.');
         let (space, collection, role) = (parts.next()?, parts.next()?, parts.next()?);
-        let dir = self
-            .base
-            .join("collections/ansible_collections")
+        let inside = Path::new("ansible_collections")
             .join(space)
             .join(collection)
             .join("roles")
-            .join(role);
-        self.files.is_dir(&dir).then_some(dir)
+            .join(role.replace('.', "/"));
+        std::iter::once(&self.base.join("collections"))
+            .chain(&self.collections_path)
+            .map(|dir| dir.join(&inside))
+            .find(|dir| self.files.is_dir(dir))
     }
 
     /// `import_role`, expanded in place.
@@ -444,6 +448,7 @@ impl Loader<'_> {
                 "defaults_from" => call.files.defaults = text,
                 "handlers_from" => call.files.handlers = text,
                 "public" => call.public = as_bool(&text).unwrap_or(call.public),
+                "rolespec_validate" => call.unvalidated = as_bool(&text) == Some(false),
                 "allow_duplicates" => call.allow_duplicates = as_bool(&text),
                 _ => {}
             }
