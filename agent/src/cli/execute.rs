@@ -240,11 +240,11 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
             _ => Gathering::Implicit,
         },
         any_errors_fatal: settings.any_errors_fatal,
+        managed: settings.ansible_managed.clone(),
         strategy: settings.strategy.clone(),
         debugger: settings.enable_task_debugger,
         debugger_ignores_errors: settings.task_debugger_ignore_errors,
         error_on_missing_handler: settings.error_on_missing_handler,
-        managed: settings.ansible_managed.clone(),
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),

@@ -302,7 +302,10 @@ mod tests {
         assert_eq!(assignment(line), Some(("task.args[\"that\"]", "[]")));
         assert_eq!(assignment("task_vars.x == 1"), None);
         assert_eq!(assignment("task_vars.x >= 1"), None);
-        assert_eq!(target("task.args[\"that\"]").ok(), Some(Target::Arg("that")));
+        assert_eq!(
+            target("task.args[\"that\"]").ok(),
+            Some(Target::Arg("that"))
+        );
         assert_eq!(target("task_vars['x']").ok(), Some(Target::Var("x")));
         assert!(target("host").is_err());
     }

@@ -148,7 +148,9 @@ impl IncludeCall {
             .ok_or_else(|| vec![Error::new(ErrorKind::Syntax, "nothing could be included")])?;
         included.handlers.append(&mut loader.late_handlers);
         let imported = std::mem::take(&mut loader.late_roles);
-        included.public.extend(imported.into_iter().filter(|r| r.public));
+        included
+            .public
+            .extend(imported.into_iter().filter(|r| r.public));
         let mut preflight = super::preflight::Preflight::new(&run.templar).handled(rescued);
         preflight.items(&included.block.body);
         preflight.items(&included.handlers);
@@ -202,9 +204,11 @@ impl IncludeCall {
             },
             public: flag("public").unwrap_or(false),
             // A role that is included runs each time it is included.
+            unvalidated: args
+                .get("rolespec_validate")
+                .is_some_and(|v| as_bool(&plain_text(v)) == Some(false)),
             allow_duplicates: Some(flag("allow_duplicates").unwrap_or(true)),
             from_task: true,
-            unvalidated: flag("rolespec_validate") == Some(false),
             ..RoleCall::default()
         };
         let LoadedRole {

@@ -10,7 +10,7 @@ use super::options::Options;
 use super::outside::Controller;
 use super::preflight::Preflight;
 use super::run::{self, Run};
-use super::stock::{Sources, Stock};
+use super::stock::{Restock, Stock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
@@ -124,8 +124,8 @@ impl Job {
         match groups {
             Some(groups) if findings.errors.is_empty() => {
                 let mut run = Run::new(cx, groups, playbooks);
-                run.sources = Some(Sources {
-                    inventory: self.inventory,
+                run.sources = Some(Restock {
+                    sources: self.inventory,
                     config: self.inventory_config,
                     dirs,
                 });

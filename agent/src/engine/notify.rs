@@ -155,7 +155,11 @@ impl Batch<'_> {
             };
         };
         let own = match &setting.value {
-            Value::Template(_) => self.run.cx.templar.resolve(&setting.value, &self.sees(task)),
+            Value::Template(_) => self
+                .run
+                .cx
+                .templar
+                .resolve(&setting.value, &self.sees(task)),
             plain => Ok(plain.clone()),
         };
         let own = match own {

@@ -45,6 +45,8 @@ pub struct Options {
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
     pub any_errors_fatal: bool,
+    /// What `ansible_managed` is in template files where no variable says it.
+    pub managed: String,
     /// The strategy of plays that name none.
     pub strategy: String,
     /// Every task that fails goes to the debugger (`ANSIBLE_ENABLE_TASK_DEBUGGER`).
@@ -53,8 +55,6 @@ pub struct Options {
     pub debugger_ignores_errors: bool,
     /// A handler that nobody defined is an error, not a warning.
     pub error_on_missing_handler: bool,
-    /// What `ansible_managed` is in template files where no variable says it.
-    pub managed: String,
 }
 
 /// When facts are gathered (`gathering` in the settings).
@@ -94,11 +94,11 @@ impl Default for Options {
             collections_path: Vec::new(),
             gather: Gathering::Implicit,
             any_errors_fatal: false,
+            managed: "Ansible managed".into(),
             strategy: "linear".into(),
             debugger: false,
             debugger_ignores_errors: true,
             error_on_missing_handler: true,
-            managed: "Ansible managed".into(),
         }
     }
 }

@@ -203,8 +203,7 @@ impl Batch<'_> {
     }
 }
 
-/// `ansible_failed_task`: what a `rescue` may ask about the task, its keywords as they were written.
-/// Its name is the one it has in its file, without the role's.
+/// The task as `ansible_failed_task` has it: its keywords as they were written.
 fn failed_task(view: &TaskView) -> Value {
     let task = &view.task;
     let shown = view.info.name.as_str();

@@ -3,7 +3,6 @@
 use super::context::HostSlot;
 use super::result::{Request, VarChange};
 use super::run::Run;
-use super::stock::Stock;
 use crate::error::Result;
 use crate::event::{Counters, EventKind, Level};
 use crate::value::Map;
@@ -133,18 +132,10 @@ impl Run {
     /// # Errors
     /// When it cannot be read any more.
     pub(super) fn refresh_inventory(&mut self) -> Result<()> {
-        let Some(sources) = &self.sources else {
+        let Some(restock) = &self.sources else {
             return Ok(());
         };
-        let stock = Stock {
-            sources: &sources.inventory,
-            config: &sources.config,
-            vault: &self.cx.vault,
-            templar: &self.cx.templar,
-            dirs: &sources.dirs,
-        };
-        let (groups, _) = stock.read()?;
-        self.groups = groups;
+        self.groups = restock.read(&self.cx.vault, &self.cx.templar)?;
         let hosts = self.groups.inventory().hosts();
         let names: Vec<Arc<str>> = hosts.map(|h| Arc::clone(&h.name)).collect();
         for name in &names {

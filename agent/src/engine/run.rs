@@ -1,14 +1,14 @@
 //! A run: playbooks over an inventory, from the first play to the recap.
 
+use super::context::TaskView;
 use super::context::{Hosts, PlayCx, RunCx};
 use super::emit::Emitter;
 use super::groups::Groups;
 use super::options::Options;
 use super::play::Batch;
 use super::result::Request;
-use super::context::TaskView;
 use super::steps;
-use super::stock::Sources;
+use super::stock::Restock;
 use super::strategy::{self, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Counters, EventKind, Level, PlayInfo, VERSION};
@@ -32,8 +32,8 @@ pub struct Run {
     pub playbooks: Vec<(String, Vec<Arc<Play>>)>,
     /// Whether `--start-at-task` was reached.
     pub started: bool,
-    /// Where the inventory came from: it may be read again.
-    pub sources: Option<Sources>,
+    /// Inventories and playbooks as they were given: the inventory may be read again.
+    pub sources: Option<Restock>,
     /// Hosts and groups that tasks added.
     pub(super) added: Vec<(Arc<str>, Request)>,
     pub(super) halted: bool,
@@ -393,7 +393,12 @@ impl Run {
             view.info.name
         );
         let answer = here::ask(&question, true, None).ok().flatten();
-        let wanted = match answer.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        let wanted = match answer
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "y" | "yes" => true,
             "c" | "continue" => {
                 self.step_all = true;
@@ -422,10 +427,11 @@ fn known_order(order: &str) -> Result<()> {
     if order.is_empty() || ORDERS.contains(&order) {
         return Ok(());
     }
-    Err(
-        Error::new(ErrorKind::Syntax, format!("Invalid 'order' specified: {order}"))
-            .did_you_mean(order, ORDERS.iter().copied()),
+    Err(Error::new(
+        ErrorKind::Syntax,
+        format!("Invalid 'order' specified: {order}"),
     )
+    .did_you_mean(order, ORDERS.iter().copied()))
 }
 
 fn batch_size(text: &str, total: usize) -> Option<usize> {

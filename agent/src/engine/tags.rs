@@ -38,7 +38,10 @@ impl Run {
                 Err(error) => {
                     self.cx.emit.run(EventKind::Notice {
                         level: Level::Error,
-                        text: error.context("tags cannot be evaluated").at(&setting.span).to_string(),
+                        text: error
+                            .context("tags cannot be evaluated")
+                            .at(&setting.span)
+                            .to_string(),
                     });
                     continue;
                 }

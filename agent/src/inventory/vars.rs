@@ -216,6 +216,12 @@ impl NearVars {
         Ok(near)
     }
 
+    /// What the files of a group say, the weakest first.
+    pub fn of_group(&self, group: &str) -> impl Iterator<Item = Arc<Vars>> + '_ {
+        let files = self.groups.get(group).into_iter().flatten();
+        files.map(|file| Arc::clone(&file.vars))
+    }
+
     /// Reads what there is for a host, and for groups that were not asked for before: tasks add
     /// hosts and groups.
     ///
@@ -244,12 +250,6 @@ impl NearVars {
             self.hosts.extend(shelf.all([Arc::clone(host)])?);
         }
         Ok(())
-    }
-
-    /// What the files of a group say, the weakest first.
-    pub fn of_group(&self, group: &str) -> impl Iterator<Item = Arc<Vars>> + '_ {
-        let files = self.groups.get(group).into_iter().flatten();
-        files.map(|file| Arc::clone(&file.vars))
     }
 
     /// Warnings about the files that were read.

@@ -198,8 +198,8 @@ impl<'a> Loader<'a> {
                     ErrorKind::Params,
                     format!("No file specified for {}", task.written_module()),
                 )
-                    .at(&task.module_span)
-                    .hint("write `import_tasks: FILE.yml`"),
+                .at(&task.module_span)
+                .hint("write `import_tasks: FILE.yml`"),
             );
             return None;
         };

@@ -87,10 +87,10 @@ pub struct RoleCall {
     pub public: bool,
     /// Overrides the role's own word.
     pub allow_duplicates: Option<bool>,
-    /// Whether a task brings it: that is another work than the same role in `roles:`.
-    pub from_task: bool,
     /// Whether its arguments are not to be checked (`rolespec_validate: false`).
     pub unvalidated: bool,
+    /// Whether a task brings it: that is another work than the same role in `roles:`.
+    pub from_task: bool,
 }
 
 /// A role read for one place.
@@ -238,7 +238,12 @@ impl Loader<'_> {
                 call.files.tasks,
                 Value::map(call.params.clone()).to_json()
             ),
-            name: call.name.rsplit('/').next().unwrap_or(&call.name).to_string(),
+            name: call
+                .name
+                .rsplit('/')
+                .next()
+                .unwrap_or(&call.name)
+                .to_string(),
             path: path.to_path_buf(),
             defaults: Arc::new(defaults),
             vars: Arc::new(vars),
@@ -436,8 +441,11 @@ impl Loader<'_> {
                 );
                 continue;
             }
-            if arg.name.ends_with("_from") && !matches!(arg.value, Value::Str(_) | Value::Template(_)) {
-                self.problems.error(not_text(&arg.name, &arg.value).at(&arg.span));
+            if arg.name.ends_with("_from")
+                && !matches!(arg.value, Value::Str(_) | Value::Template(_))
+            {
+                self.problems
+                    .error(not_text(&arg.name, &arg.value).at(&arg.span));
                 continue;
             }
             let text = self.render_in(&arg.value, &arg.span, Some(&task.scope))?;

@@ -517,7 +517,10 @@ impl Loader<'_> {
             );
             return None;
         };
-        if let Some(end) = text.find("}}").filter(|_| text.trim_start().starts_with("{{")) {
+        if let Some(end) = text
+            .find("}}")
+            .filter(|_| text.trim_start().starts_with("{{"))
+        {
             let (name, rest) = text.split_at(end + 2);
             let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());
             self.read_args(&rest, true, args);

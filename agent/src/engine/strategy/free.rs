@@ -56,7 +56,12 @@ fn drive(batch: &mut Batch<'_>, pinned: bool) {
     if batch.max_fail.is_some() {
         unsupported(batch, "max_fail_percentage");
     }
-    let width = batch.run.cx.options.forks.clamp(1, batch.hosts.len().max(1));
+    let width = batch
+        .run
+        .cx
+        .options
+        .forks
+        .clamp(1, batch.hosts.len().max(1));
     let (jobs, queue) = channel::<Job>();
     let queue = Mutex::new(queue);
     let (finished, done) = channel::<Done>();
@@ -171,7 +176,10 @@ impl Floor {
                 return true;
             }
         }
-        if !batch.run.wanted_by_step(&view, Some(&Arc::clone(&batch.hosts[i].slot.name))) {
+        if !batch
+            .run
+            .wanted_by_step(&view, Some(&Arc::clone(&batch.hosts[i].slot.name)))
+        {
             batch.hosts[i].cursor.advance();
             return true;
         }

@@ -97,17 +97,17 @@ fn task_step(batch: &mut Batch<'_>, task: &Arc<Task>, hosts: &[usize]) {
     }
 }
 
-fn run_on(
-    batch: &Batch<'_>,
-    view: &Arc<TaskView>,
-    hosts: &[usize],
-    once: bool,
-) -> Vec<TaskEnd> {
+fn run_on(batch: &Batch<'_>, view: &Arc<TaskView>, hosts: &[usize], once: bool) -> Vec<TaskEnd> {
     let forks = batch.run.cx.options.forks;
     let width = match batch.throttle(view, hosts[0]) {
         Ok(Some(most)) if !once => most.min(forks),
         Ok(_) => forks,
-        Err(error) => return hosts.iter().map(|i| batch.broken(view, *i, &error)).collect(),
+        Err(error) => {
+            return hosts
+                .iter()
+                .map(|i| batch.broken(view, *i, &error))
+                .collect();
+        }
     };
     parallel::map(hosts.len(), width, |n| batch.ticket(view, hosts[n]).run())
 }

@@ -63,7 +63,10 @@ mod tests {
             assert!(name.ends_with(find(name).expect("a strategy").name));
         }
         let error = find("fre").err().expect("no such strategy").to_string();
-        assert!(error.contains("Invalid play strategy specified: fre"), "{error}");
+        assert!(
+            error.contains("Invalid play strategy specified: fre"),
+            "{error}"
+        );
         assert!(error.contains("free"), "{error}");
     }
 }
