@@ -392,6 +392,12 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
     for key in args.keys() {
         let name = key.to_string();
         let known = specs.iter().any(|s| s.is_named(&name)) || def.free_form == Some(&name);
+        if name == "_raw_params" {
+            return Err(Error::params(format!(
+                "Action '{}' does not support raw params: it takes no free text",
+                def.short_name()
+            )));
+        }
         if !known {
             let names = specs
                 .iter()

@@ -11,7 +11,7 @@ use super::notify;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec};
 use crate::modules;
-use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
+use crate::playbook::keyword::{Kw, Setting, as_bool, check_type, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::problems::Problems;
 use crate::playbook::scope::Scope;
@@ -203,6 +203,9 @@ impl<'a> Preflight<'a> {
 
     /// Templates and conditions of a keyword.
     fn keyword(&mut self, kw: Kw, setting: &Setting) {
+        if let Err(error) = check_type(kw, &setting.value, &setting.span) {
+            self.found(error);
+        }
         self.not_yet(kw, setting);
         if kw == Kw::Vars {
             return self.variables(setting);
@@ -376,7 +379,7 @@ impl<'a> Preflight<'a> {
             let first = specs.iter().find(|s| s.required).map_or("name", |s| s.name);
             self.found(
                 Error::params(format!(
-                    "`{}` takes no free text, only parameters",
+                    "Action '{}' does not support raw params: it takes no free text",
                     def.short_name()
                 ))
                 .at(&free.span)

@@ -346,7 +346,11 @@ impl TaskCx<'_> {
             (Some(b), _) => Ok(Some(b)),
             (None, setting) => Err(Error::new(
                 crate::error::ErrorKind::Syntax,
-                format!("`{}` must be true or false", kw.name()),
+                format!(
+                    "The value '{}' could not be converted to 'bool': `{}` must be true or false",
+                    self.run.text(&value),
+                    kw.name()
+                ),
             )
             .at_opt(setting.map(|s| &s.span))),
         }

@@ -120,7 +120,12 @@ impl Loader<'_> {
             );
             return;
         }
-        let import = ["import_playbook", "ansible.builtin.import_playbook"]
+        const IMPORTS: [&str; 3] = [
+            "import_playbook",
+            "ansible.builtin.import_playbook",
+            "ansible.legacy.import_playbook",
+        ];
+        let import = IMPORTS
             .iter()
             .find_map(|name| node.entry(name));
         match import {
