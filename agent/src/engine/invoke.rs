@@ -219,19 +219,21 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
         }
         _ => {}
     }
-    match def.seat {
+    let mut end = match def.seat {
         Seat::Engine(bind) => {
             let action = bind(&args)?;
             let mut actor = cx.actor(seen, effective);
             actor.args = args;
             let returns = action.run(&mut actor)?;
-            Ok(actor.finish(returns, def))
+            actor.finish(returns, def)
         }
         Seat::Host(_) => {
             let call = call(cx, effective, def, args)?;
-            on_host(cx, effective, &call)
+            on_host(cx, effective, &call)?
         }
-    }
+    };
+    end.action = (name != task.module).then(|| def.name.into());
+    Ok(end)
 }
 
 /// The module's name: it may be a template (`action: "{{ which }}"`).
@@ -392,7 +394,7 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
     for key in args.keys() {
         let name = key.to_string();
         let known = specs.iter().any(|s| s.is_named(&name)) || def.free_form == Some(&name);
-        if name == "_raw_params" {
+        if !known && name == "_raw_params" {
             return Err(Error::params(format!(
                 "Action '{}' does not support raw params: it takes no free text",
                 def.short_name()

@@ -488,17 +488,16 @@ impl TaskCx<'_> {
         Ok(self.conditions(&seen)?.is_none())
     }
 
-    /// What the task notifies: its own `notify`, and that of the blocks around it.
+    /// What the task notifies: its own `notify`, or that of the blocks around it.
     fn notifies(&self, seen: &Seen) -> Vec<String> {
-        let mut names = Vec::new();
-        for setting in self.task().scope.all(Kw::Notify) {
-            match self.resolve(setting, seen) {
-                Ok(Value::List(items)) => names.extend(items.iter().map(|v| self.run.text(v))),
-                Ok(Value::Null | Value::Omit) => {}
-                Ok(value) => names.push(self.run.text(&value)),
-                Err(_) => names.extend(setting.words_kept()),
-            }
+        let Some(setting) = self.task().find(Kw::Notify) else {
+            return Vec::new();
+        };
+        match self.resolve(setting, seen) {
+            Ok(Value::List(items)) => items.iter().map(|v| self.run.text(v)).collect(),
+            Ok(Value::Null | Value::Omit) => Vec::new(),
+            Ok(value) => vec![self.run.text(&value)],
+            Err(_) => setting.words_kept(),
         }
-        names
     }
 }

@@ -259,7 +259,7 @@ impl<'a> Loader<'a> {
         self.problems.error(
             Error::new(
                 ErrorKind::Syntax,
-                format!("the file `{name}` was not found: Could not find or access it"),
+                format!("Could not find or access '{name}'"),
             )
             .at(span)
             .did_you_mean(name, beside.iter().map(String::as_str)),
