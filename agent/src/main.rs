@@ -1,6 +1,6 @@
 //! `lks-agent`: playbooks on the host itself, with no controller.
 
-use lks_agent::cli::{self, AdhocOptions, App, Call, Io, SEAT, VERSION};
+use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, SEAT, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use lks_agent::host::{complete_environment, here};
@@ -19,6 +19,7 @@ static APP: App = App {
         cli::COMPLETION,
         VERSION,
         SEAT,
+        JOB,
     ],
 };
 

@@ -233,6 +233,14 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
             .iter()
             .map(PathBuf::from)
             .collect(),
+        library: options
+            .module_path
+            .iter()
+            .flat_map(|text| text.split(':'))
+            .filter(|dir| !dir.is_empty())
+            .map(here::expand_home)
+            .chain(settings.library.iter().map(PathBuf::from))
+            .collect(),
         roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
         gather: match settings.gathering.as_str() {
             "explicit" => Gathering::Explicit,
@@ -445,6 +453,20 @@ pub const SEAT: super::app::Command = super::app::Command {
     flags: &[],
     body: |_, _| {
         crate::engine::seat::serve(here::stdin(), here::stdout())?;
+        Ok(exit::OK)
+    },
+};
+
+/// The hidden command that carries a module out in the background (see `engine/background`).
+pub const JOB: super::app::Command = super::app::Command {
+    name: crate::engine::background::COMMAND,
+    called_as: None,
+    summary: "Carry a module out in the background (internal)",
+    details: "",
+    args: super::app::Args::NONE,
+    flags: &[],
+    body: |_, _| {
+        crate::engine::background::serve(here::stdin())?;
         Ok(exit::OK)
     },
 };

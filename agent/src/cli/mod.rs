@@ -28,7 +28,7 @@ pub use adhoc::{AdhocOptions, command as adhoc_command, run_with as adhoc_with};
 pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
 pub use completion::{COMPLETION, Shell, script as completion_script};
 pub use doc::{DOC, page as doc_page};
-pub use execute::{SEAT, lint_command, main};
+pub use execute::{JOB, SEAT, lint_command, main};
 pub use flag::{Complete, Flag, Takes};
 pub use help::{command_help, overview};
 pub use inventory::INVENTORY;

@@ -41,7 +41,7 @@ pub const RUN_FLAGS: &[Flag] = &[
     Flag::many(
         &["module-path"],
         "DIRS",
-        "Accepted for compatibility: modules are built in, and none is loaded from a path.",
+        "More folders with modules of your own, before those of `library` in the settings.",
     )
     .short('M')
     .complete(Complete::Directory),

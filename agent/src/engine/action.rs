@@ -7,12 +7,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Level};
 use crate::host::{Paused, here};
 use crate::module::{ActionCx, ModuleDef, Returns};
-use crate::modules;
 use crate::playbook::yaml;
 use crate::source::SourceFile;
 use crate::template::FileOptions;
-use crate::value::{Map, Value};
+use crate::value::{Key, Map, Value};
 use std::path::{Path, PathBuf};
+
+/// Actions that stand for another module: that one's `module_defaults` hold for them.
+const GENERIC: &[&str] = &["gather_facts", "package", "service"];
 
 /// The engine's side of one action.
 pub(super) struct Actor<'a> {
@@ -50,6 +52,14 @@ impl<'a> Actor<'a> {
         let mut end = match self.ran {
             Some(mut ran) => {
                 ran.result.extend(returns.values);
+                ran.warnings.extend(returns.warnings);
+                if !returns.facts.is_empty() {
+                    ran.result.insert(
+                        Key::from("ansible_facts"),
+                        Value::map(returns.facts.clone()),
+                    );
+                    ran.changes.push(VarChange::Facts(returns.facts));
+                }
                 if returns.failed {
                     let failed = ItemEnd::error(&Error::host("the module failed"));
                     ran.status = failed.status;
@@ -128,16 +138,38 @@ impl ActionCx for Actor<'_> {
     }
 
     fn run_module(&mut self, name: &str, args: Map) -> Result<Returns> {
-        let def = modules::find(name).ok_or_else(|| invoke::no_module(name))?;
-        let call = invoke::call(self.cx, self.effective, def, args)?;
-        let end = invoke::on_host(self.cx, self.effective, &call)?;
+        let def = self.cx.run.library.find(name);
+        let def = def.ok_or_else(|| invoke::no_module(name))?;
+        let task = self.cx.task().short_module();
+        let args = if GENERIC.contains(&task) && def.short_name() != task {
+            let mut all = invoke::module_defaults(self.cx, self.seen, def)?;
+            all.extend(args);
+            all
+        } else {
+            args
+        };
+        let mut call = invoke::call(self.cx, self.seen, self.effective, def, args)?;
+        let end = if def.short_name() == "setup" {
+            // Other modules of the action go by these facts: they are needed now.
+            call.background = None;
+            invoke::on_host(self.cx, self.effective, &call)?
+        } else {
+            invoke::carry_out(self.cx, self.seen, self.effective, &call)?
+        };
+        let facts = match end.result.get("ansible_facts") {
+            Some(Value::Map(facts)) => (**facts).clone(),
+            _ => Map::new(),
+        };
         let mut returns = Returns {
             values: end.result.clone(),
             failed: end.failed(),
+            facts,
             ..Returns::default()
         };
         returns.changed = end.result.get("changed").and_then(Value::as_bool);
-        self.ran = Some(end);
+        if let Some(before) = self.ran.replace(end) {
+            self.changes.extend(before.changes);
+        }
         Ok(returns)
     }
 
@@ -153,7 +185,8 @@ impl ActionCx for Actor<'_> {
     }
 
     fn sleep(&mut self, seconds: f64) {
-        here::sleep(seconds);
+        let most = self.effective.timeout.map_or(f64::INFINITY, |t| t as f64);
+        here::sleep(seconds.min(most));
     }
 
     fn now(&self) -> f64 {

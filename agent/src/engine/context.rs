@@ -2,6 +2,7 @@
 
 use super::cursor::Cursor;
 use super::emit::Emitter;
+use super::library::Library;
 use super::options::Options;
 use super::runner::TaskRunner;
 use crate::error::Result;
@@ -57,6 +58,8 @@ pub struct RunCx {
     pub templar: Templar,
     /// Events.
     pub emit: Emitter,
+    /// Modules: the table's, and the user's own.
+    pub library: Library,
     /// Keys of vaults.
     pub vault: VaultKeys,
     /// The way to hosts.
@@ -358,6 +361,13 @@ impl RunCx {
         let runner = Arc::new(Mutex::new(self.connector.connect(host, login)?));
         runners.insert(key, Arc::clone(&runner));
         Ok(runner)
+    }
+
+    /// Ends the processes that work on a host as this user. They come back when they are needed.
+    pub fn close_runners_as(&self, host: &str, user: &str) {
+        let mut runners = self.runners.lock().unwrap_or_else(PoisonError::into_inner);
+        runners
+            .retain(|(at, login), _| &**at != host || login.become_user.as_deref() != Some(user));
     }
 
     /// Folders in which a task's files are looked for, the nearest first.

@@ -3,7 +3,7 @@
 use super::context::{PlayCx, RunCx, TaskView};
 use super::cursor::Entry;
 use super::files;
-use super::load::{HereFiles, TableModules};
+use super::load::HereFiles;
 use super::play::Batch;
 use super::result::{ItemEnd, TaskEnd};
 use super::task::{Seen, TaskCx};
@@ -127,7 +127,7 @@ impl IncludeCall {
         let render = |value: &Value, vars: &Map| super::job::render(run, dir, vars, value);
         let mut loader = Loader::new(
             &HereFiles,
-            &TableModules,
+            &run.library,
             &run.vault,
             &render,
             play.play.dir.clone(),
@@ -151,7 +151,8 @@ impl IncludeCall {
         included
             .public
             .extend(imported.into_iter().filter(|r| r.public));
-        let mut preflight = super::preflight::Preflight::new(&run.templar).handled(rescued);
+        let mut preflight =
+            super::preflight::Preflight::new(&run.templar, &run.library).handled(rescued);
         preflight.items(&included.block.body);
         preflight.items(&included.handlers);
         let problems = preflight.finish();

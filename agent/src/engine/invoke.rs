@@ -14,7 +14,11 @@ use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, plain_text};
 use crate::playbook::task::{Arg, Task};
 use crate::value::{Key, Map, Value};
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
+
+/// The version of ansible-core that modules are told they work with.
+const ANSIBLE_VERSION: &str = "2.19.14";
 
 /// Runs the module until `until` holds or no retries are left.
 pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
@@ -31,12 +35,10 @@ pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> I
         0
     };
     for attempt in 1.. {
-        let mut end = once(cx, seen, effective);
+        let mut end = once(cx, seen, effective, loops.then_some(attempt));
         if !loops || end.unreachable() || end.status == Status::MayChange {
             return end;
         }
-        end.result
-            .insert(Key::from("attempts"), Value::from(attempt));
         let seen_now = cx.with_result(seen, &end.result);
         let met = match &until {
             Some(setting) => all_hold(cx, setting, &seen_now),
@@ -103,13 +105,23 @@ fn all_hold(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<bool> {
 }
 
 /// One attempt, judged.
-fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
+fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective, attempt: Option<u32>) -> ItemEnd {
+    let began = here::monotonic();
     let mut end = match module(cx, seen, effective) {
         Ok(end) => end,
         Err(error) => ItemEnd::error(&error.at(&cx.task().span)),
     };
+    if let Some(limit) = effective.timeout
+        && here::monotonic() - began >= limit as f64
+    {
+        end = ItemEnd::performed(super::runner::timed_out(limit), &[]);
+    }
     if end.include.is_some() || end.unreachable() {
         return end;
+    }
+    if let Some(attempt) = attempt {
+        let number = Value::from(attempt);
+        end.result.insert(Key::from("attempts"), number);
     }
     // Attempts that are followed by another are reported, too.
     end.no_log = effective.no_log;
@@ -120,8 +132,11 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
 }
 
 /// Whether the module works at the engine.
-fn is_action(task: &Task) -> bool {
-    modules::find(&task.module).is_some_and(|def| matches!(def.seat, Seat::Engine(_)))
+fn is_action(cx: &TaskCx<'_>, task: &Task) -> bool {
+    cx.run
+        .library
+        .find(&task.module)
+        .is_some_and(|def| matches!(def.seat, Seat::Engine(_)))
 }
 
 /// A module's failure, with the task's place. An assertion's own report says enough.
@@ -129,12 +144,15 @@ fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
     if end.status == Status::Failed && end.error.is_none() && cx.task().short_module() != "assert" {
         // Where `failed_when` judged, the module itself did not fail.
         let judged = end.result.contains_key("failed_when_result");
-        let who = if judged || is_action(cx.task()) {
+        let who = if judged || is_action(cx, cx.task()) {
             "Action"
         } else {
             "Module"
         };
         let message = match end.result.get("msg").map(plain_text) {
+            Some(text) if end.result.contains_key("timedout") => {
+                text.trim_start_matches("Task failed: ").to_string()
+            }
             Some(text) if !text.is_empty() => format!("{who} failed: {text}"),
             _ => format!("{who} failed."),
         };
@@ -202,11 +220,14 @@ fn judge(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> Result<ItemEnd> {
     Ok(end)
 }
 
+/// Actions that leave their work to a module on the host, which can be done in the background.
+const WITH_HOST_MODULE: &[&str] = &["package", "template", "gather_facts"];
+
 /// Evaluates the arguments and carries the module out.
 fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd> {
     let task = cx.task();
     let name = module_name(cx, seen)?;
-    let Some(def) = modules::find(&name) else {
+    let Some(def) = cx.run.library.find(&name) else {
         return Err(no_module(&name).at(&task.module_span));
     };
     let args = arguments(cx, seen, def)?;
@@ -221,6 +242,13 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
     }
     let mut end = match def.seat {
         Seat::Engine(bind) => {
+            if effective.background.is_some() && !WITH_HOST_MODULE.contains(&def.short_name()) {
+                return Err(Error::params(format!(
+                    "This action ({}) does not support async.",
+                    def.short_name()
+                ))
+                .at_opt(task.find(Kw::Async).map(|s| &s.span)));
+            }
             let action = bind(&args)?;
             let mut actor = cx.actor(seen, effective);
             actor.args = args;
@@ -228,8 +256,8 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
             actor.finish(returns, def)
         }
         Seat::Host(_) => {
-            let call = call(cx, effective, def, args)?;
-            on_host(cx, effective, &call)?
+            let call = call(cx, seen, effective, def, args)?;
+            carry_out(cx, seen, effective, &call)?
         }
     };
     end.action = (name != task.module).then(|| def.name.into());
@@ -262,11 +290,27 @@ pub(super) fn no_module(name: &str) -> Error {
 /// A call of a host module for this task.
 pub(super) fn call(
     cx: &TaskCx<'_>,
+    seen: &Seen,
     effective: &Effective,
     def: &'static ModuleDef,
     mut args: Map,
 ) -> Result<ModuleCall> {
+    let def = match def.file {
+        Some(file) => {
+            args = foreign(cx, seen, effective, file, args)?;
+            &modules::foreign::FOREIGN
+        }
+        None => def,
+    };
     super::files::find_assets(cx, def, &mut args)?;
+    if def.short_name() == "async_status" {
+        args.insert(Key::from("_async_dir"), cx.async_dir(seen)?.into());
+    }
+    if def.short_name() == "setup"
+        && let Some(python) = cx.host_variable(effective, seen, "ansible_python_interpreter")?
+    {
+        args.insert(Key::from("_python"), python.into());
+    }
     Ok(ModuleCall {
         module: def,
         args,
@@ -274,10 +318,65 @@ pub(super) fn call(
             check: effective.check,
             diff: effective.diff,
         },
-        environment: effective.environment.clone(),
+        environment: if def.short_name() == "raw" {
+            Vec::new()
+        } else {
+            effective.environment.clone()
+        },
         probe: is_probe(cx),
         timeout: effective.timeout,
+        background: effective.background.clone(),
     })
+}
+
+/// The arguments of a module of the user's own, as the row that carries them out takes them.
+fn foreign(
+    cx: &TaskCx<'_>,
+    seen: &Seen,
+    effective: &Effective,
+    file: &Path,
+    args: Map,
+) -> Result<Map> {
+    let mut out = Map::new();
+    let mut set = |name: &str, value: Value| {
+        out.insert(Key::from(name), value);
+    };
+    set("_file", Value::from(file.display().to_string()));
+    set("_args", Value::map(args));
+    let text = here::read(file)?.unwrap_or_default();
+    if let Some(words) = modules::foreign::shebang(&text) {
+        let program = match words.as_slice() {
+            [env, named, ..] if env.ends_with("/env") => named,
+            [program, ..] => program,
+            [] => "",
+        };
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let name = if name.starts_with("python") {
+            "python"
+        } else {
+            name
+        };
+        let variable = format!("ansible_{name}_interpreter");
+        if let Some(given) = cx.host_variable(effective, seen, &variable)? {
+            set("_interpreter", given.into());
+        }
+    }
+    if let Some(folder) = cx.host_variable(effective, seen, "ansible_remote_tmp")? {
+        set("_remote_tmp", folder.into());
+    }
+    let internal: Map = [
+        ("_ansible_no_log", Value::Bool(effective.no_log)),
+        (
+            "_ansible_verbosity",
+            Value::Int(cx.run.options.verbosity.into()),
+        ),
+        ("_ansible_version", Value::from(ANSIBLE_VERSION)),
+    ]
+    .into_iter()
+    .map(|(k, v)| (Key::from(k), v))
+    .collect();
+    set("_internal", Value::map(internal));
+    Ok(out)
 }
 
 /// `changed_when: false`: the playbook says that the task only looks.
@@ -290,6 +389,23 @@ fn is_probe(cx: &TaskCx<'_>) -> bool {
     cx.task().own(Kw::ChangedWhen).is_some_and(never)
 }
 
+/// Carries a module out on the task's host, or the one it is delegated to; what works in the
+/// background is waited for where `poll` asks for it.
+pub(super) fn carry_out(
+    cx: &TaskCx<'_>,
+    seen: &Seen,
+    effective: &Effective,
+    call: &ModuleCall,
+) -> Result<ItemEnd> {
+    let end = on_host(cx, effective, call)?;
+    match &effective.background {
+        Some(background) if effective.poll > 0 && !effective.check && !end.failed() => {
+            super::polling::wait(cx, seen, effective, background, &end)
+        }
+        _ => Ok(end),
+    }
+}
+
 /// Carries a module out on the task's host, or the one it is delegated to.
 pub(super) fn on_host(
     cx: &TaskCx<'_>,
@@ -297,6 +413,12 @@ pub(super) fn on_host(
     call: &ModuleCall,
 ) -> Result<ItemEnd> {
     let host = effective.delegate_to.as_ref().unwrap_or(&cx.slot.name);
+    if call.module.short_name() == "user"
+        && let Some(name) = call.args.get("name").and_then(Value::as_str)
+    {
+        // A process of that account would keep it from being changed or removed.
+        cx.run.close_runners_as(host, name);
+    }
     let runner = cx.run.runner(host, &login_for(effective, call)?)?;
     let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
     let progress = super::progress::to_events(cx);
@@ -414,7 +536,7 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
 }
 
 /// `module_defaults`, outer ones first; groups (`group/NAME`) are looked up by the module's table row.
-fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
+pub(super) fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
     let mut out = Map::new();
     for setting in cx.task().scope.all(Kw::ModuleDefaults) {
         for item in setting.items() {
@@ -424,7 +546,11 @@ fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map>
             };
             for (name, defaults) in whole.value.as_map().into_iter().flatten() {
                 let name = name.to_string();
-                let same = modules::find(&name).is_some_and(|m| std::ptr::eq(m, def));
+                let same = cx
+                    .run
+                    .library
+                    .find(&name)
+                    .is_some_and(|m| std::ptr::eq(m, def));
                 if !same {
                     continue;
                 }

@@ -1,11 +1,12 @@
 //! From what a user asks for to a run that is ready: playbooks, inventory and variables are read and
 //! checked, and all that is wrong is told at once.
 
+use super::absent::Absent;
 use super::adhoc::Adhoc;
 use super::context::{Connector, RunCx};
 use super::emit::Emitter;
 use super::groups::Groups;
-use super::load::{HereFiles, TableModules};
+use super::load::HereFiles;
 use super::options::Options;
 use super::outside::Controller;
 use super::preflight::Preflight;
@@ -56,6 +57,8 @@ pub struct Findings {
     pub complaints: Vec<String>,
     /// Lines for the curious.
     pub notes: Vec<String>,
+    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
+    pub absent: Vec<Absent>,
 }
 
 impl Findings {
@@ -84,6 +87,24 @@ impl Job {
     /// # Errors
     /// All that is wrong, at once.
     pub fn prepare(self, run_id: &str, sink: Arc<dyn Sink>) -> Result<(Run, Findings), Findings> {
+        match self.read(run_id, sink) {
+            (Some(run), findings) if findings.errors.is_empty() => Ok((run, findings)),
+            (_, findings) => Err(findings),
+        }
+    }
+
+    /// As [`Job::prepare`], to look at the plays and not to run them: what lks does not have is told
+    /// apart from mistakes, and mistakes leave what could be read.
+    #[must_use]
+    pub fn look(self, sink: Arc<dyn Sink>) -> (Option<Run>, Findings) {
+        let mut dirs: Vec<PathBuf> = self.playbooks.iter().map(|p| run::vars_dir(p)).collect();
+        dirs.extend(self.options.roles_path.iter().cloned());
+        let (run, mut findings) = self.read("look", sink);
+        findings.set_aside_absent(&dirs);
+        (run, findings)
+    }
+
+    fn read(self, run_id: &str, sink: Arc<dyn Sink>) -> (Option<Run>, Findings) {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
@@ -121,18 +142,16 @@ impl Job {
         {
             findings.errors.push(error);
         }
-        match groups {
-            Some(groups) if findings.errors.is_empty() => {
-                let mut run = Run::new(cx, groups, playbooks);
-                run.sources = Some(Restock {
-                    sources: self.inventory,
-                    config: self.inventory_config,
-                    dirs,
-                });
-                Ok((run, findings))
-            }
-            _ => Err(findings),
-        }
+        let run = groups.map(|groups| {
+            let mut run = Run::new(cx, groups, playbooks);
+            run.sources = Some(Restock {
+                sources: self.inventory,
+                config: self.inventory_config,
+                dirs,
+            });
+            run
+        });
+        (run, findings)
     }
 }
 
@@ -142,13 +161,13 @@ fn read_playbooks(
     findings: &mut Findings,
 ) -> Vec<(String, Vec<Arc<Play>>)> {
     let mut out = Vec::new();
-    let mut preflight = Preflight::new(&cx.templar);
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
     preflight.missing_handlers_are_errors = cx.options.error_on_missing_handler;
     for path in paths {
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let render = |value: &Value, vars: &Map| render(cx, &dir, vars, value);
         let base = dir.clone();
-        let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render, base);
+        let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
         loader
             .collections_path
@@ -157,6 +176,7 @@ fn read_playbooks(
             findings.errors.push(no_playbook(path));
             continue;
         }
+        cx.library.add(&dir.join("library"));
         let plays: Vec<Arc<Play>> = loader.playbook(path).into_iter().map(Arc::new).collect();
         for play in &plays {
             preflight.play(play);
@@ -187,10 +207,10 @@ fn read_playbooks(
 
 /// The play of one task.
 fn read_adhoc(cx: &RunCx, adhoc: &Adhoc, findings: &mut Findings) -> (String, Vec<Arc<Play>>) {
-    let mut preflight = Preflight::new(&cx.templar);
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
     let render_in = |value: &Value, vars: &Map| render(cx, &adhoc.dir, vars, value);
     let dir = adhoc.dir.clone();
-    let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render_in, dir);
+    let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render_in, dir);
     loader.roles_path.clone_from(&cx.options.roles_path);
     let node = adhoc.play(&cx.vault, &|value| render_in(value, &Map::new()));
     let plays: Vec<Arc<Play>> = match node {

@@ -1,5 +1,6 @@
 //! The loader's access to files and modules.
 
+use super::library::Library;
 use crate::error::Result;
 use crate::host::here;
 use crate::modules;
@@ -41,5 +42,20 @@ impl Modules for TableModules {
     }
     fn names(&self) -> Vec<&'static str> {
         modules::names()
+    }
+}
+
+impl Modules for Library {
+    fn find(&self, name: &str) -> Option<ModuleFace> {
+        Self::find(self, name).map(|def| ModuleFace {
+            name: def.name,
+            free_form: def.free_form.is_some(),
+        })
+    }
+    fn names(&self) -> Vec<&'static str> {
+        Self::names(self)
+    }
+    fn entering(&self, folder: &Path) {
+        self.add(&folder.join("library"));
     }
 }

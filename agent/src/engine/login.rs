@@ -117,6 +117,18 @@ impl TaskCx<'_> {
         })
     }
 
+    /// A variable of the host that the task works on, as text.
+    pub(super) fn host_variable(
+        &self,
+        effective: &super::task::Effective,
+        seen: &Seen,
+        name: &str,
+    ) -> Result<Option<String>> {
+        let other = effective.delegate_to.as_ref();
+        let other = other.and_then(|host| seen.vars.of_host(host));
+        self.connection_var(name, other.as_ref().unwrap_or(&seen.vars))
+    }
+
     fn connection_var(&self, name: &str, vars: &Arc<dyn Variables>) -> Result<Option<String>> {
         let Some(value) = vars.get(name) else {
             return Ok(None);

@@ -5,8 +5,10 @@
 //! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
 //! mistakes before anything runs. Events are all that leaves.
 
+mod absent;
 mod action;
 pub mod adhoc;
+pub mod background;
 mod connect;
 pub mod context;
 mod cursor;
@@ -17,6 +19,7 @@ mod groups;
 mod include;
 mod invoke;
 pub mod job;
+mod library;
 mod load;
 mod login;
 mod meta;
@@ -28,6 +31,7 @@ mod parallel;
 mod perform;
 mod play;
 mod play_vars;
+mod polling;
 pub mod preflight;
 mod progress;
 mod prompt;
@@ -42,11 +46,13 @@ pub mod strategy;
 mod tags;
 mod task;
 
+pub use absent::Absent;
 pub use action::load_yaml;
 pub use connect::LocalConnector;
 pub use context::{Connector, Login};
 pub use emit::Emitter;
 pub use groups::Groups;
+pub use library::Library;
 pub use load::{HereFiles, TableModules};
 pub use options::{Gathering, Options};
 pub use outside::Controller;

@@ -41,6 +41,8 @@ pub struct Options {
     pub roles_path: Vec<PathBuf>,
     /// More folders with collections.
     pub collections_path: Vec<PathBuf>,
+    /// Folders with modules of the user's own.
+    pub library: Vec<PathBuf>,
     /// Facts are gathered when a play says nothing (`gathering = implicit`).
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
@@ -92,6 +94,7 @@ impl Default for Options {
             timeout: 10,
             roles_path: Vec::new(),
             collections_path: Vec::new(),
+            library: Vec::new(),
             gather: Gathering::Implicit,
             any_errors_fatal: false,
             managed: "Ansible managed".into(),

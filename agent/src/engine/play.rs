@@ -3,6 +3,7 @@
 use super::context::{HostSlot, HostState, PlayCx, RunCx, TaskView};
 use super::cursor::{Cursor, Entry, Filter, Step};
 use super::notify::HandlerNames;
+use super::options::Gathering;
 use super::result::{ItemEnd, TaskEnd};
 use super::run::Run;
 use super::steps::{flatten, gathers_facts, starts_at, starts_in, steps};
@@ -146,10 +147,15 @@ impl<'r> Batch<'r> {
         flush_tags.push("always".into());
         let steps = Arc::new(steps(&play, run.gathers(&play), forced));
         let mut hosts = Vec::new();
+        let skips_known = run.gathers(&play) && run.cx.options.gather == Gathering::Smart;
         for (index, name) in names.iter().enumerate() {
             let slot = run.slot(name);
+            let mut cursor = Cursor::new(index, Arc::clone(&steps));
+            if skips_known && slot.snapshot().has_facts() {
+                cursor.skip_first();
+            }
             hosts.push(HostState {
-                cursor: Cursor::new(index, Arc::clone(&steps)),
+                cursor,
                 files: Arc::default(),
                 pending: Vec::new(),
                 notified: BTreeSet::new(),

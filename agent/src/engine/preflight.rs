@@ -7,10 +7,10 @@
 
 use super::files;
 use super::invoke::no_module;
+use super::library::Library;
 use super::notify;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec};
-use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, as_bool, check_type, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::problems::Problems;
@@ -26,6 +26,7 @@ use std::sync::Arc;
 /// Collects what is wrong with plays.
 pub struct Preflight<'a> {
     templar: &'a Templar,
+    library: &'a Library,
     /// What was found.
     pub problems: Problems,
     /// Roles that tasks include by a plain name: whoever has the loader looks for them.
@@ -46,9 +47,10 @@ pub struct Preflight<'a> {
 impl<'a> Preflight<'a> {
     /// A check with these templates' filters and tests.
     #[must_use]
-    pub fn new(templar: &'a Templar) -> Self {
+    pub fn new(templar: &'a Templar, library: &'a Library) -> Self {
         Self {
             templar,
+            library,
             problems: Problems::default(),
             roles: Vec::new(),
             handled: false,
@@ -183,7 +185,7 @@ impl<'a> Preflight<'a> {
         for setting in task.args.free.iter().chain(&task.args.whole) {
             self.templates(&setting.value, &setting.span);
         }
-        match modules::find(&task.module) {
+        match self.library.find(&task.module) {
             Some(def) => self.arguments(task, def),
             // Which module it is, is told when a host comes to it.
             None if task.module.contains("{{") => {}
@@ -191,22 +193,11 @@ impl<'a> Preflight<'a> {
         }
     }
 
-    /// What is understood, but done in another way than the playbook asks.
-    fn not_yet(&mut self, kw: Kw, setting: &Setting) {
-        let text = plain_text(&setting.value);
-        let said = match kw {
-            Kw::Async if text != "0" => "`async` is not there yet: the task runs in the foreground",
-            _ => return,
-        };
-        self.problems.warn(said, Some(&setting.span));
-    }
-
     /// Templates and conditions of a keyword.
     fn keyword(&mut self, kw: Kw, setting: &Setting) {
         if let Err(error) = check_type(kw, &setting.value, &setting.span) {
             self.found(error);
         }
-        self.not_yet(kw, setting);
         if kw == Kw::Vars {
             return self.variables(setting);
         }
@@ -437,7 +428,10 @@ impl<'a> Preflight<'a> {
                     map.keys().any(|k| {
                         let name = k.to_string();
                         name.starts_with("group/")
-                            || modules::find(&name).is_some_and(|m| std::ptr::eq(m, def))
+                            || self
+                                .library
+                                .find(&name)
+                                .is_some_and(|m| std::ptr::eq(m, def))
                     })
                 })
             })

@@ -109,7 +109,11 @@ impl ItemEnd {
         result.insert(Key::from("changed"), Value::Bool(false));
         let flag = if unreachable { "unreachable" } else { "failed" };
         result.insert(Key::from(flag), Value::Bool(true));
-        result.insert(Key::from("msg"), Value::from(error.message()));
+        let message = match error.kind() {
+            ErrorKind::Template => format!("Task failed: {}", error.message()),
+            _ => error.message(),
+        };
+        result.insert(Key::from("msg"), Value::from(message));
         Self {
             status: if unreachable {
                 Status::Unreachable

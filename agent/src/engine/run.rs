@@ -456,6 +456,7 @@ pub fn context(
     connector: Arc<dyn super::context::Connector>,
 ) -> RunCx {
     RunCx {
+        library: super::library::Library::new(&options.library),
         options,
         templar,
         emit,

@@ -123,7 +123,7 @@ fn setup_task(play: &Play) -> Task {
     Task {
         scope: Scope::inside(&play.scope, ScopeKind::Task, keywords),
         span: play.span.clone(),
-        module: "ansible.builtin.setup".into(),
+        module: "ansible.builtin.gather_facts".into(),
         module_span: play.span.clone(),
         args,
         looped: None,

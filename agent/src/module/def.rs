@@ -26,6 +26,8 @@ pub struct ModuleDef {
     pub assets: &'static [(&'static str, &'static str)],
     /// Where it runs.
     pub seat: Seat,
+    /// The file of a module that is no part of lks.
+    pub file: Option<&'static std::path::Path>,
 }
 
 /// Where a module runs, and how it is bound to arguments.
@@ -95,6 +97,7 @@ pub const fn host_module<M: Module>(name: &'static str) -> ModuleDef {
         any_name: false,
         assets: &[],
         seat: Seat::Host(|args| Ok(Box::new(bind::<M>(args)?))),
+        file: None,
     }
 }
 
@@ -111,6 +114,7 @@ pub const fn action<A: Action>(name: &'static str) -> ModuleDef {
         any_name: false,
         assets: &[],
         seat: Seat::Engine(|args| Ok(Box::new(bind::<A>(args)?))),
+        file: None,
     }
 }
 

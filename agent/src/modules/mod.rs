@@ -9,13 +9,17 @@ mod add_host;
 mod apt;
 mod apt_repository;
 mod assert;
+mod async_status;
 mod blockinfile;
 mod command;
 mod copy;
 mod debug;
+pub mod elsewhere;
 mod fail;
 mod file;
 mod find;
+pub mod foreign;
+mod gather_facts;
 mod get_url;
 mod group;
 mod group_by;
@@ -33,6 +37,7 @@ mod mount;
 mod package;
 mod pause;
 mod ping;
+mod raw;
 mod replace;
 mod service;
 mod set_fact;
@@ -61,6 +66,8 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<apt_repository::AptRepository>("ansible.builtin.apt_repository")
         .returns(apt_repository::RETURNS),
     action::<assert::Assert>("ansible.builtin.assert").returns(assert::RETURNS),
+    host_module::<async_status::AsyncStatus>("ansible.builtin.async_status")
+        .returns(async_status::RETURNS),
     host_module::<blockinfile::BlockInFile>("ansible.builtin.blockinfile")
         .returns(blockinfile::RETURNS),
     host_module::<command::Command>("ansible.builtin.command")
@@ -73,6 +80,9 @@ pub static MODULES: &[ModuleDef] = &[
     action::<fail::Fail>("ansible.builtin.fail").returns(fail::RETURNS),
     host_module::<file::File>("ansible.builtin.file").returns(file::RETURNS),
     host_module::<find::Find>("ansible.builtin.find").returns(find::RETURNS),
+    action::<gather_facts::GatherFacts>("ansible.builtin.gather_facts")
+        .any_name()
+        .returns(gather_facts::RETURNS),
     host_module::<get_url::GetUrl>("ansible.builtin.get_url").returns(get_url::RETURNS),
     host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
     action::<group_by::GroupBy>("ansible.builtin.group_by").returns(group_by::RETURNS),
@@ -90,6 +100,9 @@ pub static MODULES: &[ModuleDef] = &[
     action::<package::Package>("ansible.builtin.package").any_name(),
     action::<pause::Pause>("ansible.builtin.pause").returns(pause::RETURNS),
     host_module::<ping::Ping>("ansible.builtin.ping").returns(ping::RETURNS),
+    host_module::<raw::Raw>("ansible.builtin.raw")
+        .free_form("_raw_params")
+        .returns(raw::RETURNS),
     host_module::<replace::Replace>("ansible.builtin.replace").returns(replace::RETURNS),
     host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
     action::<set_fact::SetFact>("ansible.builtin.set_fact")
@@ -128,6 +141,9 @@ pub fn find(name: &str) -> Option<&'static ModuleDef> {
         .strip_prefix("ansible.builtin.")
         .or_else(|| name.strip_prefix("ansible.legacy."))
         .unwrap_or(name);
+    if name == foreign::FOREIGN.name {
+        return Some(&foreign::FOREIGN);
+    }
     MODULES
         .iter()
         .find(|m| m.name == name || (m.short_name() == short && !short.contains('.')))

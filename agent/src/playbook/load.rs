@@ -38,6 +38,10 @@ pub trait Modules {
     fn find(&self, name: &str) -> Option<ModuleFace>;
     /// All names, for "did you mean".
     fn names(&self) -> Vec<&'static str>;
+    /// A folder of the playbook or of a role is about to be read: it may bring modules of its own.
+    fn entering(&self, folder: &Path) {
+        let _ = folder;
+    }
 }
 
 /// What the loader must know of one module.

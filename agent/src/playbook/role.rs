@@ -182,6 +182,7 @@ impl Loader<'_> {
             return None;
         }
         let path = self.find_role(&call.name, span, parent)?;
+        self.modules.entering(&path);
         let meta = self.role_meta(&path);
         let role = Arc::new(self.role_use(call, &path, meta.as_ref()));
         let scope = Scope::of_role(parent, Arc::clone(&role), call.keywords.clone());

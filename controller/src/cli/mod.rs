@@ -3,7 +3,7 @@
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
-use lks_agent::cli::{self, AdhocOptions, App, Call, Io, RunOptions, SEAT, Settings, VERSION};
+use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ pub static APP: App = App {
         cli::COMPLETION,
         VERSION,
         SEAT,
+        JOB,
     ],
 };
 

@@ -100,6 +100,8 @@ settings! {
     inventory: Vec<String> = Vec::new(), ["defaults" "inventory"] ["ANSIBLE_INVENTORY"] Paths;
     /// Directories with roles.
     roles_path: Vec<String> = Vec::new(), ["defaults" "roles_path"] ["ANSIBLE_ROLES_PATH"] Search;
+    /// Directories with modules of the user's own.
+    library: Vec<String> = Vec::new(), ["defaults" "library"] ["ANSIBLE_LIBRARY"] Search;
     /// Directories with collections.
     collections_path: Vec<String> = Vec::new(), ["defaults" "collections_path"] ["ANSIBLE_COLLECTIONS_PATH"] Search;
     /// Whether host keys are checked.

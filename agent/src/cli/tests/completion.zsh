@@ -38,8 +38,8 @@ _lks_test() {
             '--start-at-task=[Begin with the task of this name (* stands for anything)]:NAME:' \
             '--step[Ask before each task]' \
             '--flush-cache[Forget cached facts of every host]' \
-            '*-M+[Accepted for compatibility\: modules are built in, and none is loaded from a path]:DIRS:_files -/' \
-            '*--module-path=[Accepted for compatibility\: modules are built in, and none is loaded from a path]:DIRS:_files -/' \
+            '*-M+[More folders with modules of your own, before those of `library` in the settings]:DIRS:_files -/' \
+            '*--module-path=[More folders with modules of your own, before those of `library` in the settings]:DIRS:_files -/' \
             '--yes[Answer questions of --step and pause with yes]' \
             '--list-hosts[Print the hosts that match]' \
             '--list-tasks[Print the tasks that would run]' \

@@ -93,8 +93,7 @@ impl<L: Line> TaskRunner for Seat<L> {
             });
         }
         let ask = Ask::new(call, assets(call)?);
-        let text = serde_json::to_string(&ask)
-            .map_err(|e| Error::new(ErrorKind::Internal, "cannot write a call").caused_by(e))?;
+        let text = ask.line()?;
         self.line.send(&text).map_err(|_| self.gone())?;
         while let Some(text) = self.line.receive()? {
             match serde_json::from_str::<Say>(&text) {

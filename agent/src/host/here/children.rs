@@ -148,3 +148,74 @@ fn folder_in_tmp(mode: u32) -> std::io::Result<PathBuf> {
 pub fn private_folder() -> Result<PathBuf> {
     folder_in_tmp(0o700).map_err(|e| Error::host("cannot make a temporary folder").caused_by(e))
 }
+
+/// Starts this program once more with one argument, in a session of its own: it outlives this process
+/// and hears no signal of its terminal. It gets `line` as its input, and must answer with a line.
+///
+/// # Errors
+/// When it cannot be started, or ends without an answer.
+#[allow(
+    unsafe_code,
+    reason = "std has no way to start a program in a session of its own"
+)]
+pub fn detach(argument: &str, line: &str) -> Result<String> {
+    use std::io::BufRead;
+    use std::os::unix::process::CommandExt;
+    use std::process::Stdio;
+    let failed = |e| Error::host("cannot start this program in the background").caused_by(e);
+    // The kernel's link leads to the program even where its file was removed or replaced.
+    let mut starting = std::process::Command::new("/proc/self/exe");
+    starting
+        .arg(argument)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    // SAFETY: between fork and exec only `setsid` is called, which is async-signal-safe and touches
+    // no memory.
+    unsafe {
+        starting.pre_exec(|| {
+            nix::libc::setsid();
+            Ok(())
+        });
+    }
+    let mut child = starting.spawn().map_err(failed)?;
+    let mut talk = || -> std::io::Result<String> {
+        let mut answer = String::new();
+        if let Some(mut input) = child.stdin.take() {
+            writeln!(input, "{line}")?;
+        }
+        if let Some(output) = child.stdout.take() {
+            std::io::BufReader::new(output).read_line(&mut answer)?;
+        }
+        Ok(answer.trim_end().to_string())
+    };
+    let answer = talk();
+    // Whoever started a process must wait for it, or it stays in the table of processes.
+    std::thread::spawn(move || child.wait());
+    answer.map_err(failed)
+}
+
+/// Lets go of standard input and output: nobody waits for what this process says any more.
+#[allow(unsafe_code, reason = "std has no way to replace a standard stream")]
+pub fn let_go() {
+    use std::os::fd::AsRawFd;
+    let Ok(nothing) = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+    else {
+        return;
+    };
+    for stream in 0..=2 {
+        // SAFETY: `dup2` takes two descriptors that are open, and touches no memory.
+        unsafe { nix::libc::dup2(nothing.as_raw_fd(), stream) };
+    }
+}
+
+/// Does something after a while, beside all else.
+pub fn later(wait: std::time::Duration, what: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(move || {
+        std::thread::sleep(wait);
+        what();
+    });
+}

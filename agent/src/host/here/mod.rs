@@ -11,7 +11,9 @@ mod clock;
 mod pause;
 mod terminal;
 
-pub use children::{Piped, pipe, private_folder, program, program_for_others, run};
+pub use children::{
+    Piped, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
+};
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
 pub use pause::{Paused, pause};
 pub use terminal::{
@@ -210,6 +212,22 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     done().map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))
 }
 
+/// A Python of this side, if there is one. Nothing here needs it; playbooks hand it to their commands.
+#[must_use]
+pub fn python() -> Option<String> {
+    static FOUND: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let find = || {
+        let path = env("PATH").unwrap_or_default();
+        let mut dirs = path.split(':').filter(|dir| dir.starts_with('/'));
+        let found = dirs.find_map(|dir| {
+            let file = Path::new(dir).join("python3");
+            is_executable(&file).then_some(file)
+        });
+        found.map(|file| file.display().to_string())
+    };
+    FOUND.get_or_init(find).clone()
+}
+
 /// Random bytes of the kernel.
 ///
 /// # Errors
@@ -248,4 +266,17 @@ pub fn create(path: &Path) -> Result<Box<dyn Write + Send>> {
     let file = std::fs::File::create(path)
         .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
     Ok(Box::new(std::io::BufWriter::new(file)))
+}
+
+/// Puts a file in place by an atomic rename, for this user only.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    let new = PathBuf::from(name);
+    write(&new, bytes, 0o600)?;
+    std::fs::rename(&new, path)
+        .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))
 }

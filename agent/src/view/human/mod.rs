@@ -181,6 +181,13 @@ impl<W: Write, E: Write> State<W, E> {
             }
             EventKind::TaskStarted { task } => self.task(task),
             EventKind::Retry { task, left, result } => self.retry(host, *task, *left, result),
+            EventKind::Job {
+                news,
+                jid,
+                started,
+                finished,
+                ..
+            } => self.job(host, *news, jid, (*started, *finished)),
             EventKind::ItemFinished { task, item, report } => {
                 self.item(host, *task, item, report);
             }

@@ -2,7 +2,7 @@
 
 use super::State;
 use super::screen::Colour;
-use crate::event::{Report, Status, TaskInfo};
+use crate::event::{JobNews, Report, Status, TaskInfo};
 use crate::value::{Key, Map, Value};
 use crate::view::text::{json_line, json_pretty, py_str};
 use crate::view::yaml;
@@ -138,6 +138,30 @@ impl<W: Write, E: Write> State<W, E> {
             text.push_str(&format!("Result was: {}", shown.json));
         }
         self.screen.out(Colour::Debug, &text);
+    }
+
+    /// News of a background job that is waited for, in the words of Ansible's default view.
+    pub(super) fn job(
+        &mut self,
+        host: &str,
+        news: JobNews,
+        jid: &str,
+        (started, finished): (bool, bool),
+    ) {
+        let python = |flag: bool| if flag { "True" } else { "False" };
+        let (colour, text) = match news {
+            JobNews::Poll => (
+                Colour::Debug,
+                format!(
+                    "ASYNC POLL on {host}: jid={jid} started={} finished={}",
+                    python(started),
+                    python(finished)
+                ),
+            ),
+            JobNews::Ok => (Colour::Debug, format!("ASYNC OK on {host}: jid={jid}")),
+            JobNews::Failed => (Colour::Debug, format!("ASYNC FAILED on {host}: jid={jid}")),
+        };
+        self.screen.out(colour, &text);
     }
 
     fn is_hidden(&self, status: Status) -> bool {
