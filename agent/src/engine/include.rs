@@ -133,6 +133,7 @@ impl IncludeCall {
             play.play.dir.clone(),
         );
         loader.roles_path.clone_from(&run.options.roles_path);
+        loader.private_role_vars = run.options.private_role_vars;
         loader
             .collections_path
             .clone_from(&run.options.collections_path);
@@ -203,7 +204,7 @@ impl IncludeCall {
                 defaults: text("defaults_from").unwrap_or(main.defaults),
                 handlers: text("handlers_from").unwrap_or(main.handlers),
             },
-            public: flag("public").unwrap_or(false),
+            public: flag("public").unwrap_or_else(|| loader.is_public(false)),
             // A role that is included runs each time it is included.
             unvalidated: args
                 .get("rolespec_validate")

@@ -59,9 +59,7 @@ impl Batch<'_> {
             }
         }
         if !end.notify.is_empty() {
-            for &j in sharing {
-                self.notify(&end.notify, j);
-            }
+            self.notify(&end.notify, i);
         }
         // Inclusions are counted one by one, when they are read.
         if counts || end.report.status != Status::Ok {
@@ -224,7 +222,8 @@ fn failed_task(view: &TaskView) -> Value {
         args.insert(Key::from("_raw_params"), free.value.clone());
     }
     map.insert(Key::from("name"), Value::from(name));
-    map.insert(Key::from("action"), Value::from(&*task.module));
+    map.insert(Key::from("action"), Value::from(task.written_module()));
+    map.insert(Key::from("resolved_action"), Value::from(&*task.module));
     map.insert(Key::from("args"), Value::map(args));
     map.insert(Key::from("path"), Value::from(view.info.path.as_str()));
     map.insert(Key::from("tags"), Value::from(task.scope.tags()));

@@ -279,6 +279,14 @@ impl TaskCx<'_> {
             Ok(effective) => effective,
             Err(error) => return self.judge_error(seen, &error),
         };
+        let delegated;
+        let seen = match &effective.delegate_to {
+            Some(host) => {
+                delegated = seen.with(delegated_vars(host));
+                &delegated
+            }
+            None => seen,
+        };
         let mut end = invoke::attempts(self, seen, &effective);
         end.delegated_to = effective.delegate_to.as_deref().map(str::to_string);
         if !end.failed() {
@@ -572,6 +580,19 @@ fn extended(items: &[Value], index: usize, all: bool) -> Value {
         set("previtem", items[index - 1].clone());
     }
     Value::map(map)
+}
+
+/// `ansible_delegated_vars`: what the host knows that a task is delegated to, under its name.
+fn delegated_vars(host: &str) -> Map {
+    let name = Value::from(host).to_json();
+    let vars = Value::written(
+        format!("{{{{ hostvars[{name}] if {name} in hostvars else {{}} }}}}"),
+        None,
+    );
+    let of_host: Map = [(Key::from(host), vars)].into_iter().collect();
+    [(Key::from("ansible_delegated_vars"), Value::map(of_host))]
+        .into_iter()
+        .collect()
 }
 
 /// A condition as data for a result: no template any more.

@@ -69,6 +69,8 @@ pub struct Loader<'a> {
     pub roles_path: Vec<PathBuf>,
     /// Folders with collections, beside `collections/` of the playbook's folder.
     pub collections_path: Vec<PathBuf>,
+    /// Whether variables of roles stay theirs, where the settings say so.
+    pub private_role_vars: Option<bool>,
     /// The playbook's folder.
     pub base: PathBuf,
     /// What was found wrong.
@@ -97,6 +99,7 @@ impl<'a> Loader<'a> {
             render,
             play_vars: Map::new(),
             roles_path: Vec::new(),
+            private_role_vars: None,
             collections_path: Vec::new(),
             base,
             problems: Problems::default(),

@@ -119,7 +119,7 @@ impl Loader<'_> {
             }
             let call = RoleCall {
                 name,
-                public: true,
+                public: self.is_public(true),
                 ..RoleCall::default()
             };
             return Some((call, node.span.clone()));
@@ -157,10 +157,16 @@ impl Loader<'_> {
             name,
             keywords,
             params,
-            public: true,
+            public: self.is_public(true),
             ..RoleCall::default()
         };
         Some((call, span))
+    }
+
+    /// Whether the rest of the play sees the variables of a role that does not say so itself.
+    #[must_use]
+    pub fn is_public(&self, imported: bool) -> bool {
+        self.private_role_vars.map_or(imported, |private| !private)
     }
 
     /// Reads a role for use below `parent`.
@@ -425,7 +431,7 @@ impl Loader<'_> {
     pub fn role_call(&mut self, task: &Task, keywords: Keywords) -> Option<RoleCall> {
         let mut call = RoleCall {
             keywords,
-            public: task.short_module() == "import_role",
+            public: self.is_public(task.short_module() == "import_role"),
             from_task: true,
             allow_duplicates: Some(true),
             ..RoleCall::default()
