@@ -326,6 +326,8 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         debugger: settings.enable_task_debugger,
         debugger_ignores_errors: settings.task_debugger_ignore_errors,
         error_on_missing_handler: settings.error_on_missing_handler,
+        debug: settings.debug,
+        private_role_vars: settings.private_role_vars,
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),

@@ -221,7 +221,7 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
         }
         _ => {}
     }
-    match def.seat {
+    let mut end = match def.seat {
         Seat::Engine(bind) => {
             if effective.background.is_some() && !WITH_HOST_MODULE.contains(&def.short_name()) {
                 return Err(Error::params(format!(
@@ -234,13 +234,15 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
             let mut actor = cx.actor(seen, effective);
             actor.args = args;
             let returns = action.run(&mut actor)?;
-            Ok(actor.finish(returns, def))
+            actor.finish(returns, def)
         }
         Seat::Host(_) => {
             let call = call(cx, seen, effective, def, args)?;
-            carry_out(cx, seen, effective, &call)
+            carry_out(cx, seen, effective, &call)?
         }
-    }
+    };
+    end.action = (name != task.module).then(|| def.name.into());
+    Ok(end)
 }
 
 /// The module's name: it may be a template (`action: "{{ which }}"`).
@@ -496,6 +498,12 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
     for key in args.keys() {
         let name = key.to_string();
         let known = specs.iter().any(|s| s.is_named(&name)) || def.free_form == Some(&name);
+        if !known && name == "_raw_params" {
+            return Err(Error::params(format!(
+                "Action '{}' does not support raw params: it takes no free text",
+                def.short_name()
+            )));
+        }
         if !known {
             let names = specs
                 .iter()

@@ -170,6 +170,7 @@ fn read_playbooks(
         let base = dir.clone();
         let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
+        loader.private_role_vars = cx.options.private_role_vars;
         loader
             .collections_path
             .clone_from(&cx.options.collections_path);

@@ -232,6 +232,10 @@ settings! {
     enable_task_debugger: bool = false, ["defaults" "enable_task_debugger"] ["ANSIBLE_ENABLE_TASK_DEBUGGER"] Plain;
     /// The debugger leaves failures alone that are ignored.
     task_debugger_ignore_errors: bool = true, ["defaults" "task_debugger_ignore_errors"] ["ANSIBLE_TASK_DEBUGGER_IGNORE_ERRORS"] Plain;
+    /// Say what is done besides tasks.
+    debug: bool = false, ["defaults" "debug"] ["ANSIBLE_DEBUG"] Plain;
+    /// Variables of roles stay theirs; no means that even included roles share them.
+    private_role_vars: Option<bool> = None, ["defaults" "private_role_vars"] ["ANSIBLE_PRIVATE_ROLE_VARS"] Plain;
     /// A handler that is notified and that nobody defined is an error.
     error_on_missing_handler: bool = true, ["defaults" "error_on_missing_handler"] ["ANSIBLE_ERROR_ON_MISSING_HANDLER"] Plain;
     /// Seconds that a task may take; 0 is for ever.
