@@ -21,6 +21,10 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
         "check_overlay",
         "check mode remembers what earlier tasks would have done",
     ),
+    (
+        "handled_mistakes",
+        "errors of templates and parameters in our own words",
+    ),
     ("include_missing", "the error says where it looked"),
     (
         "max_fail",
@@ -45,10 +49,6 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
     (
         "recursion",
         "the error names the variable that needs itself",
-    ),
-    (
-        "role_argument_spec",
-        "argument specifications of roles are not checked yet",
     ),
     ("template_errors", "errors of templates in our own words"),
     ("when_not_boolean", "the error in our own words"),

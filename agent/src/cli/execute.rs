@@ -6,8 +6,10 @@ use super::list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
 use super::passwords;
 use super::run::{RunOptions, Terminal};
 use super::settings::{self, Settings, Sources};
+use crate::engine::adhoc::Adhoc;
 use crate::engine::job::{Findings, Job};
-use crate::engine::{Connector, Gathering, Options, Run};
+use crate::engine::stock::Stock;
+use crate::engine::{Connector, Controller, Gathering, Groups, Options, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
@@ -16,6 +18,7 @@ use crate::playbook::kv;
 use crate::playbook::play::Play;
 use crate::playbook::task::{Item, Task};
 use crate::playbook::vault::VaultKeys;
+use crate::template::Templar;
 use crate::value::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +43,93 @@ pub fn run_with(
     io: &mut Io<'_>,
     connector: Arc<dyn Connector>,
 ) -> Result<i32> {
+    let job = job(options, settings, connector)?;
+    prepared(job, options, settings, io)
+}
+
+/// Runs one task, as `adhoc` has it.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_task(
+    options: &RunOptions,
+    task: &Adhoc,
+    settings: &Settings,
+    io: &mut Io<'_>,
+    connector: Arc<dyn Connector>,
+) -> Result<i32> {
+    let job = Job {
+        adhoc: Some(task.clone()),
+        ..job(options, settings, connector)?
+    };
+    prepared(job, options, settings, io)
+}
+
+/// `adhoc --list-hosts`.
+///
+/// # Errors
+/// When inventory or pattern are wrong.
+pub(super) fn list_hosts(
+    options: &RunOptions,
+    settings: &Settings,
+    task: &Adhoc,
+    io: &mut Io<'_>,
+) -> Result<i32> {
+    let (groups, findings) = read_inventory(options, settings, std::slice::from_ref(&task.dir))?;
+    warn(&findings, settings, io);
+    let limit = options.limit.as_deref();
+    let hosts = groups.matching(task.hosts(), limit, "")?;
+    if hosts.is_empty() {
+        for part in groups.unmatched(task.hosts())? {
+            io.complain(&format!(
+                "[WARNING]: Could not match supplied host pattern, ignoring: {part}\n"
+            ));
+        }
+        if limit.is_some_and(|l| !l.is_empty()) {
+            return Err(Error::host(
+                "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
+            ));
+        }
+        io.complain("[WARNING]: No hosts matched, nothing to do\n");
+    }
+    let mut text = format!("  hosts ({}):\n", hosts.len());
+    for host in hosts {
+        text.push_str(&format!("    {host}\n"));
+    }
+    io.print(&text);
+    Ok(exit::OK)
+}
+
+/// Hosts and groups, for commands that run nothing. The findings hold no errors.
+///
+/// # Errors
+/// When an inventory, a vault or extra variables cannot be read.
+pub(super) fn read_inventory(
+    options: &RunOptions,
+    settings: &Settings,
+    dirs: &[PathBuf],
+) -> Result<(Groups, Findings)> {
+    let vault = passwords::vault_keys(options)?.keeping_sealed();
+    let extra = Arc::new(extra_vars(&options.extra_vars, &vault)?);
+    let templar = Templar::new(Arc::new(Controller {
+        vault: vault.clone(),
+        managed: settings.ansible_managed.clone(),
+    }));
+    let stock = Stock {
+        sources: &options.inventory,
+        config: &settings.inventories(&extra)?,
+        vault: &vault,
+        templar: &templar,
+        dirs,
+    };
+    let (groups, remarks) = stock.read()?;
+    let mut findings = Findings::default();
+    findings.remarks(remarks, options.verbosity);
+    Ok((groups, findings))
+}
+
+/// Reads, checks and runs what a job says.
+fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>) -> Result<i32> {
     here::stop_on_interrupt();
     let terminal = Terminal {
         tty: here::stdout_is_terminal(),
@@ -50,10 +140,10 @@ pub fn run_with(
         None => None,
     };
     let sink = options.view(settings, terminal, (here::stdout(), here::stderr()), file);
-    match job(options, settings, connector)?.prepare(&run_id(), sink) {
-        Err(findings) => Ok(refuse(&findings, io)),
+    match job.prepare(&run_id(), sink) {
+        Err(findings) => Ok(refuse(&findings, settings, io)),
         Ok((run, findings)) => {
-            warn(&findings, io);
+            warn(&findings, settings, io);
             go(run, options, io)
         }
     }
@@ -68,9 +158,9 @@ pub fn lint(call: &Call<'_>, io: &mut Io<'_>, connector: Arc<dyn Connector>) -> 
     let options = RunOptions::new(&call.parsed, &settings)?;
     let job = job(&options, &settings, connector)?;
     match job.prepare("lint", Arc::new(Silent)) {
-        Err(findings) => Ok(refuse(&findings, io)),
+        Err(findings) => Ok(refuse(&findings, &settings, io)),
         Ok((run, findings)) => {
-            warn(&findings, io);
+            warn(&findings, &settings, io);
             let advice = super::lint::advice(&run);
             for line in &advice {
                 io.complain(&format!("{line}\n\n"));
@@ -146,6 +236,11 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
             .map(here::expand_home)
             .chain(settings.library.iter().map(PathBuf::from))
             .collect(),
+        collections_path: settings
+            .collections_path
+            .iter()
+            .map(PathBuf::from)
+            .collect(),
         roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
         gather: match settings.gathering.as_str() {
             "explicit" => Gathering::Explicit,
@@ -153,10 +248,13 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
             _ => Gathering::Implicit,
         },
         any_errors_fatal: settings.any_errors_fatal,
+        managed: settings.ansible_managed.clone(),
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),
+        adhoc: None,
         inventory: options.inventory.clone(),
+        inventory_config: settings.inventories(&engine.extra_vars)?,
         options: engine,
         vault,
         connector,
@@ -186,8 +284,8 @@ fn run_id() -> String {
 }
 
 /// Shows everything that is wrong; nothing was run.
-fn refuse(findings: &Findings, io: &mut Io<'_>) -> i32 {
-    warn(findings, io);
+pub(super) fn refuse(findings: &Findings, settings: &Settings, io: &mut Io<'_>) -> i32 {
+    warn(findings, settings, io);
     for error in &findings.errors {
         io.complain(&format!("[ERROR]: {error}\n\n"));
     }
@@ -205,7 +303,18 @@ fn refuse(findings: &Findings, io: &mut Io<'_>) -> i32 {
     }
 }
 
-fn warn(findings: &Findings, io: &mut Io<'_>) {
+/// Shows what deserves a look.
+pub(super) fn warn(findings: &Findings, settings: &Settings, io: &mut Io<'_>) {
+    for text in &findings.notes {
+        io.print(&format!("{text}\n"));
+    }
+    for text in &findings.complaints {
+        io.complain(&format!("[ERROR]: {}\n", text.trim_end()));
+    }
+    let deprecations = findings.deprecations.iter();
+    for text in deprecations.filter(|_| settings.deprecation_warnings) {
+        io.complain(&format!("[DEPRECATION WARNING]: {text}\n"));
+    }
     for (text, span) in &findings.warnings {
         let mut line = format!("[WARNING]: {text}\n");
         if let Some(span) = span {
@@ -218,7 +327,7 @@ fn warn(findings: &Findings, io: &mut Io<'_>) {
 }
 
 /// All of `-e`, later ones over earlier ones.
-fn extra_vars(given: &[String], vault: &VaultKeys) -> Result<Map> {
+pub(super) fn extra_vars(given: &[String], vault: &VaultKeys) -> Result<Map> {
     let mut all = Map::new();
     for text in given {
         all.extend(match text.strip_prefix('@') {

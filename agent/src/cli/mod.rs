@@ -4,6 +4,7 @@
 //! To add a flag: one row in the command's table (`run_flags.rs` for `run`), and where it is read.
 //! To add a command: a [`Command`] in the binary's list.
 
+mod adhoc;
 mod app;
 mod completion;
 mod doc;
@@ -11,6 +12,7 @@ pub mod execute;
 pub mod exit;
 mod flag;
 mod help;
+mod inventory;
 mod lint;
 mod list;
 mod markdown;
@@ -22,12 +24,14 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use adhoc::{AdhocOptions, command as adhoc_command, run_with as adhoc_with};
 pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
 pub use completion::{COMPLETION, Shell, script as completion_script};
 pub use doc::{DOC, page as doc_page};
 pub use execute::{JOB, SEAT, lint_command, main};
 pub use flag::{Complete, Flag, Takes};
 pub use help::{command_help, overview};
+pub use inventory::INVENTORY;
 pub use list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
 pub use parse::Parsed;
 pub use passwords::login_password;

@@ -7,9 +7,10 @@ use super::run_flags::RUN_FLAGS;
 use super::settings::Settings;
 use crate::error::Result;
 use crate::event::Sink;
+use crate::host::here;
 use crate::playbook::yaml::{Style, to_styled_string};
 use crate::value::Value;
-use crate::view::{Human, HumanOptions, Json, Junit, Lines, Tee};
+use crate::view::{Form, Human, HumanOptions, Json, Junit, Lines, Tee, Tree};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -86,6 +87,10 @@ pub struct RunOptions {
     pub output: Output,
     pub output_file: Option<String>,
     pub colour: Colour,
+    /// The form of the text for people.
+    pub form: Form,
+    /// A folder for one file of results for each host.
+    pub tree: Option<String>,
 }
 
 impl RunOptions {
@@ -97,6 +102,17 @@ impl RunOptions {
         if parsed.args.is_empty() {
             return Err(usage("the following arguments are required: PLAYBOOK"));
         }
+        Ok(Self {
+            playbooks: parsed.args.clone(),
+            ..Self::shared(parsed, settings)?
+        })
+    }
+
+    /// As [`RunOptions::new`], for commands without playbooks.
+    ///
+    /// # Errors
+    /// When a number is none.
+    pub fn shared(parsed: &Parsed, settings: &Settings) -> Result<Self> {
         let has = |name: &str| parsed.has(name);
         let text = |name: &str| parsed.value(name).map(String::from);
         let or = |name: &str, setting: &Option<String>| text(name).or_else(|| setting.clone());
@@ -105,7 +121,7 @@ impl RunOptions {
             given => u32::try_from(given).unwrap_or(u32::MAX),
         };
         Ok(Self {
-            playbooks: parsed.args.clone(),
+            playbooks: Vec::new(),
             inventory: or_list(parsed.values("inventory"), &settings.inventory),
             limit: text("limit"),
             extra_vars: parsed.values("extra-vars"),
@@ -156,6 +172,12 @@ impl RunOptions {
             output: output(parsed.value("output"), &settings.stdout_callback),
             output_file: text("output-file"),
             colour: colour(parsed, settings),
+            form: match settings.stdout_callback.rsplit('.').next() {
+                Some("minimal") => Form::Minimal,
+                Some("oneline") => Form::OneLine,
+                _ => Form::Default,
+            },
+            tree: None,
         })
     }
 
@@ -248,6 +270,7 @@ impl RunOptions {
     #[must_use]
     pub fn human(&self, settings: &Settings, terminal: Terminal) -> HumanOptions {
         HumanOptions {
+            form: self.form,
             colour: match self.colour {
                 Colour::Auto => terminal.tty,
                 Colour::Always => true,
@@ -283,10 +306,11 @@ impl RunOptions {
     {
         let human = self.human(settings, terminal);
         let Some(file) = file else {
-            return match self.output {
+            let sink = match self.output {
                 Output::Human => Arc::new(Human::new(out, err, human)),
                 form => form.sink(Box::new(out), human),
             };
+            return self.with_tree(sink);
         };
         let plain = HumanOptions {
             colour: self.colour == Colour::Always,
@@ -298,6 +322,20 @@ impl RunOptions {
             Arc::new(Human::new(out, err, human)),
             self.output.sink(file, plain),
         ]))
+    }
+
+    /// With files of results beside it, where those were asked for.
+    fn with_tree(&self, sink: Arc<dyn Sink>) -> Arc<dyn Sink> {
+        let Some(tree) = &self.tree else {
+            return sink;
+        };
+        let dir = here::expand_home(tree);
+        let tree = Tree::new(move |host, result| {
+            if let Err(error) = here::write(&dir.join(host), result.as_bytes(), 0o644) {
+                here::print_error(&format!("[WARNING]: {error}"));
+            }
+        });
+        Arc::new(Tee(vec![sink, Arc::new(tree)]))
     }
 }
 

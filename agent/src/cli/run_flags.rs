@@ -9,7 +9,7 @@ const LISTING: &str = "Instead of running";
 const OUTPUT: &str = "Output options";
 
 /// One row for each flag, in the order of the help text.
-pub static RUN_FLAGS: &[Flag] = &[
+pub const RUN_FLAGS: &[Flag] = &[
     Flag::many(
         &["inventory", "inventory-file"],
         "PATH|HOSTS",

@@ -113,11 +113,14 @@ impl ActionCx for Actor<'_> {
         let text = here::read_text(path)?
             .ok_or_else(|| Error::params(format!("{} does not exist", path.display())))?;
         let source = SourceFile::new(path.display().to_string(), text);
-        let options = file_options(options);
-        self.cx
-            .run
-            .templar
-            .render_file(&source, &options, &self.seen.vars)
+        let text = |name: &str| options.get(name).and_then(Value::as_str);
+        let templar = &self.cx.run.templar;
+        let name = text("src").map_or_else(|| path.display().to_string(), String::from);
+        let seen = &self.seen.vars;
+        let vars = templar.vars_of_file(&name, path, text("dest"), Map::new(), seen);
+        let mut options = file_options(options);
+        options.search.extend(path.parent().map(Path::to_path_buf));
+        templar.render_file(&source, &options, &vars)
     }
 
     fn find(&self, folder: &str, name: &str) -> Result<PathBuf> {

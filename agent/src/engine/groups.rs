@@ -39,7 +39,7 @@ impl Files for InventoryFiles {
         let done = here::run(&argv)?;
         Ok(ScriptOutput {
             status: Some(done.rc),
-            stdout: done.out(),
+            stdout: done.stdout.clone(),
             stderr: done.err(),
         })
     }
@@ -148,6 +148,32 @@ impl Groups {
         (HostVars::of_inventory(layers), self.magic(name))
     }
 
+    /// All that a host is told, laid over each other.
+    #[must_use]
+    pub fn flat_vars(&self, host: &str) -> Map {
+        let layers = self.inventory.host_vars(host, &self.near);
+        over_each_other(layers.iter().map(|l| l.vars.values()))
+    }
+
+    /// What the inventory says of a host itself, with the files of its name.
+    #[must_use]
+    pub fn own_host_vars(&self, host: &str) -> Map {
+        let layers = self.inventory.host_vars(host, &self.near);
+        let own = layers
+            .iter()
+            .filter(|l| matches!(l.origin, Origin::Host | Origin::HostFile(..)));
+        over_each_other(own.map(|l| l.vars.values()))
+    }
+
+    /// What the inventory says of a group itself, with the files of its name.
+    #[must_use]
+    pub fn own_group_vars(&self, group: &str) -> Map {
+        let own = self.inventory.group(group).map(|g| Arc::clone(&g.vars));
+        let files = self.near.iter().flat_map(|near| near.of_group(group));
+        let all: Vec<_> = own.into_iter().chain(files).collect();
+        over_each_other(all.iter().map(|vars| vars.values()))
+    }
+
     fn magic(&self, name: &str) -> Map {
         let groups: Vec<Value> = self
             .inventory
@@ -207,6 +233,14 @@ impl Groups {
         }
         self.inventory.reconcile();
     }
+}
+
+fn over_each_other<'m>(maps: impl Iterator<Item = &'m Map>) -> Map {
+    let mut all = Map::new();
+    for map in maps {
+        all.extend(map.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    all
 }
 
 fn layer_of(origin: &Origin) -> Layer {

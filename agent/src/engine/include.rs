@@ -10,7 +10,7 @@ use super::task::{Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::module::ModuleDef;
-use crate::playbook::keyword::{Kw, Setting, plain_text};
+use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
 use crate::playbook::load::Loader;
 use crate::playbook::role::{LoadedRole, RoleCall, RoleFiles};
 use crate::playbook::scope::{Keywords, Scope, ScopeKind};
@@ -102,11 +102,17 @@ impl IncludeCall {
         })
     }
 
-    /// Reads what is included.
+    /// Reads what is included; `rescued` says that a block around the task has a `rescue`.
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub fn load(&self, run: &RunCx, play: &PlayCx, task: &Task) -> Result<Included, Vec<Error>> {
+    pub fn load(
+        &self,
+        run: &RunCx,
+        play: &PlayCx,
+        task: &Task,
+        rescued: bool,
+    ) -> Result<Included, Vec<Error>> {
         let dir = &play.play.dir;
         let render = |value: &Value, vars: &Map| super::job::render(run, dir, vars, value);
         let mut loader = Loader::new(
@@ -117,6 +123,9 @@ impl IncludeCall {
             play.play.dir.clone(),
         );
         loader.roles_path.clone_from(&run.options.roles_path);
+        loader
+            .collections_path
+            .clone_from(&run.options.collections_path);
         let scope = self.scope(task);
         let included = match &self.what {
             What::File(path) => self.load_file(&mut loader, path, &scope, task),
@@ -128,13 +137,15 @@ impl IncludeCall {
         let mut included = included
             .ok_or_else(|| vec![Error::new(ErrorKind::Syntax, "nothing could be included")])?;
         included.handlers.append(&mut loader.late_handlers);
-        let mut preflight = super::preflight::Preflight::new(&run.templar, &run.library);
+        let mut preflight =
+            super::preflight::Preflight::new(&run.templar, &run.library).handled(rescued);
         preflight.items(&included.block.body);
         preflight.items(&included.handlers);
-        if preflight.problems.errors.is_empty() {
+        let problems = preflight.finish();
+        if problems.errors.is_empty() {
             Ok(included)
         } else {
-            Err(preflight.problems.errors)
+            Err(problems.errors)
         }
     }
 
@@ -178,6 +189,9 @@ impl IncludeCall {
             },
             public: args.get("public").is_some_and(Value::is_truthy),
             // A role that is included runs each time it is included.
+            unvalidated: args
+                .get("rolespec_validate")
+                .is_some_and(|v| as_bool(&plain_text(v)) == Some(false)),
             allow_duplicates: Some(args.get("allow_duplicates").is_none_or(Value::is_truthy)),
             ..RoleCall::default()
         };
@@ -272,7 +286,8 @@ impl Batch<'_> {
         let mut entries = Vec::new();
         let mut including: Vec<usize> = Vec::new();
         for (call, hosts) in group(calls) {
-            match call.load(&self.run.cx, &self.cx, &view.task) {
+            let rescued = hosts.iter().all(|i| self.hosts[*i].cursor.would_rescue());
+            match call.load(&self.run.cx, &self.cx, &view.task, rescued) {
                 Ok(included) => {
                     self.run.cx.emit.run(EventKind::Included {
                         file: included.shown,

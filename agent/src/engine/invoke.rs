@@ -261,9 +261,14 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
     }
 }
 
+/// Ansible's first words, which scripts look for, and what is near.
 pub(super) fn no_module(name: &str) -> Error {
-    Error::params(format!("no module is called `{name}`"))
-        .did_you_mean(name, modules::names().iter().copied())
+    let known = modules::names();
+    let keywords = Kw::names(crate::playbook::keyword::TASK);
+    Error::params(format!(
+        "couldn't resolve module/action '{name}': no module or keyword is called so"
+    ))
+    .did_you_mean(name, known.iter().copied().chain(keywords))
 }
 
 /// A call of a host module for this task.

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::host::here;
 use crate::modules;
 use crate::playbook::load::{Files, ModuleFace, Modules};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Files of the side that holds the playbook.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,9 @@ impl Files for HereFiles {
     }
     fn list(&self, path: &Path) -> Option<Vec<String>> {
         here::list(path)
+    }
+    fn absolute(&self, path: &Path) -> PathBuf {
+        here::absolute(path)
     }
 }
 

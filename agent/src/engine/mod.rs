@@ -6,6 +6,7 @@
 //! mistakes before anything runs. Events are all that leaves.
 
 mod action;
+pub mod adhoc;
 pub mod background;
 mod connect;
 pub mod context;
@@ -38,6 +39,7 @@ pub mod run;
 pub mod runner;
 pub mod seat;
 mod steps;
+pub mod stock;
 mod task;
 
 pub use action::load_yaml;

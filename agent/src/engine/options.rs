@@ -41,10 +41,14 @@ pub struct Options {
     pub roles_path: Vec<PathBuf>,
     /// Folders with modules of the user's own.
     pub library: Vec<PathBuf>,
+    /// More folders with collections.
+    pub collections_path: Vec<PathBuf>,
     /// Facts are gathered when a play says nothing (`gathering = implicit`).
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
     pub any_errors_fatal: bool,
+    /// What `ansible_managed` is in template files where no variable says it.
+    pub managed: String,
 }
 
 /// When facts are gathered (`gathering` in the settings).
@@ -82,8 +86,10 @@ impl Default for Options {
             timeout: 10,
             roles_path: Vec::new(),
             library: Vec::new(),
+            collections_path: Vec::new(),
             gather: Gathering::Implicit,
             any_errors_fatal: false,
+            managed: "Ansible managed".into(),
         }
     }
 }

@@ -194,9 +194,23 @@ impl Batch<'_> {
     }
 }
 
+/// `ansible_failed_task`: what a `rescue` may ask about the task. Its name is the one it has in its
+/// file, without the role's.
 fn failed_task(view: &TaskView) -> Value {
+    let shown = view.info.name.as_str();
+    let role = view.task.scope.role().map(|r| format!("{} : ", r.name));
+    let name = role.and_then(|r| shown.strip_prefix(&r)).unwrap_or(shown);
+    let args = view.task.args.named.iter();
+    let args: Map = args
+        .map(|a| (Key::from(&*a.name), a.value.clone()))
+        .collect();
+    let own = |kw| view.task.own(kw).map_or(Value::Null, |s| s.value.clone());
     let map: Map = [
-        (Key::from("name"), Value::from(view.info.name.as_str())),
+        (Key::from("name"), Value::from(name)),
+        (Key::from("args"), Value::map(args)),
+        (Key::from("register"), own(Kw::Register)),
+        (Key::from("delegate_to"), own(Kw::DelegateTo)),
+        (Key::from("tags"), Value::from(view.task.scope.tags())),
         (Key::from("action"), Value::from(&*view.task.module)),
         (Key::from("path"), Value::from(view.info.path.as_str())),
     ]

@@ -135,25 +135,14 @@ impl TaskCx<'_> {
     }
 
     fn lookup_items(&self, name: &str, setting: &Setting, seen: &Seen) -> Result<Vec<Value>> {
-        let terms = self.resolve(setting, seen)?;
-        if let Some(why) = terms.unknown_reason() {
-            return Err(Error::unknown(&*why));
-        }
-        let call = match &terms {
-            Value::Map(_) if name == "dict" => format!("query('{name}', lks_terms)"),
-            _ => format!("query('{name}', *lks_terms)"),
-        };
-        let terms = match terms {
-            list @ Value::List(_) => list,
-            map @ Value::Map(_) if name == "dict" => map,
-            single => Value::list(vec![single]),
-        };
-        let seen = seen.with([(Key::from("lks_terms"), terms)].into_iter().collect());
-        let found = self
-            .run
-            .templar
-            .expression(&call, Some(&setting.span), &seen.vars)?;
-        Ok(found.as_list().unwrap_or_default().to_vec())
+        let action = &*self.task().module;
+        self.run.templar.with_lookup(
+            name,
+            &setting.value,
+            action,
+            Some(&setting.span),
+            &seen.vars,
+        )
     }
 
     fn run_loop(&self, items: Vec<Value>, vars: &mut HostVars) -> TaskEnd {

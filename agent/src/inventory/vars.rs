@@ -214,6 +214,12 @@ impl NearVars {
         Ok(near)
     }
 
+    /// What the files of a group say, the weakest first.
+    pub fn of_group(&self, group: &str) -> impl Iterator<Item = Arc<Vars>> + '_ {
+        let files = self.groups.get(group).into_iter().flatten();
+        files.map(|file| Arc::clone(&file.vars))
+    }
+
     /// Warnings about the files that were read.
     pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
         let files = self.groups.values().chain(self.hosts.values()).flatten();

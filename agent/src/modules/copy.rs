@@ -172,7 +172,7 @@ impl Copy {
             Value::List(_) | Value::Map(_) => crate::module::text::json(content),
             other => <String as crate::module::Param>::from_value(other)?,
         };
-        crate::module::text::encoded(text, self._output_encoding.as_deref().unwrap_or("utf-8"))
+        crate::module::text::encoded(&text, self._output_encoding.as_deref().unwrap_or("utf-8"))
     }
 
     /// Whether links of the source are followed.

@@ -51,6 +51,7 @@ mod tempfile;
 mod template;
 mod uri;
 mod user;
+mod validate_argument_spec;
 mod wait_for;
 
 use crate::module::{ModuleDef, action, host_module};
@@ -123,6 +124,10 @@ pub static MODULES: &[ModuleDef] = &[
         .assets(&[("src", "files")])
         .returns(uri::RETURNS),
     host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
+    action::<validate_argument_spec::ValidateArgumentSpec>(
+        "ansible.builtin.validate_argument_spec",
+    )
+    .returns(validate_argument_spec::RETURNS),
     host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
     host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),

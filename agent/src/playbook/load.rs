@@ -26,6 +26,10 @@ pub trait Files {
     fn is_file(&self, path: &Path) -> bool;
     /// Names in a directory, sorted; `None` if it is none.
     fn list(&self, path: &Path) -> Option<Vec<String>>;
+    /// The path from the root on.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
 }
 
 /// What the loader must know of modules.
@@ -63,6 +67,8 @@ pub struct Loader<'a> {
     pub play_vars: Map,
     /// More folders with roles.
     pub roles_path: Vec<PathBuf>,
+    /// Folders with collections, beside `collections/` of the playbook's folder.
+    pub collections_path: Vec<PathBuf>,
     /// The playbook's folder.
     pub base: PathBuf,
     /// What was found wrong.
@@ -91,6 +97,7 @@ impl<'a> Loader<'a> {
             render,
             play_vars: Map::new(),
             roles_path: Vec::new(),
+            collections_path: Vec::new(),
             base,
             problems: Problems::default(),
             late_handlers: Vec::new(),

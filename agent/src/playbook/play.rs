@@ -66,6 +66,13 @@ impl Loader<'_> {
         self.playbook_in(path, None)
     }
 
+    /// Reads a play that stands in no file.
+    pub fn lone_play(&mut self, node: &Node, dir: &Path) -> Vec<Play> {
+        let mut plays = Vec::new();
+        self.entry(node, dir, None, &mut plays);
+        plays
+    }
+
     fn playbook_in(&mut self, path: &Path, parent: Option<&Arc<Scope>>) -> Vec<Play> {
         if parent.is_some_and(|p| p.chain().count() > 20) {
             self.problems.error(Error::new(

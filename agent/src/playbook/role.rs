@@ -1,6 +1,6 @@
 //! Roles: found on disk, read once, used with parameters.
 
-use super::keyword::{Kw, ROLE, Setting};
+use super::keyword::{Kw, ROLE, Setting, as_bool, plain_text};
 use super::load::Loader;
 use super::scope::{Keywords, Scope};
 use super::task::{Block, Item, Task};
@@ -72,6 +72,8 @@ pub struct RoleCall {
     pub public: bool,
     /// Overrides the role's own word.
     pub allow_duplicates: Option<bool>,
+    /// Whether its arguments are not to be checked (`rolespec_validate: false`).
+    pub unvalidated: bool,
 }
 
 /// A role read for one place.
@@ -172,6 +174,7 @@ impl Loader<'_> {
             uses: Vec::new(),
         };
         let mut body = self.dependencies(meta.as_ref(), &scope, &mut loaded);
+        body.extend(self.validation_task(call, &path, meta.as_ref(), &scope, span));
         if let Some(file) = self.role_file(&path, "tasks", &call.files.tasks, span) {
             body.extend(self.tasks_file(&file, &scope, false));
         }
@@ -282,6 +285,9 @@ impl Loader<'_> {
 
     /// The folder of a role; a problem if there is none.
     pub fn find_role(&mut self, name: &str, span: &Span, parent: &Arc<Scope>) -> Option<PathBuf> {
+        if let Some(found) = self.collection_role(name) {
+            return Some(found);
+        }
         let short = name.rsplit('.').next().unwrap_or(name);
         let mut tried: Vec<PathBuf> = vec![self.base.join("roles")];
         tried.extend(self.roles_path.iter().cloned());
@@ -317,6 +323,21 @@ impl Loader<'_> {
         None
     }
 
+    /// The folder of `NAMESPACE.COLLECTION.ROLE`, in the collections beside the playbook or elsewhere.
+    fn collection_role(&self, name: &str) -> Option<PathBuf> {
+        let mut parts = name.splitn(3, '.');
+        let (space, collection, role) = (parts.next()?, parts.next()?, parts.next()?);
+        let inside = Path::new("ansible_collections")
+            .join(space)
+            .join(collection)
+            .join("roles")
+            .join(role.replace('.', "/"));
+        std::iter::once(&self.base.join("collections"))
+            .chain(&self.collections_path)
+            .map(|dir| dir.join(&inside))
+            .find(|dir| self.files.is_dir(dir))
+    }
+
     /// `import_role`, expanded in place.
     pub(super) fn import_role(&mut self, task: &Task) -> Option<Item> {
         let call = self.role_call(task, task.scope.keywords.clone())?;
@@ -346,6 +367,9 @@ impl Loader<'_> {
                 "defaults_from" => call.files.defaults = text,
                 "handlers_from" => call.files.handlers = text,
                 "public" => call.public = arg.value.is_truthy(),
+                "rolespec_validate" => {
+                    call.unvalidated = as_bool(&plain_text(&arg.value)) == Some(false);
+                }
                 "allow_duplicates" => call.allow_duplicates = Some(arg.value.is_truthy()),
                 _ => {}
             }

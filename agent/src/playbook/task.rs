@@ -379,26 +379,27 @@ impl Loader<'_> {
                 );
                 None
             }
-            ([], rest) => {
-                self.no_such_module(rest, level);
-                None
-            }
+            ([], rest) => self.unknown_module(rest, level),
         }
     }
 
     /// Nothing in the task is a module: the entry that looks least like a keyword's slip is taken
-    /// for the module's name.
-    fn no_such_module(&mut self, rest: &[(Node, Node)], level: Levels) {
+    /// for the module's name. That it is none is found by the check before the run, or by the task.
+    fn unknown_module(&mut self, rest: &[(Node, Node)], level: Levels) -> Option<(Node, Node)> {
         let slip = |n: &Node| {
             n.as_str()
                 .is_some_and(|name| nearest(name, Kw::names(level)).is_some())
         };
-        let position = rest.iter().position(|(key, _)| !slip(key)).unwrap_or(0);
+        let position = rest.iter().position(|(key, _)| !slip(key));
         for (i, (key, _)) in rest.iter().enumerate() {
-            if i != position {
+            if position.is_some_and(|p| p != i) {
                 self.unknown_keyword(key, level);
-                continue;
             }
+        }
+        if let Some(position) = position {
+            return rest.get(position).cloned();
+        }
+        for (key, _) in rest {
             let name = key.as_str().unwrap_or_default();
             let names = self.modules.names();
             let known = names.iter().copied().chain(Kw::names(level));
@@ -407,6 +408,7 @@ impl Loader<'_> {
                     .did_you_mean(name, known),
             );
         }
+        None
     }
 
     fn unknown_keyword(&mut self, key: &Node, level: Levels) {
@@ -455,9 +457,7 @@ impl Loader<'_> {
         let name: Arc<str> = if matches!(written, "action" | "local_action") {
             self.action_statement(value, &mut args)?
         } else {
-            let face = self.modules.find(written)?;
-            self.read_args(value, face.free_form, &mut args);
-            face.name.into()
+            self.face_and_args(written, value, &mut args)
         };
         if let Some(more) = parts.keywords.get(Kw::Args).cloned() {
             match &more.value {
@@ -469,16 +469,31 @@ impl Loader<'_> {
         Some((name, args))
     }
 
+    /// The module's full name. The arguments of one that is not known are read as they can be: that
+    /// it is none is told by the check before the run, or by the task when a host reaches it.
+    fn face_and_args(&mut self, name: &str, value: &Node, args: &mut TaskArgs) -> Arc<str> {
+        match self.modules.find(name) {
+            Some(face) => {
+                self.read_args(value, face.free_form, args);
+                face.name.into()
+            }
+            None => {
+                self.read_args(value, true, args);
+                name.into()
+            }
+        }
+    }
+
     fn action_statement(&mut self, value: &Node, args: &mut TaskArgs) -> Option<Arc<str>> {
         if let Some(name_node) = value.get("module") {
-            let name = name_node.as_str()?.to_string();
-            let face = self.known_module(&name, name_node)?;
+            let name = name_node.as_str()?;
             for (k, v) in value.as_map()? {
                 if k.as_str() != Some("module") {
                     self.add_arg(args, k, v);
                 }
             }
-            return Some(face.name.into());
+            let face = self.modules.find(name);
+            return Some(face.map_or_else(|| name.into(), |f| f.name.into()));
         }
         let Some(text) = value.as_str() else {
             self.problems.error(
@@ -489,22 +504,8 @@ impl Loader<'_> {
             return None;
         };
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        let face = self.known_module(name, value)?;
         let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());
-        self.read_args(&rest, face.free_form, args);
-        Some(face.name.into())
-    }
-
-    fn known_module(&mut self, name: &str, node: &Node) -> Option<super::load::ModuleFace> {
-        let face = self.modules.find(name);
-        if face.is_none() {
-            let names = self.modules.names();
-            self.problems.error(
-                node.error(format!("no module is called `{name}`"))
-                    .did_you_mean(name, names.iter().copied()),
-            );
-        }
-        face
+        Some(self.face_and_args(name, &rest, args))
     }
 
     /// Arguments: a mapping, `k=v` text, free-form text, or nothing.

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::value::{Key, Map, Value};
 use aes::Aes256;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
@@ -31,6 +32,18 @@ pub fn is_vault(text: &str) -> bool {
 #[derive(Clone, Debug, Default)]
 pub struct VaultKeys {
     keys: Vec<(String, Secret<String>)>,
+    /// Vaulted values stay as they are; whole files are opened all the same.
+    sealed: bool,
+}
+
+/// The key under which a value that stays vaulted is shown in JSON, as Ansible has it.
+pub const SEALED: &str = "__ansible_vault";
+
+/// A vaulted value that stays so: a mapping with its ciphertext.
+#[must_use]
+pub fn sealed(cipher: &str) -> Value {
+    let entry = (Key::from(SEALED), Value::from(cipher));
+    Value::map(Map::from([entry]))
 }
 
 impl VaultKeys {
@@ -43,6 +56,21 @@ impl VaultKeys {
     /// Adds a password under an id ([`DEFAULT_ID`] if the user named none).
     pub fn add(&mut self, id: impl Into<String>, password: Secret<String>) {
         self.keys.push((id.into(), password));
+    }
+
+    /// The same passwords, for a reader who only shows values: vaulted ones stay vaulted.
+    #[must_use]
+    pub fn keeping_sealed(&self) -> Self {
+        Self {
+            sealed: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether vaulted values stay so.
+    #[must_use]
+    pub fn keeps_sealed(&self) -> bool {
+        self.sealed
     }
 
     /// Whether there are no passwords.

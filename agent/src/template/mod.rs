@@ -8,6 +8,7 @@
 //! To add a filter: a function and a row in a family's table under `filters/`. Tests are in
 //! [`predicates`], lookups under `lookups/`; documentation and "did you mean" come from the tables.
 
+mod about;
 mod access;
 mod call;
 mod compile;
@@ -21,11 +22,13 @@ mod filters;
 mod finish;
 mod globals;
 mod hostvars;
+mod lipsum;
 mod literals;
 mod lookups;
 mod loops;
 mod macros;
 mod methods;
+mod names;
 mod ops;
 mod outside;
 mod place;
@@ -39,7 +42,7 @@ mod text;
 mod val;
 
 pub use files::FileOptions;
-pub use outside::{Clock, Entry, EntryKind, Nowhere, Outside, Piped};
+pub use outside::{Clock, Entry, EntryKind, Fetch, Nowhere, Outside, Piped};
 pub use scope::Variables;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -300,6 +303,39 @@ impl Templar {
         self.run_expression(&program, span, vars, false)
     }
 
+    /// What `with_LOOKUP: terms` loops over. `action` is what the task does.
+    ///
+    /// # Errors
+    /// As [`Templar::resolve`].
+    pub fn with_lookup(
+        &self,
+        lookup: &str,
+        terms: &Value,
+        action: &str,
+        span: Option<&Span>,
+        vars: &Arc<dyn Variables>,
+    ) -> Result<Vec<Value>> {
+        let run = Run::new(self, vars);
+        let text = format!("with_{lookup}").into();
+        let ctx = run.ctx(vars, &text, span);
+        let find = || -> Res<Value> {
+            let terms = match ctx.lift(terms, vars).usable()? {
+                Val::List(list) => list.items(&ctx),
+                Val::Tuple(items) => items.to_vec(),
+                single => vec![single.clone()],
+            };
+            // What check mode does not know is told before a lookup could stumble over it.
+            for term in &terms {
+                if let Val::Unknown(why) = term {
+                    return Err(Fault::unknown(why));
+                }
+            }
+            finish::value(&ctx, &lookups::with(&ctx, lookup, terms, action)?)
+        };
+        let found = find().map_err(|f| f.at(|| ctx.place(0)).into_error(vars))?;
+        Ok(found.as_list().unwrap_or_default().to_vec())
+    }
+
     fn run_expression(
         &self,
         program: &Program,
@@ -327,6 +363,47 @@ impl Templar {
         options: &FileOptions,
         vars: &Arc<dyn Variables>,
     ) -> Result<String> {
+        self.with_file(source, options, vars, |ctx, program, options| {
+            let value = match eval::run(ctx, program, &Scope::default())?.usable()? {
+                Val::Null | Val::Omit => Val::from(""),
+                value => value.clone(),
+            };
+            let mut out = text::to_text(ctx, &value)?;
+            let has = out.len() - out.trim_end_matches('\n').len();
+            if options.keep_trailing_newline && has < program.newlines {
+                out.push_str(&"\n".repeat(program.newlines - has));
+            }
+            if options.newline_sequence != "\n" {
+                out = out
+                    .replace("\r\n", "\n")
+                    .replace('\n', &options.newline_sequence);
+            }
+            Ok(out)
+        })
+    }
+
+    /// As [`Templar::render_file`], but a file that is one `{{ … }}` keeps the type of its result.
+    ///
+    /// # Errors
+    /// As [`Templar::render_file`].
+    pub fn file_value(
+        &self,
+        source: &Arc<SourceFile>,
+        options: &FileOptions,
+        vars: &Arc<dyn Variables>,
+    ) -> Result<Value> {
+        self.with_file(source, options, vars, |ctx, program, _| {
+            finish::value(ctx, &ctx.render(program)?)
+        })
+    }
+
+    fn with_file<T>(
+        &self,
+        source: &Arc<SourceFile>,
+        options: &FileOptions,
+        vars: &Home,
+        run: impl FnOnce(&ctx::Ctx, &Program, &FileOptions) -> Res<T>,
+    ) -> Result<T> {
         let start = Span::new(source, 1, 1, 1);
         let mut options = options.clone();
         let text: Arc<str> = options
@@ -341,31 +418,12 @@ impl Templar {
         } else {
             Backslash::Escape
         };
-        let syntax = options.syntax();
         let program = self
-            .file_program(&text, &syntax, mode)
+            .file_program(&text, &options.syntax(), mode)
             .map_err(|f| in_file(f, Some(&start)))?;
-        let run = Run::of_file(self, vars, &options);
-        let ctx = run.ctx(vars, &text, Some(&start));
-        let render = || -> Res<String> {
-            let value = eval::run(&ctx, &program, &Scope::default())?;
-            let value = match value.usable()? {
-                Val::Null | Val::Omit => Val::from(""),
-                _ => value,
-            };
-            text::to_text(&ctx, &value)
-        };
-        let mut out = render().map_err(|f| f.at(|| ctx.place(0)).into_error(vars))?;
-        let has = out.len() - out.trim_end_matches('\n').len();
-        if options.keep_trailing_newline && has < program.newlines {
-            out.push_str(&"\n".repeat(program.newlines - has));
-        }
-        if options.newline_sequence != "\n" {
-            out = out
-                .replace("\r\n", "\n")
-                .replace('\n', &options.newline_sequence);
-        }
-        Ok(out)
+        let of_file = Run::of_file(self, vars, &options);
+        let ctx = of_file.ctx(vars, &text, Some(&start));
+        run(&ctx, &program, &options).map_err(|f| f.at(|| ctx.place(0)).into_error(vars))
     }
 
     fn template_program(&self, text: &Arc<str>) -> Res<Arc<Program>> {

@@ -3,7 +3,7 @@
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
-use lks_agent::cli::{self, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
+use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub static APP: App = App {
     version: env!("CARGO_PKG_VERSION"),
     commands: &[
         cli::run_command(run),
+        cli::adhoc_command(adhoc),
+        cli::INVENTORY,
         cli::lint_command(lint),
         cli::DOC,
         tour::TOUR,
@@ -30,6 +32,13 @@ fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
     let options = RunOptions::new(&call.parsed, &settings)?;
     let connector = SshConnector::new(ssh_options(&options, &settings)?);
     cli::execute::run_with(&options, &settings, io, Arc::new(connector))
+}
+
+fn adhoc(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
+    let settings = cli::execute::read_settings()?;
+    let options = AdhocOptions::new(&call.parsed, &settings)?;
+    let connector = SshConnector::new(ssh_options(&options.run, &settings)?);
+    cli::adhoc_with(&options, &settings, call, io, Arc::new(connector))
 }
 
 /// What flags and settings say of connections.

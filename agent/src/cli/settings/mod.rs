@@ -2,6 +2,7 @@
 //! file, file over default. The texts come from the caller: nothing is read here.
 
 mod ini;
+mod inventories;
 mod read;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -147,6 +148,20 @@ settings! {
     vault_identity_list: Vec<String> = Vec::new(), ["defaults" "vault_identity_list"] ["ANSIBLE_VAULT_IDENTITY_LIST"] Plain;
     /// The label of new vaults.
     vault_identity: String = "default".into(), ["defaults" "vault_identity"] ["ANSIBLE_VAULT_IDENTITY"] Plain;
+    /// Open a vault with an identity only by passwords of that identity.
+    vault_id_match: bool = false, ["defaults" "vault_id_match"] ["ANSIBLE_VAULT_ID_MATCH"] Plain;
+    /// The identity that encrypts, where several are known.
+    vault_encrypt_identity: Option<String> = None, ["defaults" "vault_encrypt_identity"] ["ANSIBLE_VAULT_ENCRYPT_IDENTITY"] Plain;
+    /// The salt of new vaults, so that the same text gives the same vault; random where it is not set.
+    vault_encrypt_salt: Option<String> = None, ["defaults" "vault_encrypt_salt"] ["ANSIBLE_VAULT_ENCRYPT_SALT"] Plain;
+    /// The program that edits files.
+    editor: String = "vi".into(), ["defaults" "editor"] ["ANSIBLE_EDITOR", "EDITOR"] Plain;
+    /// The module of `adhoc`.
+    module_name: String = "command".into(), ["defaults" "module_name"] [] Plain;
+    /// The arguments of that module.
+    module_args: Option<String> = None, ["defaults" "module_args"] ["ANSIBLE_MODULE_ARGS"] Plain;
+    /// `adhoc` prints in the form that `stdout_callback` names.
+    load_callback_plugins: bool = false, ["defaults" "bin_ansible_callbacks"] ["ANSIBLE_LOAD_CALLBACK_PLUGINS"] Plain;
     /// Ask for the vault's password.
     ask_vault_pass: bool = false, ["defaults" "ask_vault_pass"] ["ANSIBLE_ASK_VAULT_PASS"] Plain;
     /// When facts are gathered: `implicit`, `explicit`, `smart`.
@@ -171,6 +186,8 @@ settings! {
     task_timeout: u32 = 0, ["defaults" "task_timeout"] ["ANSIBLE_TASK_TIMEOUT"] Plain;
     /// Seconds between looks at an asynchronous task.
     poll_interval: u32 = 15, ["defaults" "poll_interval"] ["ANSIBLE_POLL_INTERVAL"] Plain;
+    /// What `ansible_managed` is in template files.
+    ansible_managed: String = "Ansible managed".into(), ["defaults" "ansible_managed"] [] Plain;
     /// Hide the results of every task.
     no_log: bool = false, ["defaults" "no_log"] ["ANSIBLE_NO_LOG"] Plain;
     /// The shell that commands are run by.
@@ -217,10 +234,31 @@ settings! {
     any_unparsed_is_failed: bool = false, ["inventory" "any_unparsed_is_failed"] ["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"] Plain;
     /// Inventories of which none can be read end the run.
     unparsed_is_failed: bool = false, ["inventory" "unparsed_is_failed"] ["ANSIBLE_INVENTORY_UNPARSED_FAILED"] Plain;
+    /// Warn when no inventory at all can be read.
+    unparsed_warning: bool = true, ["inventory" "inventory_unparsed_warning"] ["ANSIBLE_INVENTORY_UNPARSED_WARNING"] Plain;
+    /// The readers that are tried on each inventory, in order.
+    inventory_enabled: Vec<String> = words(crate::inventory::ENABLED), ["inventory" "enable_plugins"] ["ANSIBLE_INVENTORY_ENABLED"] Plain;
+    /// Endings of files in an inventory directory that are no inventory.
+    inventory_ignore_extensions: Vec<String> = words(crate::inventory::IGNORED_ENDINGS), ["defaults" "inventory_ignore_extensions", "inventory" "ignore_extensions"] ["ANSIBLE_INVENTORY_IGNORE"] Plain;
+    /// Regular expressions for files in an inventory directory that are no inventory.
+    inventory_ignore_patterns: Vec<String> = Vec::new(), ["defaults" "inventory_ignore_patterns", "inventory" "ignore_patterns"] ["ANSIBLE_INVENTORY_IGNORE_REGEX"] Plain;
+    /// Group names that would not do as a variable's: `always` and `silently` change them, `never` warns, `ignore` does nothing.
+    transform_invalid_group_chars: String = "never".into(), ["defaults" "force_valid_group_names"] ["ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS"] Plain;
+    /// `inventory --list` shows what each group and host says itself.
+    inventory_export: bool = false, ["inventory" "export"] ["ANSIBLE_INVENTORY_EXPORT"] Plain;
+    /// Show what inventory scripts write to standard error, also when they succeed.
+    inventory_script_stderr: bool = true, ["inventory_plugin_script" "always_show_stderr"] ["ANSIBLE_INVENTORY_PLUGIN_SCRIPT_STDERR"] Plain;
+    /// Inventory plugins see extra variables.
+    inventory_use_extra_vars: bool = false, ["inventory_plugins" "use_extra_vars"] ["ANSIBLE_INVENTORY_USE_EXTRA_VARS"] Plain;
     /// A key that is twice in a mapping: `error`, `warn`, `ignore`.
     duplicate_dict_key: String = "warn".into(), ["defaults" "duplicate_dict_key"] ["ANSIBLE_DUPLICATE_YAML_DICT_KEY"] Plain;
     /// Where the output is written, too.
     log_path: Option<String> = None, ["defaults" "log_path"] ["ANSIBLE_LOG_PATH"] Path;
+}
+
+/// A default that is a list.
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(String::from).collect()
 }
 
 /// The text that is given for a setting, and where: environment first.

@@ -191,10 +191,15 @@ pub fn arguments() -> Vec<String> {
 /// # Errors
 /// When it cannot be written.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let done = || -> std::io::Result<()> {
-        if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir)?;
+        if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+            // What nobody else may read lies in folders that nobody else may read.
+            let dirs = if mode & 0o077 == 0 { 0o700 } else { 0o777 };
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(dirs)
+                .create(dir)?;
         }
         let mut file = std::fs::OpenOptions::new()
             .write(true)

@@ -12,6 +12,7 @@ mod mount;
 mod pipes;
 mod process;
 mod redirect;
+mod spawn;
 mod systemd;
 mod tls;
 mod wait;

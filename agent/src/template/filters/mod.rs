@@ -4,6 +4,7 @@ mod combine;
 mod crypt;
 mod data;
 mod hashes;
+mod inner;
 mod lists;
 mod logic;
 mod math;
@@ -17,10 +18,10 @@ mod times;
 mod urls;
 mod wrap;
 
-pub(super) use crypt::{crypt, random_salt};
-pub(super) use data::inert;
+pub(super) use crypt::{crypt, random_salt, salt_size};
+pub(super) use data::{decoded, inert};
 pub(super) use lists::{flatten_one, subelements};
-pub(super) use paths::expand_user;
+pub(super) use paths::{expand_user, normal as normal_path};
 pub(super) use random::Twister;
 
 use super::Doc;
@@ -38,6 +39,8 @@ pub(super) struct Filter {
     pub run: Function,
     /// Whether it wants to see undefined values rather than pass them on.
     pub markers: bool,
+    /// The collection it comes from; nothing for ansible-core's own.
+    pub from: &'static str,
 }
 
 impl Filter {
@@ -48,7 +51,13 @@ impl Filter {
             doc,
             run,
             markers: false,
+            from: "",
         }
+    }
+
+    const fn of(mut self, collection: &'static str) -> Self {
+        self.from = collection;
+        self
     }
 
     const fn with_markers(mut self) -> Self {
@@ -62,6 +71,7 @@ static TABLES: &[&[Filter]] = &[
     crypt::TABLE,
     data::TABLE,
     hashes::TABLE,
+    inner::TABLE,
     lists::TABLE,
     logic::TABLE,
     math::TABLE,
@@ -83,18 +93,12 @@ fn all() -> impl Iterator<Item = &'static Filter> {
 /// The filter `name`, with or without the collection it comes from.
 pub(super) fn find(name: &str) -> Option<&'static Filter> {
     static BY_NAME: OnceLock<HashMap<&'static str, &'static Filter>> = OnceLock::new();
+    let (collection, short) = super::names::split(name);
     BY_NAME
         .get_or_init(|| all().map(|f| (f.name, f)).collect())
-        .get(bare(name))
+        .get(short)
         .copied()
-}
-
-/// The name without ansible-core's collection names.
-pub(super) fn bare(name: &str) -> &str {
-    ["ansible.builtin.", "ansible.legacy."]
-        .iter()
-        .find_map(|prefix| name.strip_prefix(prefix))
-        .unwrap_or(name)
+        .filter(|filter| super::names::belongs(filter.from, collection))
 }
 
 /// Names of all filters.

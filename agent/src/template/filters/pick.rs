@@ -8,7 +8,7 @@ use super::super::fault::{Fault, Res};
 use super::super::ops;
 use super::super::predicates::{self, Test};
 use super::super::program::Binary;
-use super::super::val::{Args, Val};
+use super::super::val::{Args, Tuple, Val};
 use super::Filter;
 
 pub(super) static TABLE: &[Filter] = &[
@@ -258,8 +258,8 @@ fn groupby(c: &Call) -> Res<Val> {
     }
     let pairs = groups
         .into_iter()
-        .map(|(_, value, items)| Val::pair(value, Val::list(items)));
-    Ok(Val::list(pairs.collect()))
+        .map(|(_, value, items)| Tuple::named(&["grouper", "list"], vec![value, Val::list(items)]));
+    Ok(Val::list(pairs.map(Val::Tuple).collect()))
 }
 
 fn extreme(c: &Call, smallest: bool) -> Res<Val> {

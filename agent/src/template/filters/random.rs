@@ -43,7 +43,11 @@ impl Twister {
     /// Seeded by `seed` as Python seeds it, or by chance.
     pub fn new(ctx: &Ctx, seed: Option<&Val>) -> Res<Self> {
         let key = match seed {
-            None => vec![ctx.outside().random() as u32, ctx.outside().random() as u32],
+            // Enough that nobody can try all of them: passwords come of it.
+            None => (0..8)
+                .map(|_| ctx.outside().random())
+                .flat_map(|r| [r as u32, (r >> 32) as u32])
+                .collect(),
             Some(value) => match value.usable()? {
                 Val::Int(i) => words(&i.unsigned_abs().to_be_bytes()),
                 other => {
@@ -178,6 +182,14 @@ fn random(c: &Call) -> Res<Val> {
         }
         return Ok(Val::Int(range.nth(twister.below(len) as i128)));
     }
+    if !matches!(
+        end,
+        Val::Str(_) | Val::Map(_) | Val::List(_) | Val::Tuple(_) | Val::Object(_)
+    ) {
+        return Err(Fault::error(
+            "random can only be used on sequences and integers",
+        ));
+    }
     if c.given(1).is_some() || c.given(2).is_some() {
         return Err(Fault::error(
             "start and step can only be used with integer values",
@@ -195,6 +207,13 @@ fn random(c: &Call) -> Res<Val> {
 }
 
 fn shuffle(c: &Call) -> Res<Val> {
+    // What has no order is given back as it is.
+    if !matches!(
+        c.need(0)?.usable()?,
+        Val::Str(_) | Val::Map(_) | Val::List(_) | Val::Tuple(_) | Val::Object(_)
+    ) {
+        return c.need(0).cloned();
+    }
     let mut items = c.items(0)?;
     Twister::new(c.ctx, c.given(1))?.shuffle(&mut items);
     Ok(Val::list(items))

@@ -12,7 +12,7 @@ use std::io::Write;
 
 impl<W: Write, E: Write> State<W, E> {
     /// Prints the differences of a result, each followed by an empty line.
-    pub(super) fn diffs(&mut self, report: &Report) {
+    pub(in crate::view) fn diffs(&mut self, report: &Report) {
         let wanted = matches!(report.status, Status::Changed | Status::MayChange);
         if !self.options.diff || !wanted {
             return;

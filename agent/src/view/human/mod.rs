@@ -11,17 +11,32 @@ mod screen;
 use super::custom::CustomStats;
 use crate::event::{Event, EventKind, PlayInfo, Sink, TaskInfo};
 use crate::value::Value;
-pub(super) use results::{without_internals, written_args};
+pub(super) use results::{displayed, without_internals, written_args};
 
 use progress::Progress;
-use screen::{Colour, Screen};
+pub(super) use screen::Colour;
+use screen::Screen;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The form of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// That of `ansible-playbook`: banners, results, a recap.
+    #[default]
+    Default,
+    /// That of `ansible`: results alone.
+    Minimal,
+    /// That of `ansible -o`: one line for each result.
+    OneLine,
+}
+
 /// How to show a run. What the terminal is like is for the caller to find out.
 #[derive(Clone, Copy, Debug)]
 pub struct HumanOptions {
+    /// The form of the text.
+    pub form: Form,
     /// Whether colours may be used; nothing is ever told by colour alone.
     pub colour: bool,
     /// Columns of the terminal; 80 if there is none. Banners reach to 79 at least, as Ansible's.
@@ -53,6 +68,7 @@ pub struct HumanOptions {
 impl Default for HumanOptions {
     fn default() -> Self {
         Self {
+            form: Form::Default,
             colour: false,
             width: 80,
             tty: false,
@@ -112,11 +128,11 @@ impl<W: Write + Send, E: Write + Send> Sink for Human<W, E> {
 }
 
 /// What the view remembers between events.
-struct State<W, E> {
-    options: HumanOptions,
-    screen: Screen<W, E>,
+pub(super) struct State<W, E> {
+    pub(super) options: HumanOptions,
+    pub(super) screen: Screen<W, E>,
     /// Tasks of the present play.
-    tasks: HashMap<u64, Arc<TaskInfo>>,
+    pub(super) tasks: HashMap<u64, Arc<TaskInfo>>,
     /// The task whose banner was printed last.
     banner: Option<u64>,
     /// Whether banners are printed when a task starts, and not only before its first result.
@@ -131,7 +147,11 @@ struct State<W, E> {
 impl<W: Write, E: Write> State<W, E> {
     fn take(&mut self, event: &Event) {
         self.progress.take(event, &self.tasks);
-        self.show(event);
+        match self.options.form {
+            Form::Default => self.show(event),
+            Form::Minimal => self.show_minimal(event),
+            Form::OneLine => self.show_oneline(event),
+        }
         if self.options.tty {
             let lines = self
                 .progress

@@ -269,7 +269,7 @@ fn why(report: &Report) -> String {
 }
 
 /// A result without what is meant for the engine, or was shown already.
-fn displayed(result: &Value, module: &str, verbosity: u8) -> Map {
+pub(in crate::view) fn displayed(result: &Value, module: &str, verbosity: u8) -> Map {
     let mut map = match without_internals(result) {
         Value::Map(map) => (*map).clone(),
         // Results are mappings; whatever else comes is shown under Ansible's name for it.
