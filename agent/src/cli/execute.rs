@@ -249,6 +249,10 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         },
         any_errors_fatal: settings.any_errors_fatal,
         managed: settings.ansible_managed.clone(),
+        strategy: settings.strategy.clone(),
+        debugger: settings.enable_task_debugger,
+        debugger_ignores_errors: settings.task_debugger_ignore_errors,
+        error_on_missing_handler: settings.error_on_missing_handler,
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),
@@ -370,7 +374,7 @@ fn listed(run: &Run, every: bool) -> Result<Vec<ListedPlaybook>> {
     Ok(out)
 }
 
-fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
+fn listed_play(run: &Run, every: bool, play: &Arc<Play>) -> Result<ListedPlay> {
     let patterns = play
         .get(Kw::Hosts)
         .map(|s| s.words_kept())
@@ -379,24 +383,30 @@ fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
     let hosts = run.groups.matching(&patterns.join(","), limit, "")?;
     let mut tasks = Vec::new();
     for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
-        listed_tasks(run, every, section, &mut tasks);
+        listed_tasks(run, every, play, section, &mut tasks);
     }
     Ok(ListedPlay {
         name: play.name(),
         patterns,
         hosts: hosts.iter().map(ToString::to_string).collect(),
-        tags: play.scope.tags(),
+        tags: run.listed_tags(play, &play.scope),
         tasks,
     })
 }
 
-fn listed_tasks(run: &Run, every: bool, items: &[Item], out: &mut Vec<ListedTask>) {
+fn listed_tasks(
+    run: &Run,
+    every: bool,
+    play: &Arc<Play>,
+    items: &[Item],
+    out: &mut Vec<ListedTask>,
+) {
     for item in items {
         match item {
             // As Ansible: what may run only after a failure, or always, is not listed.
-            Item::Block(block) => listed_tasks(run, every, &block.body, out),
+            Item::Block(block) => listed_tasks(run, every, play, &block.body, out),
             Item::Task(task) => {
-                let tags = task.scope.tags();
+                let tags = run.listed_tags(play, &task.scope);
                 if every || run.cx.options.selects_tags(&tags) {
                     out.push(ListedTask {
                         name: listed_name(task),

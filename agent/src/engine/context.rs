@@ -117,6 +117,16 @@ impl Hosts {
         slot
     }
 
+    /// Forgets the hosts that are not to stay.
+    pub fn retain(&self, stays: &dyn Fn(&str) -> bool) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|slot| stays(&slot.name));
+        index.clear();
+        let names = slots.iter().map(|s| Arc::clone(&s.name));
+        index.extend(names.enumerate().map(|(i, name)| (name, i)));
+    }
+
     /// The host of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<HostSlot>> {
@@ -134,6 +144,7 @@ impl Hosts {
 }
 
 /// What a play's tasks share.
+#[derive(Clone)]
 pub struct PlayCx {
     /// The play.
     pub play: Arc<Play>,
@@ -157,19 +168,25 @@ pub struct HostState {
     pub cursor: Cursor,
     /// `vars_files` of the play, read for this host.
     pub files: Arc<Map>,
-    /// Handlers (by number) that it notified.
+    /// What it notified since handlers last ran: names are looked up when they run, so that the
+    /// handler defined last is meant.
+    pub pending: Vec<String>,
+    /// Handlers (by number) that are to run.
     pub notified: BTreeSet<usize>,
+    /// Roles of which a task ran.
+    pub roles_begun: HashSet<String>,
     /// Roles that ran.
     pub roles_done: HashSet<String>,
     /// Whether it cannot be reached.
     pub unreachable: bool,
-    /// Whether its handlers were forced to run after it had failed.
-    pub forced: bool,
+    /// Whether it was told to leave the play.
+    pub ended: bool,
     /// The recap's numbers.
     pub counters: Counters,
 }
 
 /// A task as a step sees it: what is the same for all hosts is worked out once.
+#[derive(Clone)]
 pub struct TaskView {
     /// The task.
     pub task: Arc<Task>,
@@ -193,15 +210,36 @@ impl TaskView {
         let layers = |pick: fn(&RoleUse) -> &Arc<Map>| -> Vec<Arc<Map>> {
             roles.iter().map(|r| Arc::clone(pick(r))).collect()
         };
+        // The defaults of dependencies are the weakest; their `vars/` win over those of the roles
+        // around the task's own.
+        let needs = roles.last().map(|r| r.all_dependencies());
+        let needs = needs.unwrap_or_default();
+        let mut role_defaults: Vec<_> = needs.iter().map(|r| Arc::clone(&r.defaults)).collect();
+        role_defaults.extend(layers(|r| &r.defaults));
+        let mut role_vars = layers(|r| &r.vars);
+        let own = role_vars.len().saturating_sub(1);
+        role_vars.splice(own..own, needs.iter().map(|r| Arc::clone(&r.vars)));
         Self {
             inner: Arc::new(task.scope.inner_vars()),
             include: Arc::new(task.scope.include_vars()),
-            role_defaults: layers(|r| &r.defaults),
-            role_vars: layers(|r| &r.vars),
+            role_defaults,
+            role_vars,
             role_params: layers(|r| &r.params),
             magic: Arc::new(task_magic(task, play, &roles)),
             task: Arc::clone(task),
             info,
+        }
+    }
+
+    /// The same with another task in its place, and variables that win over all others.
+    #[must_use]
+    pub fn with(&self, task: Arc<Task>, vars: &Map) -> Self {
+        let mut magic = (*self.magic).clone();
+        magic.extend(vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+        Self {
+            task,
+            magic: Arc::new(magic),
+            ..self.clone()
         }
     }
 

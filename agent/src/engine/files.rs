@@ -47,6 +47,17 @@ pub(super) fn find(cx: &TaskCx<'_>, folder: &str, name: &str) -> Result<PathBuf>
     find_in(&cx.run.search_dirs(cx.task(), &cx.play.play), folder, name)
 }
 
+/// A file of tasks or handlers in these folders. Handlers may be in `tasks/`, too.
+///
+/// # Errors
+/// When there is none.
+pub fn tasks_in(dirs: &[PathBuf], handler: bool, name: &str) -> Result<PathBuf> {
+    if handler && let Ok(found) = find_in(dirs, "handlers", name) {
+        return Ok(found);
+    }
+    find_in(dirs, "tasks", name).map_err(|e| e.context("Could not find or access the file"))
+}
+
 /// As [`find`], in these folders.
 ///
 /// # Errors

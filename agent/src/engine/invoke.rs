@@ -226,8 +226,9 @@ const WITH_HOST_MODULE: &[&str] = &["package", "template", "gather_facts"];
 /// Evaluates the arguments and carries the module out.
 fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd> {
     let task = cx.task();
-    let Some(def) = cx.run.library.find(&task.module) else {
-        return Err(no_module(&task.module).at(&task.module_span));
+    let name = module_name(cx, seen)?;
+    let Some(def) = cx.run.library.find(&name) else {
+        return Err(no_module(&name).at(&task.module_span));
     };
     let args = arguments(cx, seen, def)?;
     match def.short_name() {
@@ -259,6 +260,19 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
             carry_out(cx, seen, effective, &call)
         }
     }
+}
+
+/// The module's name: it may be a template (`action: "{{ which }}"`).
+fn module_name(cx: &TaskCx<'_>, seen: &Seen) -> Result<Arc<str>> {
+    let task = cx.task();
+    if !task.module.contains("{{") {
+        return Ok(Arc::clone(&task.module));
+    }
+    let setting = Setting {
+        value: Value::written(&*task.module, Some(&task.module_span)),
+        span: task.module_span.clone(),
+    };
+    Ok(plain_text(&cx.resolve(&setting, seen)?).trim().into())
 }
 
 /// Ansible's first words, which scripts look for, and what is near.

@@ -10,7 +10,7 @@ use super::options::Options;
 use super::outside::Controller;
 use super::preflight::Preflight;
 use super::run::{self, Run};
-use super::stock::Stock;
+use super::stock::{Restock, Stock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
@@ -123,7 +123,13 @@ impl Job {
         }
         match groups {
             Some(groups) if findings.errors.is_empty() => {
-                Ok((Run::new(cx, groups, playbooks), findings))
+                let mut run = Run::new(cx, groups, playbooks);
+                run.sources = Some(Restock {
+                    sources: self.inventory,
+                    config: self.inventory_config,
+                    dirs,
+                });
+                Ok((run, findings))
             }
             _ => Err(findings),
         }
@@ -137,6 +143,7 @@ fn read_playbooks(
 ) -> Vec<(String, Vec<Arc<Play>>)> {
     let mut out = Vec::new();
     let mut preflight = Preflight::new(&cx.templar, &cx.library);
+    preflight.missing_handlers_are_errors = cx.options.error_on_missing_handler;
     for path in paths {
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let render = |value: &Value, vars: &Map| render(cx, &dir, vars, value);

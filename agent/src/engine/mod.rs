@@ -1,7 +1,7 @@
 //! The engine: plays, blocks, loops, handlers and strategies over n hosts, with Ansible's semantics.
 //!
-//! [`Run`] takes plays over an inventory; `play` runs one batch of hosts in lock-step; `cursor` says
-//! where each host stands; `task` is one task on one host, `invoke` one attempt of it; `runner` is
+//! [`Run`] takes plays over an inventory; `play` is one batch of hosts, and `strategy` says in which
+//! order they go; `cursor` says where each host stands; `task` is one task on one host, `invoke` one attempt of it; `runner` is
 //! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
 //! mistakes before anything runs. Events are all that leaves.
 
@@ -11,6 +11,7 @@ pub mod background;
 mod connect;
 pub mod context;
 mod cursor;
+mod debugger;
 mod emit;
 mod files;
 mod groups;
@@ -40,6 +41,8 @@ pub mod runner;
 pub mod seat;
 mod steps;
 pub mod stock;
+pub mod strategy;
+mod tags;
 mod task;
 
 pub use action::load_yaml;

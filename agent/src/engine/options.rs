@@ -49,6 +49,14 @@ pub struct Options {
     pub any_errors_fatal: bool,
     /// What `ansible_managed` is in template files where no variable says it.
     pub managed: String,
+    /// The strategy of plays that name none.
+    pub strategy: String,
+    /// Every task that fails goes to the debugger (`ANSIBLE_ENABLE_TASK_DEBUGGER`).
+    pub debugger: bool,
+    /// The debugger leaves failures alone that are ignored.
+    pub debugger_ignores_errors: bool,
+    /// A handler that nobody defined is an error, not a warning.
+    pub error_on_missing_handler: bool,
 }
 
 /// When facts are gathered (`gathering` in the settings).
@@ -90,6 +98,10 @@ impl Default for Options {
             gather: Gathering::Implicit,
             any_errors_fatal: false,
             managed: "Ansible managed".into(),
+            strategy: "linear".into(),
+            debugger: false,
+            debugger_ignores_errors: true,
+            error_on_missing_handler: true,
         }
     }
 }

@@ -8,6 +8,7 @@
 use super::files;
 use super::invoke::no_module;
 use super::library::Library;
+use super::notify;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec};
 use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
@@ -39,6 +40,8 @@ pub struct Preflight<'a> {
     dir: PathBuf,
     handlers: Vec<String>,
     dynamic_handlers: bool,
+    /// Whether a handler that nobody defined is an error (`error_on_missing_handler`).
+    pub missing_handlers_are_errors: bool,
 }
 
 impl<'a> Preflight<'a> {
@@ -57,6 +60,7 @@ impl<'a> Preflight<'a> {
             handlers: Vec::new(),
             // Alone, a file of tasks does not know the handlers of its play.
             dynamic_handlers: true,
+            missing_handlers_are_errors: true,
         }
     }
 
@@ -148,14 +152,10 @@ impl<'a> Preflight<'a> {
                     if let Some(name) = task.name() {
                         self.dynamic_handlers |= matches!(name.value, Value::Template(_));
                         let own = plain_text(&name.value);
-                        if let Some(role) = task.scope.role() {
-                            self.handlers.push(format!("{} : {own}", role.name));
-                        }
+                        self.handlers.extend(notify::in_role(task, &own));
                         self.handlers.push(own);
                     }
-                    for listen in task.scope.all(Kw::Listen) {
-                        self.handlers.extend(listen.words_kept());
-                    }
+                    self.handlers.extend(notify::listens(task));
                 }
             }
         }
@@ -187,26 +187,14 @@ impl<'a> Preflight<'a> {
         }
         match self.library.find(&task.module) {
             Some(def) => self.arguments(task, def),
+            // Which module it is, is told when a host comes to it.
+            None if task.module.contains("{{") => {}
             None => self.found(no_module(&task.module).at(&task.module_span)),
         }
     }
 
-    /// What is understood, but done in another way than the playbook asks.
-    fn not_yet(&mut self, kw: Kw, setting: &Setting) {
-        let text = plain_text(&setting.value);
-        let said = match kw {
-            Kw::Strategy if !text.ends_with("linear") => {
-                "only the strategy `linear` is there yet: hosts go in lock-step"
-            }
-            Kw::Debugger if text != "never" => "there is no debugger yet",
-            _ => return,
-        };
-        self.problems.warn(said, Some(&setting.span));
-    }
-
     /// Templates and conditions of a keyword.
     fn keyword(&mut self, kw: Kw, setting: &Setting) {
-        self.not_yet(kw, setting);
         if kw == Kw::Vars {
             return self.variables(setting);
         }
@@ -304,13 +292,15 @@ impl<'a> Preflight<'a> {
             };
             if !self.handlers.iter().any(|h| h == &**name) {
                 let known = self.handlers.clone();
+                let said = notify::no_such_handler(name);
+                if !self.missing_handlers_are_errors {
+                    self.problems.warn(said, Some(&setting.span));
+                    continue;
+                }
                 self.found(
-                    Error::new(
-                        ErrorKind::Syntax,
-                        format!("no handler is called or listens to `{name}`"),
-                    )
-                    .at(&setting.span)
-                    .did_you_mean(name, known.iter().map(String::as_str)),
+                    Error::new(ErrorKind::Syntax, said)
+                        .at(&setting.span)
+                        .did_you_mean(name, known.iter().map(String::as_str)),
                 );
             }
         }
@@ -502,10 +492,11 @@ impl<'a> Preflight<'a> {
         );
         dirs.push(self.dir.clone());
         dirs.dedup();
-        if task.handler && folder == "tasks" && files::find_in(&dirs, "handlers", name).is_ok() {
-            return;
-        }
-        let Err(error) = files::find_in(&dirs, folder, name) else {
+        let found = match folder {
+            "tasks" => files::tasks_in(&dirs, task.handler, name),
+            _ => files::find_in(&dirs, folder, name),
+        };
+        let Err(error) = found else {
             return;
         };
         if task.scope.all(Kw::When).is_empty() {

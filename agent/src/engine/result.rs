@@ -54,6 +54,8 @@ pub struct ItemEnd {
     pub(super) requests: Vec<Request>,
     pub(super) include: Option<IncludeCall>,
     pub(super) register: Option<String>,
+    /// Handlers to notify if the task changed something.
+    pub(super) notify: Vec<String>,
     pub(super) no_log: bool,
     pub(super) ignored: bool,
     pub(super) delegated_to: Option<String>,
@@ -74,8 +76,8 @@ pub struct TaskEnd {
     pub requests: Vec<Request>,
     /// Files or roles to include, one for each item.
     pub includes: Vec<IncludeCall>,
-    /// Whether handlers are to be notified.
-    pub notify: bool,
+    /// Handlers that are notified.
+    pub notify: Vec<String>,
     /// For the user.
     pub warnings: Vec<String>,
 }
@@ -267,7 +269,10 @@ impl TaskEnd {
             changes,
             requests: std::mem::take(&mut item.requests),
             includes: item.include.take().into_iter().collect(),
-            notify: item.status == Status::Changed,
+            notify: match item.status {
+                Status::Changed => std::mem::take(&mut item.notify),
+                _ => Vec::new(),
+            },
             warnings: std::mem::take(&mut item.warnings),
             result: item.result,
         }
@@ -322,7 +327,6 @@ impl TaskEnd {
                 ..Report::default()
             }
             .with_action(task),
-            notify: status == Status::Changed || any(|i| i.status == Status::Changed),
             ..Self::default()
         };
         for item in &mut items {
@@ -330,6 +334,9 @@ impl TaskEnd {
             end.requests.append(&mut item.requests);
             end.includes.extend(item.include.take());
             end.warnings.append(&mut item.warnings);
+            if status == Status::Changed {
+                end.notify.append(&mut item.notify);
+            }
         }
         if let Some(name) = task.own(Kw::Register).and_then(|s| s.value.as_str()) {
             end.changes

@@ -61,6 +61,34 @@ impl Stock<'_> {
     }
 }
 
+/// Where a run's inventory came from, to read it again (`meta: refresh_inventory`).
+#[derive(Debug)]
+pub struct Restock {
+    /// `-i`, in order.
+    pub sources: Vec<String>,
+    /// Settings.
+    pub config: Config,
+    /// The playbooks' folders.
+    pub dirs: Vec<PathBuf>,
+}
+
+impl Restock {
+    /// Reads hosts, groups and their variables anew.
+    ///
+    /// # Errors
+    /// As [`Stock::read`].
+    pub fn read(&self, vault: &VaultKeys, templar: &Templar) -> Result<Groups> {
+        let stock = Stock {
+            sources: &self.sources,
+            config: &self.config,
+            vault,
+            templar,
+            dirs: &self.dirs,
+        };
+        stock.read().map(|(groups, _)| groups)
+    }
+}
+
 /// The templates of inventory plugins, by the run's own templar.
 struct Evaluate<'a>(&'a Templar);
 

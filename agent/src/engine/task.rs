@@ -281,6 +281,9 @@ impl TaskCx<'_> {
         };
         let mut end = invoke::attempts(self, seen, &effective);
         end.delegated_to = effective.delegate_to.as_deref().map(str::to_string);
+        if !end.failed() {
+            end.notify = self.notifies(seen);
+        }
         if let Some(name) = self.task().own(Kw::Register) {
             let name = self.run.text(&name.value);
             end.register = Some(name);
@@ -577,9 +580,25 @@ fn plain(value: &Value) -> Value {
 
 impl TaskCx<'_> {
     /// Whether `when` lets the task run: for what is no module (`meta`).
-    #[must_use]
-    pub fn wanted(&self) -> bool {
+    ///
+    /// # Errors
+    /// When a condition cannot be evaluated.
+    pub fn wanted(&self) -> Result<bool> {
         let seen = self.seen(&self.slot.snapshot());
-        matches!(self.conditions(&seen), Ok(None))
+        Ok(self.conditions(&seen)?.is_none())
+    }
+
+    /// What the task notifies: its own `notify`, and that of the blocks around it.
+    fn notifies(&self, seen: &Seen) -> Vec<String> {
+        let mut names = Vec::new();
+        for setting in self.task().scope.all(Kw::Notify) {
+            match self.resolve(setting, seen) {
+                Ok(Value::List(items)) => names.extend(items.iter().map(|v| self.run.text(v))),
+                Ok(Value::Null | Value::Omit) => {}
+                Ok(value) => names.push(self.run.text(&value)),
+                Err(_) => names.extend(setting.words_kept()),
+            }
+        }
+        names
     }
 }

@@ -134,6 +134,8 @@ pub enum Level {
     Deprecation,
     /// A failure that belongs to no task.
     Error,
+    /// A turn of the run, as a heading.
+    Banner,
 }
 
 /// A play, as views need it.

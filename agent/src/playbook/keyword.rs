@@ -41,6 +41,20 @@ impl Levels {
     }
 }
 
+impl Levels {
+    /// The level's name as Ansible's messages have it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self.0 {
+            1 => "Play",
+            2 => "RoleInclude",
+            4 => "Block",
+            16 => "Handler",
+            _ => "Task",
+        }
+    }
+}
+
 const EVERYWHERE: Levels = Levels(31);
 const TASKS: Levels = TASK.and(HANDLER);
 const BELOW_PLAY: Levels = ROLE.and(BLOCK).and(TASKS);

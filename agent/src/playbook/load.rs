@@ -198,13 +198,26 @@ impl<'a> Loader<'a> {
     pub(super) fn import_tasks(&mut self, task: &Task) -> Option<Item> {
         let Some(file) = task.free_or("file") else {
             self.problems.error(
-                Error::new(ErrorKind::Params, "`import_tasks` needs a file")
-                    .at(&task.module_span)
-                    .hint("write `import_tasks: FILE.yml`"),
+                Error::new(
+                    ErrorKind::Params,
+                    format!("No file specified for {}", task.written_module()),
+                )
+                .at(&task.module_span)
+                .hint("write `import_tasks: FILE.yml`"),
             );
             return None;
         };
-        let name = self.render_static(&file.value, &file.span)?;
+        if let Some(apply) = task.args.get("apply") {
+            self.problems.error(
+                Error::new(
+                    ErrorKind::Params,
+                    format!("Invalid options for {}: apply", task.written_module()),
+                )
+                .at(&apply.name_span)
+                .hint("an import hands its own keywords on"),
+            );
+        }
+        let name = self.render_in(&file.value, &file.span, Some(&task.scope))?;
         let path = self.find_tasks(&name, &file.span, &task.scope)?;
         let parent = task.scope.parent.clone()?;
         let scope = Scope::inside(&parent, ScopeKind::Block, task.scope.keywords.clone());
@@ -231,6 +244,7 @@ impl<'a> Loader<'a> {
         }
         for role in scope.roles() {
             dirs.push(role.path.join("tasks"));
+            dirs.push(role.path.join("handlers"));
             dirs.push(role.path.clone());
         }
         dirs.push(self.base.join("tasks"));
@@ -249,7 +263,7 @@ impl<'a> Loader<'a> {
         self.problems.error(
             Error::new(
                 ErrorKind::Syntax,
-                format!("the file `{name}` was not found"),
+                format!("the file `{name}` was not found: Could not find or access it"),
             )
             .at(span)
             .did_you_mean(name, beside.iter().map(String::as_str)),

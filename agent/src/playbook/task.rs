@@ -35,7 +35,7 @@ pub struct Block {
 }
 
 /// A task as written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Task {
     /// Its keywords, and what it stands in.
     pub scope: Arc<Scope>,
@@ -205,6 +205,13 @@ impl Loader<'_> {
             );
             return Vec::new();
         };
+        if let Some((key, _)) = node.entry("block").filter(|_| handler) {
+            self.problems.error(
+                key.error("Using a block as a handler is not supported.")
+                    .hint("let several handlers `listen` to one topic instead"),
+            );
+            return Vec::new();
+        }
         if node.get("block").is_some() {
             return self.block(node, parent, handler).into_iter().collect();
         }
@@ -322,6 +329,10 @@ impl Loader<'_> {
             looped: parts.looped,
             handler,
         };
+        if let Err(error) = has_its_place(&task) {
+            self.problems.error(error.at(&task.module_span));
+            return Vec::new();
+        }
         self.expand(task)
     }
 
@@ -414,7 +425,10 @@ impl Loader<'_> {
     fn unknown_keyword(&mut self, key: &Node, level: Levels) {
         let name = key.as_str().unwrap_or_default();
         let mut error = key
-            .error(format!("`{name}` is no keyword of a {}", level.name()))
+            .error(format!(
+                "'{name}' is not a valid attribute for a {}",
+                level.title()
+            ))
             .did_you_mean(name, Kw::names(level));
         if error.hints().is_empty() {
             let elsewhere = Kw::ALL.iter().find(|kw| kw.name() == name);
@@ -503,6 +517,15 @@ impl Loader<'_> {
             );
             return None;
         };
+        if let Some(end) = text
+            .find("}}")
+            .filter(|_| text.trim_start().starts_with("{{"))
+        {
+            let (name, rest) = text.split_at(end + 2);
+            let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());
+            self.read_args(&rest, true, args);
+            return Some(name.trim().into());
+        }
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());
         Some(self.face_and_args(name, &rest, args))
@@ -590,6 +613,29 @@ impl Loader<'_> {
             return Vec::new();
         }
         import(self, &task).into_iter().collect()
+    }
+}
+
+/// What cannot be a handler, or needs a role around it.
+fn has_its_place(task: &Task) -> Result<(), Error> {
+    let refuse = |text: String| Err(Error::new(ErrorKind::Syntax, text));
+    let short = task.short_module();
+    let order = task.free_or("_raw_params").map(|s| plain_text(&s.value));
+    match (short, order.as_deref(), task.handler) {
+        ("include_role" | "import_role", _, true) if is_builtin(&task.module) => refuse(format!(
+            "Using '{}' as a handler is not supported.",
+            task.written_module()
+        )),
+        ("meta", Some("flush_handlers"), true) => {
+            refuse("flush_handlers cannot be used as a handler".into())
+        }
+        ("meta", Some("end_role"), true) => {
+            refuse("Cannot execute 'end_role' from a handler".into())
+        }
+        ("meta", Some("end_role"), false) if task.scope.role().is_none() => {
+            refuse("Cannot execute 'end_role' from outside of a role".into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -182,6 +182,12 @@ settings! {
     force_handlers: bool = false, ["defaults" "force_handlers"] ["ANSIBLE_FORCE_HANDLERS"] Plain;
     /// A failure of one host ends the play for all.
     any_errors_fatal: bool = false, ["defaults" "any_errors_fatal"] ["ANSIBLE_ANY_ERRORS_FATAL"] Plain;
+    /// Tasks that fail go to the debugger.
+    enable_task_debugger: bool = false, ["defaults" "enable_task_debugger"] ["ANSIBLE_ENABLE_TASK_DEBUGGER"] Plain;
+    /// The debugger leaves failures alone that are ignored.
+    task_debugger_ignore_errors: bool = true, ["defaults" "task_debugger_ignore_errors"] ["ANSIBLE_TASK_DEBUGGER_IGNORE_ERRORS"] Plain;
+    /// A handler that is notified and that nobody defined is an error.
+    error_on_missing_handler: bool = true, ["defaults" "error_on_missing_handler"] ["ANSIBLE_ERROR_ON_MISSING_HANDLER"] Plain;
     /// Seconds that a task may take; 0 is for ever.
     task_timeout: u32 = 0, ["defaults" "task_timeout"] ["ANSIBLE_TASK_TIMEOUT"] Plain;
     /// Seconds between looks at an asynchronous task.
