@@ -51,7 +51,7 @@ pub use context::{Connector, Login};
 pub use emit::Emitter;
 pub use groups::Groups;
 pub use library::Library;
-pub use load::{HereFiles, TableModules};
+pub use load::HereFiles;
 pub use options::{Gathering, Options};
 pub use outside::Controller;
 pub use perform::{Mode, Performed, perform};

@@ -6,7 +6,6 @@ use crate::engine::perform::Performed;
 use crate::engine::runner::{ModuleCall, TaskRunner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{HostView, Progress, RealHost, here};
-use crate::playbook::keyword::as_bool;
 use crate::value::Value;
 use base64::Engine as _;
 use std::path::Path;
@@ -116,12 +115,8 @@ impl<L: Line> TaskRunner for Seat<L> {
 
 /// Files of the playbook's side that a call needs.
 fn assets(call: &ModuleCall) -> Result<Vec<Asset>> {
-    let remote = call.args.get("remote_src").is_some_and(|v| match v {
-        Value::Str(s) => as_bool(s).unwrap_or(false),
-        other => other.is_truthy(),
-    });
     let mut out = Vec::new();
-    if remote || call.args.contains_key("content") {
+    if call.module.is_from_host(&call.args) || call.args.contains_key("content") {
         return Ok(out);
     }
     for (param, _) in call.module.assets {
