@@ -12,7 +12,7 @@ mod pause;
 mod terminal;
 
 pub use children::{
-    Piped, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
+    Piped, Questions, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
 };
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
 pub use pause::{Paused, pause};
