@@ -182,6 +182,22 @@ impl ActionCx for Actor<'_> {
         Ok(returns)
     }
 
+    fn forget_module(&mut self) {
+        self.ran = None;
+    }
+
+    fn read_here(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        here::read(path)
+    }
+
+    fn write_here(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+        here::write(path, bytes, 0o666)
+    }
+
+    fn is_dir_here(&self, path: &Path) -> bool {
+        here::is_dir(path)
+    }
+
     fn say(&self, line: &str) {
         self.cx.run.emit.run(EventKind::Notice {
             level: Level::Info,

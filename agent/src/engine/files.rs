@@ -4,7 +4,6 @@ use super::task::TaskCx;
 use crate::error::{Error, Result};
 use crate::host::here;
 use crate::module::ModuleDef;
-use crate::playbook::keyword::as_bool;
 use crate::value::{Key, Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -13,12 +12,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When one is not found: the message lists where it was looked for.
 pub(super) fn find_assets(cx: &TaskCx<'_>, def: &ModuleDef, args: &mut Map) -> Result<()> {
-    let remote = match args.get("remote_src") {
-        Some(Value::Bool(b)) => *b,
-        Some(Value::Str(s)) => as_bool(s).unwrap_or(false),
-        _ => false,
-    };
-    if remote || args.contains_key("content") {
+    if def.is_from_host(args) || args.contains_key("content") {
         return Ok(());
     }
     for (param, folder) in def.assets {

@@ -52,7 +52,10 @@ pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> I
                 // As Ansible counts where none helped: only what came after the first.
                 end.result
                     .insert(Key::from("attempts"), Value::from(retries));
-                end.status = Status::Failed;
+                // A task that `failed_when` judged is as that says, whatever became of `until`.
+                if end.result.get("failed_when_result") != Some(&Value::Bool(false)) {
+                    end.status = Status::Failed;
+                }
                 return ignore_if_asked(cx, seen, end);
             }
             Ok(false) => {}

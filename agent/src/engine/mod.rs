@@ -58,7 +58,7 @@ pub use emit::Emitter;
 pub use fact_cache::FactCache;
 pub use groups::Groups;
 pub use library::Library;
-pub use load::{HereFiles, TableModules};
+pub use load::HereFiles;
 pub use options::{Gathering, Options};
 pub use outside::Controller;
 pub use perform::{Mode, Performed, perform};

@@ -14,7 +14,7 @@ mod replace;
 mod terminal;
 
 pub use children::{
-    Piped, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
+    Piped, Questions, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
     run_in_front,
 };
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};

@@ -170,6 +170,19 @@ impl ActionCx for FakeSeat<'_> {
         self.call(name, vec![args.into()]);
         Ok(Returns::default())
     }
+    fn forget_module(&mut self) {}
+    fn read_here(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let content = self.play.files.get(&*path.to_string_lossy());
+        Ok(content
+            .and_then(Value::as_str)
+            .map(|t| t.as_bytes().to_vec()))
+    }
+    fn write_here(&mut self, _: &Path, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+    fn is_dir_here(&self, _: &Path) -> bool {
+        false
+    }
     fn say(&self, _: &str) {}
     fn pause(&mut self, _: &str, _: bool, _: Option<f64>) -> Result<Option<Paused>> {
         Ok(self.play.typed.clone().map(Paused::Answer))
