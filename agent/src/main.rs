@@ -1,6 +1,6 @@
 //! `lks-agent`: playbooks on the host itself, with no controller.
 
-use lks_agent::cli::{self, AdhocOptions, App, Call, Io, SEAT, VERSION};
+use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, SEAT, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use lks_agent::host::{complete_environment, here};
@@ -14,10 +14,13 @@ static APP: App = App {
         cli::run_command(run),
         cli::adhoc_command(adhoc),
         cli::INVENTORY,
+        cli::VAULT,
+        cli::CONFIG,
         cli::DOC,
         cli::COMPLETION,
         VERSION,
         SEAT,
+        JOB,
     ],
 };
 

@@ -15,11 +15,13 @@ use crate::event::Sink;
 use crate::host::here;
 use crate::playbook::keyword::Kw;
 use crate::playbook::kv;
+use crate::playbook::load::DuplicateKeys;
 use crate::playbook::play::Play;
 use crate::playbook::task::{Item, Task};
 use crate::playbook::vault::VaultKeys;
 use crate::template::Templar;
 use crate::value::{Map, Value};
+use crate::view::{Log, Tee};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -140,6 +142,7 @@ fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>
         None => None,
     };
     let sink = options.view(settings, terminal, (here::stdout(), here::stderr()), file);
+    let sink = with_log(sink, options, settings, terminal, io);
     if options.only_lists() {
         return look(job, options, settings, io);
     }
@@ -148,6 +151,40 @@ fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>
         Ok((run, findings)) => {
             warn(&findings, settings, io);
             Ok(run.execute())
+        }
+    }
+}
+
+/// The view and, where `log_path` asks for it, the log. That the log cannot be written is no reason
+/// not to run.
+fn with_log(
+    sink: Arc<dyn Sink>,
+    options: &RunOptions,
+    settings: &Settings,
+    terminal: Terminal,
+    io: &mut Io<'_>,
+) -> Arc<dyn Sink> {
+    let Some(path) = &settings.log_path else {
+        return sink;
+    };
+    match here::append(Path::new(path)) {
+        Ok(file) => {
+            let who = format!(
+                "p={} u={} n=ansible",
+                here::process_id(),
+                here::login_name()
+            );
+            let mut human = options.human(settings, terminal);
+            let wanted = settings.log_verbosity.unwrap_or(0);
+            human.verbosity = human.verbosity.max(u8::try_from(wanted).unwrap_or(u8::MAX));
+            Arc::new(Tee(vec![sink, Arc::new(Log::new(file, who, human))]))
+        }
+        Err(error) => {
+            io.complain(&format!(
+                "[WARNING]: log file at {path} is not writeable and we cannot create it: {}\n",
+                error.message()
+            ));
+            sink
         }
     }
 }
@@ -194,17 +231,46 @@ impl Sink for Silent {
 /// # Errors
 /// When the file is none, or a value is of the wrong type.
 pub fn read_settings() -> Result<Settings> {
-    let env = |name: &str| here::env(name);
-    let found = settings::candidates(&env).into_iter().find_map(|name| {
-        let path = PathBuf::from(&name);
-        let text = here::read_text(&path).ok().flatten()?;
-        let dir = here::absolute(&path);
-        let dir = dir.parent().unwrap_or(Path::new("/")).display().to_string();
-        Some((text, dir))
-    });
+    let found = settings_file();
     Settings::read(&Sources {
-        file: found.as_ref().map(|(text, dir)| (&**text, &**dir)),
-        env: &env,
+        file: found.as_ref().map(|f| (&*f.text, &*f.dir)),
+        env: &|name| here::env(name),
+    })
+}
+
+/// The `ansible.cfg` that counts.
+pub(super) struct SettingsFile {
+    /// Its path from the root.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// Its folder.
+    pub dir: String,
+}
+
+/// The `ansible.cfg` that counts, if there is one.
+pub(super) fn settings_file() -> Option<SettingsFile> {
+    settings::candidates(&|name| here::env(name))
+        .iter()
+        .find_map(|name| settings_file_at(name))
+}
+
+/// The settings in the file of this name; a folder stands for the `ansible.cfg` in it.
+pub(super) fn settings_file_at(name: &str) -> Option<SettingsFile> {
+    let mut path = here::absolute(&here::expand_home(name));
+    if here::is_dir(&path) {
+        path = path.join("ansible.cfg");
+    }
+    let text = here::read_text(&path).ok().flatten()?;
+    let dir = path
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .display()
+        .to_string();
+    Some(SettingsFile {
+        path: path.display().to_string(),
+        text,
+        dir,
     })
 }
 
@@ -220,6 +286,7 @@ pub fn job(
     let vault = passwords::vault_keys(options)?;
     let text = |value: &Option<String>, default: &str| value.clone().unwrap_or(default.into());
     let engine = Options {
+        fact_cache: settings.fact_cache(options.flush_cache)?,
         check: options.check,
         diff: options.diff,
         verbosity: options.verbosity,
@@ -238,10 +305,24 @@ pub fn job(
         connection: options.connection.clone(),
         remote_user: options.user.clone(),
         timeout: options.timeout.unwrap_or(10),
+        duplicate_keys: match settings.duplicate_dict_key.as_str() {
+            "error" => DuplicateKeys::Refuse,
+            "ignore" => DuplicateKeys::Ignore,
+            _ => DuplicateKeys::Warn,
+        },
+        compat: options.compat,
         collections_path: settings
             .collections_path
             .iter()
             .map(PathBuf::from)
+            .collect(),
+        library: options
+            .module_path
+            .iter()
+            .flat_map(|text| text.split(':'))
+            .filter(|dir| !dir.is_empty())
+            .map(here::expand_home)
+            .chain(settings.library.iter().map(PathBuf::from))
             .collect(),
         roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
         gather: match settings.gathering.as_str() {
@@ -251,6 +332,12 @@ pub fn job(
         },
         any_errors_fatal: settings.any_errors_fatal,
         managed: settings.ansible_managed.clone(),
+        strategy: settings.strategy.clone(),
+        debugger: settings.enable_task_debugger,
+        debugger_ignores_errors: settings.task_debugger_ignore_errors,
+        error_on_missing_handler: settings.error_on_missing_handler,
+        debug: settings.debug,
+        private_role_vars: settings.private_role_vars,
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),
@@ -369,7 +456,7 @@ fn listed(run: &Run, every: bool) -> Result<Vec<ListedPlaybook>> {
     Ok(out)
 }
 
-fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
+fn listed_play(run: &Run, every: bool, play: &Arc<Play>) -> Result<ListedPlay> {
     let patterns = play
         .get(Kw::Hosts)
         .map(|s| s.words_kept())
@@ -378,24 +465,30 @@ fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
     let hosts = run.groups.matching(&patterns.join(","), limit, "")?;
     let mut tasks = Vec::new();
     for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
-        listed_tasks(run, every, section, &mut tasks);
+        listed_tasks(run, every, play, section, &mut tasks);
     }
     Ok(ListedPlay {
         name: play.name(),
         patterns,
         hosts: hosts.iter().map(ToString::to_string).collect(),
-        tags: play.scope.tags(),
+        tags: run.listed_tags(play, &play.scope),
         tasks,
     })
 }
 
-fn listed_tasks(run: &Run, every: bool, items: &[Item], out: &mut Vec<ListedTask>) {
+fn listed_tasks(
+    run: &Run,
+    every: bool,
+    play: &Arc<Play>,
+    items: &[Item],
+    out: &mut Vec<ListedTask>,
+) {
     for item in items {
         match item {
             // As Ansible: what may run only after a failure, or always, is not listed.
-            Item::Block(block) => listed_tasks(run, every, &block.body, out),
+            Item::Block(block) => listed_tasks(run, every, play, &block.body, out),
             Item::Task(task) => {
-                let tags = task.scope.tags();
+                let tags = run.listed_tags(play, &task.scope);
                 if every || run.cx.options.selects_tags(&tags) {
                     out.push(ListedTask {
                         name: listed_name(task),
@@ -425,6 +518,20 @@ pub const SEAT: super::app::Command = super::app::Command {
     flags: &[],
     body: |_, _| {
         crate::engine::seat::serve(here::stdin(), here::stdout())?;
+        Ok(exit::OK)
+    },
+};
+
+/// The hidden command that carries a module out in the background (see `engine/background`).
+pub const JOB: super::app::Command = super::app::Command {
+    name: crate::engine::background::COMMAND,
+    called_as: None,
+    summary: "Carry a module out in the background (internal)",
+    details: "",
+    args: super::app::Args::NONE,
+    flags: &[],
+    body: |_, _| {
+        crate::engine::background::serve(here::stdin())?;
         Ok(exit::OK)
     },
 };

@@ -50,7 +50,10 @@ const PLUGINS: &[(&str, &str)] = &[
          previous_nth_usable reduce_on_network slaac vlan_parser hwaddr",
     ),
     ("community.hashi_vault", "hashi_vault"),
-    ("amazon.aws", "aws_account_attribute aws_secret aws_ssm aws_service_ip_ranges"),
+    (
+        "amazon.aws",
+        "aws_account_attribute aws_secret aws_ssm aws_service_ip_ranges",
+    ),
     ("kubernetes.core", "k8s k8s_config_resource_name"),
 ];
 
@@ -86,7 +89,10 @@ fn absent(error: &Error, own: &OwnPlugins) -> Option<Absent> {
     let (what, name, folder) = said(&message)?;
     // A file of plugins may bring them from anywhere; what looks like a slip stays one.
     let any = || error.hints().is_empty().then(|| own.any(folder)).flatten();
-    let from = own.find(folder, name).or_else(|| owner(what, name)).or_else(any)?;
+    let from = own
+        .find(folder, name)
+        .or_else(|| owner(what, name))
+        .or_else(any)?;
     Some(Absent {
         what,
         name: name.into(),
@@ -110,7 +116,9 @@ fn owner(what: &str, name: &str) -> Option<String> {
         return elsewhere::collection_of(name);
     }
     if !name.contains('.') {
-        let listed = PLUGINS.iter().find(|(_, names)| names.split(' ').any(|n| n == name));
+        let listed = PLUGINS
+            .iter()
+            .find(|(_, names)| names.split(' ').any(|n| n == name));
         return listed.map(|(collection, _)| (*collection).to_string());
     }
     elsewhere::collection_of(name).filter(|c| c != "ansible.builtin")

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::host::here;
 use crate::inventory::{Files, Inventory, Limit, NearVars, Origin, ScriptOutput, Selection, Side};
+use crate::playbook::vault::VaultKeys;
 use crate::value::{Key, Map, Value};
 use crate::vars::{HostVars, Layer};
 use std::path::Path;
@@ -210,6 +211,17 @@ impl Groups {
             })
             .collect();
         Value::map(map)
+    }
+
+    /// Reads the files beside inventory and playbook for a host that is new, or in new groups.
+    ///
+    /// # Errors
+    /// When a file is none of variables.
+    pub fn learn(&mut self, host: &Arc<str>, vault: &VaultKeys) -> Result<()> {
+        for near in &mut self.near {
+            near.learn(&self.inventory, host, &InventoryFiles, vault)?;
+        }
+        Ok(())
     }
 
     /// `add_host`.

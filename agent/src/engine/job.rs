@@ -6,12 +6,12 @@ use super::adhoc::Adhoc;
 use super::context::{Connector, RunCx};
 use super::emit::Emitter;
 use super::groups::Groups;
-use super::load::{HereFiles, TableModules};
+use super::load::HereFiles;
 use super::options::Options;
 use super::outside::Controller;
 use super::preflight::Preflight;
 use super::run::{self, Run};
-use super::stock::Stock;
+use super::stock::{Restock, Stock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
@@ -51,14 +51,14 @@ pub struct Findings {
     pub errors: Vec<Error>,
     /// Warnings.
     pub warnings: Vec<(String, Option<Span>)>,
-    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
-    pub absent: Vec<Absent>,
     /// Words that work today, and not for ever.
     pub deprecations: Vec<String>,
     /// Errors that do not end the run: what scripts wrote to standard error.
     pub complaints: Vec<String>,
     /// Lines for the curious.
     pub notes: Vec<String>,
+    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
+    pub absent: Vec<Absent>,
 }
 
 impl Findings {
@@ -108,7 +108,8 @@ impl Job {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
-        }));
+        }))
+        .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);
         let cx = run::context(self.options, templar, emit, self.vault, self.connector);
         let mut findings = Findings::default();
@@ -142,7 +143,15 @@ impl Job {
         {
             findings.errors.push(error);
         }
-        let run = groups.map(|groups| Run::new(cx, groups, playbooks));
+        let run = groups.map(|groups| {
+            let mut run = Run::new(cx, groups, playbooks);
+            run.sources = Some(Restock {
+                sources: self.inventory,
+                config: self.inventory_config,
+                dirs,
+            });
+            run
+        });
         (run, findings)
     }
 }
@@ -153,20 +162,24 @@ fn read_playbooks(
     findings: &mut Findings,
 ) -> Vec<(String, Vec<Arc<Play>>)> {
     let mut out = Vec::new();
-    let mut preflight = Preflight::new(&cx.templar);
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
+    preflight.missing_handlers_are_errors = cx.options.error_on_missing_handler;
     for path in paths {
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let render = |value: &Value, vars: &Map| render(cx, &dir, vars, value);
         let base = dir.clone();
-        let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render, base);
+        let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
+        loader.private_role_vars = cx.options.private_role_vars;
         loader
             .collections_path
             .clone_from(&cx.options.collections_path);
+        loader.duplicate_keys = cx.options.duplicate_keys;
         if !here::is_file(path) {
             findings.errors.push(no_playbook(path));
             continue;
         }
+        cx.library.add(&dir.join("library"));
         let plays: Vec<Arc<Play>> = loader.playbook(path).into_iter().map(Arc::new).collect();
         for play in &plays {
             preflight.play(play);
@@ -197,10 +210,10 @@ fn read_playbooks(
 
 /// The play of one task.
 fn read_adhoc(cx: &RunCx, adhoc: &Adhoc, findings: &mut Findings) -> (String, Vec<Arc<Play>>) {
-    let mut preflight = Preflight::new(&cx.templar);
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
     let render_in = |value: &Value, vars: &Map| render(cx, &adhoc.dir, vars, value);
     let dir = adhoc.dir.clone();
-    let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render_in, dir);
+    let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render_in, dir);
     loader.roles_path.clone_from(&cx.options.roles_path);
     let node = adhoc.play(&cx.vault, &|value| render_in(value, &Map::new()));
     let plays: Vec<Arc<Play>> = match node {

@@ -7,10 +7,11 @@
 
 use super::files;
 use super::invoke::no_module;
+use super::library::Library;
+use super::notify;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec};
-use crate::modules;
-use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
+use crate::playbook::keyword::{Kw, Setting, as_bool, check_type, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::problems::Problems;
 use crate::playbook::scope::Scope;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 /// Collects what is wrong with plays.
 pub struct Preflight<'a> {
     templar: &'a Templar,
+    library: &'a Library,
     /// What was found.
     pub problems: Problems,
     /// Roles that tasks include by a plain name: whoever has the loader looks for them.
@@ -38,14 +40,17 @@ pub struct Preflight<'a> {
     dir: PathBuf,
     handlers: Vec<String>,
     dynamic_handlers: bool,
+    /// Whether a handler that nobody defined is an error (`error_on_missing_handler`).
+    pub missing_handlers_are_errors: bool,
 }
 
 impl<'a> Preflight<'a> {
     /// A check with these templates' filters and tests.
     #[must_use]
-    pub fn new(templar: &'a Templar) -> Self {
+    pub fn new(templar: &'a Templar, library: &'a Library) -> Self {
         Self {
             templar,
+            library,
             problems: Problems::default(),
             roles: Vec::new(),
             handled: false,
@@ -55,6 +60,7 @@ impl<'a> Preflight<'a> {
             handlers: Vec::new(),
             // Alone, a file of tasks does not know the handlers of its play.
             dynamic_handlers: true,
+            missing_handlers_are_errors: true,
         }
     }
 
@@ -146,14 +152,10 @@ impl<'a> Preflight<'a> {
                     if let Some(name) = task.name() {
                         self.dynamic_handlers |= matches!(name.value, Value::Template(_));
                         let own = plain_text(&name.value);
-                        if let Some(role) = task.scope.role() {
-                            self.handlers.push(format!("{} : {own}", role.name));
-                        }
+                        self.handlers.extend(notify::in_role(task, &own));
                         self.handlers.push(own);
                     }
-                    for listen in task.scope.all(Kw::Listen) {
-                        self.handlers.extend(listen.words_kept());
-                    }
+                    self.handlers.extend(notify::listens(task));
                 }
             }
         }
@@ -183,29 +185,19 @@ impl<'a> Preflight<'a> {
         for setting in task.args.free.iter().chain(&task.args.whole) {
             self.templates(&setting.value, &setting.span);
         }
-        match modules::find(&task.module) {
+        match self.library.find(&task.module) {
             Some(def) => self.arguments(task, def),
+            // Which module it is, is told when a host comes to it.
+            None if task.module.contains("{{") => {}
             None => self.found(no_module(&task.module).at(&task.module_span)),
         }
     }
 
-    /// What is understood, but done in another way than the playbook asks.
-    fn not_yet(&mut self, kw: Kw, setting: &Setting) {
-        let text = plain_text(&setting.value);
-        let said = match kw {
-            Kw::Async if text != "0" => "`async` is not there yet: the task runs in the foreground",
-            Kw::Strategy if !text.ends_with("linear") => {
-                "only the strategy `linear` is there yet: hosts go in lock-step"
-            }
-            Kw::Debugger if text != "never" => "there is no debugger yet",
-            _ => return,
-        };
-        self.problems.warn(said, Some(&setting.span));
-    }
-
     /// Templates and conditions of a keyword.
     fn keyword(&mut self, kw: Kw, setting: &Setting) {
-        self.not_yet(kw, setting);
+        if let Err(error) = check_type(kw, &setting.value, &setting.span) {
+            self.found(error);
+        }
         if kw == Kw::Vars {
             return self.variables(setting);
         }
@@ -303,13 +295,15 @@ impl<'a> Preflight<'a> {
             };
             if !self.handlers.iter().any(|h| h == &**name) {
                 let known = self.handlers.clone();
+                let said = notify::no_such_handler(name);
+                if !self.missing_handlers_are_errors {
+                    self.problems.warn(said, Some(&setting.span));
+                    continue;
+                }
                 self.found(
-                    Error::new(
-                        ErrorKind::Syntax,
-                        format!("no handler is called or listens to `{name}`"),
-                    )
-                    .at(&setting.span)
-                    .did_you_mean(name, known.iter().map(String::as_str)),
+                    Error::new(ErrorKind::Syntax, said)
+                        .at(&setting.span)
+                        .did_you_mean(name, known.iter().map(String::as_str)),
                 );
             }
         }
@@ -337,6 +331,11 @@ impl<'a> Preflight<'a> {
     fn argument(&mut self, spec: &ParamSpec, arg: &Arg) {
         if arg.value.has_template() || matches!(arg.value, Value::Null) {
             return;
+        }
+        if arg.name.ends_with("_from") && matches!(arg.value, Value::List(_) | Value::Map(_)) {
+            // Ansible's words for the files of a role.
+            let error = crate::playbook::role::not_text(&arg.name, &arg.value);
+            return self.found(error.at(&arg.span));
         }
         if let Err(error) = (spec.check)(&arg.value) {
             self.found(error.context(format!("`{}`", arg.name)).at(&arg.span));
@@ -376,7 +375,7 @@ impl<'a> Preflight<'a> {
             let first = specs.iter().find(|s| s.required).map_or("name", |s| s.name);
             self.found(
                 Error::params(format!(
-                    "`{}` takes no free text, only parameters",
+                    "Action '{}' does not support raw params: it takes no free text",
                     def.short_name()
                 ))
                 .at(&free.span)
@@ -434,7 +433,10 @@ impl<'a> Preflight<'a> {
                     map.keys().any(|k| {
                         let name = k.to_string();
                         name.starts_with("group/")
-                            || modules::find(&name).is_some_and(|m| std::ptr::eq(m, def))
+                            || self
+                                .library
+                                .find(&name)
+                                .is_some_and(|m| std::ptr::eq(m, def))
                     })
                 })
             })
@@ -443,10 +445,9 @@ impl<'a> Preflight<'a> {
 
     /// Files of the playbook's side that a task names without a template.
     fn files(&mut self, task: &Task, def: &ModuleDef) {
-        let remote = task
-            .args
-            .get("remote_src")
-            .is_some_and(|a| as_bool(&plain_text(&a.value)) != Some(false));
+        let remote = task.args.get("remote_src").map_or(def.from_host, |a| {
+            as_bool(&plain_text(&a.value)) != Some(false)
+        });
         let mut named: Vec<(Value, Span, &str)> = Vec::new();
         if !remote && task.args.get("content").is_none() {
             for (param, folder) in def.assets {
@@ -498,12 +499,11 @@ impl<'a> Preflight<'a> {
         );
         dirs.push(self.dir.clone());
         dirs.dedup();
-        let folder = if task.handler && folder == "tasks" {
-            "handlers"
-        } else {
-            folder
+        let found = match folder {
+            "tasks" => files::tasks_in(&dirs, task.handler, name),
+            _ => files::find_in(&dirs, folder, name),
         };
-        let Err(error) = files::find_in(&dirs, folder, name) else {
+        let Err(error) = found else {
             return;
         };
         if task.scope.all(Kw::When).is_empty() {

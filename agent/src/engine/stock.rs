@@ -25,6 +25,17 @@ pub struct Stock<'a> {
     pub dirs: &'a [PathBuf],
 }
 
+/// Where an inventory came from, kept to read it again.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// As [`Stock::sources`].
+    pub inventory: Vec<String>,
+    /// As [`Stock::config`].
+    pub config: Config,
+    /// As [`Stock::dirs`].
+    pub dirs: Vec<PathBuf>,
+}
+
 impl Stock<'_> {
     /// Reads hosts, groups and their variables; says what deserves a look.
     ///
@@ -58,6 +69,34 @@ impl Stock<'_> {
             })
             .collect::<Result<_>>()?;
         Ok((Groups::new(inventory, near), remarks))
+    }
+}
+
+/// Where a run's inventory came from, to read it again (`meta: refresh_inventory`).
+#[derive(Debug)]
+pub struct Restock {
+    /// `-i`, in order.
+    pub sources: Vec<String>,
+    /// Settings.
+    pub config: Config,
+    /// The playbooks' folders.
+    pub dirs: Vec<PathBuf>,
+}
+
+impl Restock {
+    /// Reads hosts, groups and their variables anew.
+    ///
+    /// # Errors
+    /// As [`Stock::read`].
+    pub fn read(&self, vault: &VaultKeys, templar: &Templar) -> Result<Groups> {
+        let stock = Stock {
+            sources: &self.sources,
+            config: &self.config,
+            vault,
+            templar,
+            dirs: &self.dirs,
+        };
+        stock.read().map(|(groups, _)| groups)
     }
 }
 

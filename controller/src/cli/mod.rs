@@ -4,7 +4,7 @@ mod lint;
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
-use lks_agent::cli::{self, AdhocOptions, App, Call, Io, RunOptions, SEAT, Settings, VERSION};
+use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
 use lks_agent::error::Result;
 use std::sync::Arc;
 
@@ -17,12 +17,15 @@ pub static APP: App = App {
         cli::run_command(run),
         cli::adhoc_command(adhoc),
         cli::INVENTORY,
+        cli::VAULT,
+        cli::CONFIG,
         lint::LINT,
         cli::DOC,
         tour::TOUR,
         cli::COMPLETION,
         VERSION,
         SEAT,
+        JOB,
     ],
 };
 

@@ -4,7 +4,7 @@ use super::words::Words;
 use super::{Check, Found, Rule, rules};
 use lks_agent::engine::job::Findings;
 use lks_agent::engine::preflight::Preflight;
-use lks_agent::engine::{Absent, HereFiles, Run, TableModules};
+use lks_agent::engine::{Absent, HereFiles, Run};
 use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::host::here;
 use lks_agent::playbook::load::Loader;
@@ -61,7 +61,7 @@ pub struct Project {
     words: OnceCell<Words>,
     task_trees: OnceCell<Vec<Node>>,
     /// Whether every use of a variable can be seen, once that was worked out.
-    pub(super) whole: OnceCell<bool>,
+    pub whole: OnceCell<bool>,
     sources: HashSet<String>,
     seen: HashSet<(String, u32, u32)>,
 }
@@ -490,14 +490,14 @@ fn render(run: &Run, vars: &Map, value: &Value) -> Result<Value> {
 impl<'r> Reader<'r> {
     fn new(run: &'r Run, base: &Path, render: Render<'r>) -> Self {
         let base = base.to_path_buf();
-        let mut loader = Loader::new(&HereFiles, &TableModules, &run.cx.vault, render, base);
+        let mut loader = Loader::new(&HereFiles, &run.cx.library, &run.cx.vault, render, base);
         loader.roles_path.clone_from(&run.cx.options.roles_path);
         loader
             .collections_path
             .clone_from(&run.cx.options.collections_path);
         Self {
             loader,
-            preflight: Preflight::new(&run.cx.templar),
+            preflight: Preflight::new(&run.cx.templar, &run.cx.library),
             done: HashSet::new(),
         }
     }

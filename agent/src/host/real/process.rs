@@ -62,6 +62,10 @@ impl BaseEnvironment {
         Self { added }
     }
 
+    pub fn added(&self) -> &[(String, String)] {
+        &self.added
+    }
+
     pub fn get(&self, name: &str) -> Option<String> {
         let added = self.added.iter().find(|(n, _)| n == name);
         added.map(|(_, v)| v.clone()).or_else(|| here::env(name))
@@ -115,7 +119,10 @@ impl RealHost {
         let mut running = Running {
             child,
             status: None,
-            deadline: command.timeout.and_then(|t| began.checked_add(t)),
+            deadline: sooner(
+                command.timeout.and_then(|t| began.checked_add(t)),
+                self.deadline,
+            ),
             terminated: None,
             timed_out: false,
             stopped: false,
@@ -214,6 +221,10 @@ impl RealHost {
             _ => Error::host(format!("cannot run {name}")).caused_by(error),
         }
     }
+}
+
+fn sooner(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
 }
 
 fn no_program(name: &str) -> Error {

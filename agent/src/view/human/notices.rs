@@ -12,10 +12,10 @@ impl<W: Write, E: Write> State<W, E> {
         match level {
             Level::Verbose if self.options.verbosity > 0 => self.screen.out(Colour::Verbose, text),
             Level::Verbose => {}
-            // Ansible's words for a play that ends early stand in a banner.
-            Level::Info if text == "NO MORE HOSTS LEFT" => self.screen.banner(text),
+            Level::Banner => self.screen.banner(text),
             Level::Info => self.screen.out(Colour::Plain, text),
             Level::Warning => self.aside(Colour::Warning, "WARNING", text),
+            Level::Deprecation if !self.options.deprecations => {}
             Level::Deprecation => self.aside(Colour::Deprecated, "DEPRECATION WARNING", text),
             Level::Error => self.aside(Colour::Failed, "ERROR", text),
         }
