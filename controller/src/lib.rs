@@ -2,5 +2,6 @@
 //! laptop with nothing else running. See README.md for the code map.
 
 pub mod cli;
+pub mod explain;
 pub mod lint;
 pub mod ssh;

@@ -149,6 +149,15 @@ impl Groups {
         (HostVars::of_inventory(layers), self.magic(name))
     }
 
+    /// The layers of what a host is told, with their places, the weakest first.
+    #[must_use]
+    pub fn layers(&self, host: &str) -> Vec<(Layer, crate::inventory::Layer)> {
+        let layers = self.inventory.host_vars(host, &self.near).into_iter();
+        let mut layers: Vec<_> = layers.map(|l| (layer_of(&l.origin), l)).collect();
+        layers.sort_by_key(|(layer, _)| *layer);
+        layers
+    }
+
     /// All that a host is told, laid over each other.
     #[must_use]
     pub fn flat_vars(&self, host: &str) -> Map {

@@ -1,5 +1,6 @@
 //! The commands of `lks-ctl`: one file for each that the agent does not have, too.
 
+mod explain;
 mod lint;
 mod tour;
 
@@ -20,6 +21,7 @@ pub static APP: App = App {
         cli::VAULT,
         cli::CONFIG,
         lint::LINT,
+        explain::EXPLAIN,
         cli::DOC,
         tour::TOUR,
         cli::COMPLETION,
