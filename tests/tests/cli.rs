@@ -100,8 +100,8 @@ fn lint_gives_advice_and_runs_nothing() {
     let (code, out, err) = run(&ctl(), &["lint", &playbook.display().to_string()]);
     assert_eq!(code, 0, "{out}{err}");
     assert!(
-        err.contains("counts as changed at every run") && err.contains("play.yml:3:7"),
-        "{err}"
+        out.contains("counts as changed at every run") && out.contains("play.yml:3:7"),
+        "{out}"
     );
     assert!(!proof.exists());
 }

@@ -100,6 +100,10 @@ impl Job {
         let mut dirs: Vec<PathBuf> = self.playbooks.iter().map(|p| run::vars_dir(p)).collect();
         dirs.extend(self.options.roles_path.iter().cloned());
         let (run, mut findings) = self.read("look", sink);
+        let plays = run
+            .iter()
+            .flat_map(|r| r.playbooks.iter().flat_map(|(_, plays)| plays));
+        dirs.extend(plays.flat_map(|p| p.roles.iter().map(|r| r.path.clone())));
         findings.set_aside_absent(&dirs);
         (run, findings)
     }

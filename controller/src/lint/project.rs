@@ -5,7 +5,7 @@ use super::{Check, Found, Rule, rules};
 use lks_agent::engine::job::Findings;
 use lks_agent::engine::preflight::Preflight;
 use lks_agent::engine::{Absent, HereFiles, Run};
-use lks_agent::error::{Error, ErrorKind, Result};
+use lks_agent::error::{Error, ErrorKind, Result, nearest};
 use lks_agent::host::here;
 use lks_agent::playbook::load::Loader;
 use lks_agent::playbook::play::Play;
@@ -227,7 +227,9 @@ impl Project {
                 out.push(Found {
                     message: error.message(),
                     span: error.span().cloned(),
-                    hint: (!error.hints().is_empty()).then(|| error.hints().join("; ")),
+                    hint: (!error.hints().is_empty())
+                        .then(|| error.hints().join("; "))
+                        .or_else(|| self.near_handler(&error.message())),
                     task: None,
                     secret: false,
                 });
@@ -255,6 +257,15 @@ impl Project {
             }));
         }
         out
+    }
+
+    /// The handler that was meant, when a message is about one that is not there.
+    fn near_handler(&self, message: &str) -> Option<String> {
+        let name = message.split_once("handler '")?.1.split('\'').next()?;
+        let handlers = self.tasks.iter().filter(|t| t.handler);
+        let names: Vec<String> = handlers.map(|t| t.title()).collect();
+        let near = nearest(name, names.iter().map(String::as_str))?;
+        Some(format!("did you mean `{near}`?"))
     }
 
     fn plays(&mut self, run: &Run, path: &Path, plays: &[Arc<Play>]) {
@@ -421,7 +432,7 @@ impl Project {
     /// Whether something was named that is not there.
     fn missing(&mut self) {
         let gone = |text: &str| {
-            text.contains("was not found")
+            text.contains("was not found") && !text.contains("handler")
                 || text.contains("does not exist")
                 || text.contains("cannot")
         };

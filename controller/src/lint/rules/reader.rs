@@ -13,6 +13,7 @@ rules! {
     /// Neither lks nor a collection that Ansible users know has it: it is a slip.
     UNKNOWN_MODULE "unknown-module" Error on => Reader(&[
         "no module is called", "no module or keyword is called", "this task has no module",
+        "resolve module/action",
     ]);
 
     /// No play, role, block or task has this keyword.
@@ -28,7 +29,10 @@ rules! {
     ///
     /// No handler of the play or its roles has this name or listens to it, and none is included later:
     /// the run would fail at the moment when something changed.
-    UNKNOWN_HANDLER "unknown-handler" Error on => Reader(&["no handler is called or listens to"]);
+    UNKNOWN_HANDLER "unknown-handler" Error on => Reader(&[
+        "no handler is called or listens to",
+        "was not found in either the main handlers list nor in the listening handlers list",
+    ]);
 
     /// A template or condition cannot be compiled, or uses a filter, test or lookup that nobody has.
     TEMPLATE "template" Error on => Reader(&[
