@@ -369,6 +369,8 @@ fn explain_names_every_definition_and_the_one_that_wins() {
         .collect();
     let want = [
         (2, "main.yml:1:1"),
+        // The folder is both the inventory's and the playbook's.
+        (4, "all.yml:2:1"),
         (5, "all.yml:2:1"),
         (8, "inv:2:4"),
         (12, "play.yml:4:5"),
