@@ -15,11 +15,13 @@ use crate::event::Sink;
 use crate::host::here;
 use crate::playbook::keyword::Kw;
 use crate::playbook::kv;
+use crate::playbook::load::DuplicateKeys;
 use crate::playbook::play::Play;
 use crate::playbook::task::{Item, Task};
 use crate::playbook::vault::VaultKeys;
 use crate::template::Templar;
 use crate::value::{Map, Value};
+use crate::view::{Log, Tee};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -140,11 +142,46 @@ fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>
         None => None,
     };
     let sink = options.view(settings, terminal, (here::stdout(), here::stderr()), file);
+    let sink = with_log(sink, options, settings, terminal, io);
     match job.prepare(&run_id(), sink) {
         Err(findings) => Ok(refuse(&findings, settings, io)),
         Ok((run, findings)) => {
             warn(&findings, settings, io);
             go(run, options, io)
+        }
+    }
+}
+
+/// The view and, where `log_path` asks for it, the log. That the log cannot be written is no reason
+/// not to run.
+fn with_log(
+    sink: Arc<dyn Sink>,
+    options: &RunOptions,
+    settings: &Settings,
+    terminal: Terminal,
+    io: &mut Io<'_>,
+) -> Arc<dyn Sink> {
+    let Some(path) = &settings.log_path else {
+        return sink;
+    };
+    match here::append(Path::new(path)) {
+        Ok(file) => {
+            let who = format!(
+                "p={} u={} n=ansible",
+                here::process_id(),
+                here::login_name()
+            );
+            let mut human = options.human(settings, terminal);
+            let wanted = settings.log_verbosity.unwrap_or(0);
+            human.verbosity = human.verbosity.max(u8::try_from(wanted).unwrap_or(u8::MAX));
+            Arc::new(Tee(vec![sink, Arc::new(Log::new(file, who, human))]))
+        }
+        Err(error) => {
+            io.complain(&format!(
+                "[WARNING]: log file at {path} is not writeable and we cannot create it: {}\n",
+                error.message()
+            ));
+            sink
         }
     }
 }
@@ -228,6 +265,12 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         connection: options.connection.clone(),
         remote_user: options.user.clone(),
         timeout: options.timeout.unwrap_or(10),
+        duplicate_keys: match settings.duplicate_dict_key.as_str() {
+            "error" => DuplicateKeys::Refuse,
+            "ignore" => DuplicateKeys::Ignore,
+            _ => DuplicateKeys::Warn,
+        },
+        compat: options.compat,
         collections_path: settings
             .collections_path
             .iter()

@@ -137,6 +137,7 @@ impl IncludeCall {
         loader
             .collections_path
             .clone_from(&run.options.collections_path);
+        loader.duplicate_keys = run.options.duplicate_keys;
         let scope = self.scope(task);
         let included = match &self.what {
             What::File(path) => self.load_file(&mut loader, path, &scope, task),
@@ -361,7 +362,7 @@ impl Batch<'_> {
         let Some(first) = errors.first() else {
             return;
         };
-        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let text: Vec<String> = errors.iter().map(super::told::told).collect();
         let again = broken.contains(&i);
         let mut end = TaskEnd::of_one(ItemEnd::error(first), &view.task);
         end.report.error = Some(text.join("\n\n"));

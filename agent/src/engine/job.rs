@@ -108,7 +108,8 @@ impl Job {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
-        }));
+        }))
+        .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);
         let cx = run::context(self.options, templar, emit, self.vault, self.connector);
         let mut findings = Findings::default();
@@ -173,6 +174,7 @@ fn read_playbooks(
         loader
             .collections_path
             .clone_from(&cx.options.collections_path);
+        loader.duplicate_keys = cx.options.duplicate_keys;
         if !here::is_file(path) {
             findings.errors.push(no_playbook(path));
             continue;

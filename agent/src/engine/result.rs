@@ -121,7 +121,7 @@ impl ItemEnd {
                 Status::Failed
             },
             result,
-            error: Some(error.to_string()),
+            error: Some(super::told::told(error)),
             ..Self::default()
         }
     }
@@ -162,6 +162,10 @@ impl ItemEnd {
             result.insert(Key::from("skipped"), Value::Bool(true));
         }
         result.insert(Key::from("failed"), Value::Bool(done.returns.failed));
+        if !done.returns.warnings.is_empty() {
+            let warnings = done.returns.warnings.clone();
+            result.insert(Key::from("warnings"), Value::from(warnings));
+        }
         let mut changes = Vec::new();
         if !done.returns.facts.is_empty() {
             result.insert(
@@ -283,6 +287,14 @@ impl TaskEnd {
 
     /// A loop: its items were reported before.
     pub(super) fn of_loop(mut items: Vec<ItemEnd>, task: &Task) -> Self {
+        if items.is_empty() {
+            let why = [(Key::from("skipped_reason"), "No items in the list".into())];
+            let mut skipped = ItemEnd::skipped(why.into_iter().collect());
+            skipped
+                .result
+                .insert(Key::from("results"), Value::list(Vec::new()));
+            return Self::of_one(skipped, task);
+        }
         let any = |test: fn(&ItemEnd) -> bool| items.iter().any(test);
         let all_skipped = items.iter().all(|i| i.status == Status::Skipped);
         let failed = any(|i| i.status == Status::Failed && !i.ignored);

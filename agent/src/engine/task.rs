@@ -173,7 +173,11 @@ impl TaskCx<'_> {
             }
             let seen = self.seen(vars).with(map);
             let mut end = self.item(&seen);
-            end.label = Some(self.label(&control, &seen, item));
+            if let Some(name) = self.task().own(Kw::Register) {
+                // The next item sees what this one gave, and so does the label.
+                vars.set(&self.run.text(&name.value), end.value());
+            }
+            self.name_item(&control, &seen, item, &mut end);
             if let Some(call) = &mut end.include {
                 call.label.clone_from(&end.label);
             }
@@ -210,13 +214,22 @@ impl TaskCx<'_> {
         );
     }
 
-    fn label(&self, control: &LoopControl, seen: &Seen, item: &Value) -> String {
-        match &control.label {
-            Some(label) => match self.resolve(label, seen) {
-                Ok(value) => self.run.text(&value),
-                Err(error) => error.message(),
-            },
-            None => self.run.text(item),
+    /// The text for an item. An item that cannot be named has failed.
+    fn name_item(&self, control: &LoopControl, seen: &Seen, item: &Value, end: &mut ItemEnd) {
+        end.label = Some(self.run.text(item));
+        let Some(label) = &control.label else {
+            return;
+        };
+        match self.resolve(label, &self.with_result(seen, &end.result)) {
+            Ok(value) => end.label = Some(self.run.text(&value)),
+            Err(error) if error.is_unknown() => {}
+            Err(error) => {
+                let failed =
+                    ItemEnd::error(&error.context("Failed to template loop_control.label"));
+                end.result.extend(failed.result);
+                end.status = failed.status;
+                end.error = failed.error;
+            }
         }
     }
 
@@ -227,7 +240,6 @@ impl TaskCx<'_> {
         let seen = self.with_result(seen, &end.result);
         setting.items().iter().all(|condition| {
             self.run
-                .templar
                 .condition(condition, Some(&setting.span), &seen.vars)
                 .unwrap_or(false)
         })
@@ -313,10 +325,9 @@ impl TaskCx<'_> {
     fn conditions(&self, seen: &Seen) -> Result<Option<Map>> {
         for setting in self.task().scope.all(Kw::When) {
             for condition in setting.items() {
-                let holds =
-                    self.run
-                        .templar
-                        .condition(&condition, Some(&setting.span), &seen.vars)?;
+                let holds = self
+                    .run
+                    .condition(&condition, Some(&setting.span), &seen.vars)?;
                 if !holds {
                     let mut map = Map::new();
                     map.insert(Key::from("false_condition"), plain(&condition));

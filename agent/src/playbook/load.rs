@@ -32,6 +32,18 @@ pub trait Files {
     }
 }
 
+/// What a key that is twice in a mapping means (`duplicate_dict_key`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DuplicateKeys {
+    /// The last one counts, and a warning says so.
+    #[default]
+    Warn,
+    /// The file is refused.
+    Refuse,
+    /// The last one counts.
+    Ignore,
+}
+
 /// What the loader must know of modules.
 pub trait Modules {
     /// The module of this name.
@@ -71,6 +83,8 @@ pub struct Loader<'a> {
     pub collections_path: Vec<PathBuf>,
     /// Whether variables of roles stay theirs, where the settings say so.
     pub private_role_vars: Option<bool>,
+    /// What a key that is twice in a mapping means.
+    pub duplicate_keys: DuplicateKeys,
     /// The playbook's folder.
     pub base: PathBuf,
     /// What was found wrong.
@@ -101,6 +115,7 @@ impl<'a> Loader<'a> {
             roles_path: Vec::new(),
             private_role_vars: None,
             collections_path: Vec::new(),
+            duplicate_keys: DuplicateKeys::default(),
             base,
             problems: Problems::default(),
             late_handlers: Vec::new(),
@@ -140,7 +155,14 @@ impl<'a> Loader<'a> {
         let loaded = yaml::load(&SourceFile::new(name, text));
         let loaded = self.problems.keep(loaded)?;
         for warning in loaded.warnings {
-            self.problems.warn(warning.message, Some(&warning.span));
+            match self.duplicate_keys {
+                DuplicateKeys::Warn => self.problems.warn(warning.message, Some(&warning.span)),
+                DuplicateKeys::Refuse => {
+                    let error = Error::new(ErrorKind::Syntax, warning.message);
+                    self.problems.error(error.at(&warning.span));
+                }
+                DuplicateKeys::Ignore => {}
+            }
         }
         loaded.docs.into_iter().next()
     }

@@ -287,6 +287,13 @@ impl Loader<'_> {
         if kw == Kw::Loop {
             return self.set_loop(parts, Loop::Over(setting), key);
         }
+        if kw == Kw::Register
+            && !matches!(setting.value, Value::Template(_) | Value::Null)
+            && let Err(error) =
+                crate::module::names::check_variable_name(&plain_text(&setting.value))
+        {
+            self.problems.error(error.at(&value.span));
+        }
         if let Err(error) = check_type(kw, &setting.value, &value.span) {
             // A flag of a task that is none fails the task, which its playbook may deal with: the
             // check before the run knows.
@@ -513,8 +520,12 @@ impl Loader<'_> {
         if let Some(name_node) = value.get("module") {
             let name = name_node.as_str()?;
             for (k, v) in value.as_map()? {
-                if k.as_str() != Some("module") {
-                    self.add_arg(args, k, v);
+                match (k.as_str(), v.as_map()) {
+                    (Some("module"), _) => {}
+                    (Some("args"), Some(more)) => {
+                        more.iter().for_each(|(k, v)| self.add_arg(args, k, v));
+                    }
+                    _ => self.add_arg(args, k, v),
                 }
             }
             let face = self.modules.find(name);

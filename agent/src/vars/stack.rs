@@ -118,6 +118,15 @@ impl Variables for Stack {
         }
     }
 
+    fn written(&self, name: &str) -> Option<Value> {
+        let (layer, value) = self.definitions(name).next()?;
+        let computed = matches!(
+            layer,
+            Layer::Facts | Layer::PlayPrompt | Layer::SetFacts | Layer::Loop | Layer::Magic
+        );
+        (!computed).then(|| value.clone())
+    }
+
     fn names(&self) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = self
             .layers

@@ -220,6 +220,10 @@ settings! {
     stdout_callback: String = "default".into(), ["defaults" "stdout_callback"] ["ANSIBLE_STDOUT_CALLBACK"] Plain;
     /// The form of results in the text for people: `json`, `yaml`.
     callback_result_format: String = "json".into(), ["defaults" "callback_result_format"] ["ANSIBLE_CALLBACK_RESULT_FORMAT"] Plain;
+    /// Lay results out over several lines: always, or (if not said) where the form asks for it.
+    callback_format_pretty: Option<bool> = None, ["defaults" "callback_format_pretty"] ["ANSIBLE_CALLBACK_FORMAT_PRETTY"] Plain;
+    /// Say when a task starts on a host.
+    show_per_host_start: bool = false, ["defaults" "show_per_host_start"] ["ANSIBLE_SHOW_PER_HOST_START"] Plain;
     /// Show hosts where nothing changed.
     display_ok_hosts: bool = true, ["defaults" "display_ok_hosts"] ["ANSIBLE_DISPLAY_OK_HOSTS"] Plain;
     /// Show hosts where a task was skipped.
@@ -262,6 +266,12 @@ settings! {
     inventory_use_extra_vars: bool = false, ["inventory_plugins" "use_extra_vars"] ["ANSIBLE_INVENTORY_USE_EXTRA_VARS"] Plain;
     /// A key that is twice in a mapping: `error`, `warn`, `ignore`.
     duplicate_dict_key: String = "warn".into(), ["defaults" "duplicate_dict_key"] ["ANSIBLE_DUPLICATE_YAML_DICT_KEY"] Plain;
+    /// Conditions may be of any type, as before ansible-core 2.19.
+    allow_broken_conditionals: bool = false, ["defaults" "allow_broken_conditionals"] ["ANSIBLE_ALLOW_BROKEN_CONDITIONALS"] Plain;
+    /// The version of ansible-core whose rules hold: `2.18` and earlier take conditions of any type.
+    compat: Option<String> = None, ["lks" "compat"] ["LKS_COMPAT"] Plain;
+    /// How much is written to the log; as much as is shown if nothing is said.
+    log_verbosity: Option<u32> = None, ["defaults" "log_verbosity"] ["ANSIBLE_LOG_VERBOSITY"] Plain;
     /// Where the output is written, too.
     log_path: Option<String> = None, ["defaults" "log_path"] ["ANSIBLE_LOG_PATH"] Path;
 }

@@ -101,6 +101,12 @@ impl ActionCx for FakeSeat<'_> {
     fn variable(&self, name: &str) -> Result<Option<Value>> {
         Ok(self.play.vars.get(name).cloned())
     }
+    fn expressions(&self, name: &str) -> Result<Vec<Value>> {
+        Ok(match self.args.get(name) {
+            Some(Value::List(items)) => items.to_vec(),
+            one => one.into_iter().cloned().collect(),
+        })
+    }
     fn condition(&self, expression: &Value) -> Result<bool> {
         match expression {
             Value::Bool(truth) => Ok(*truth),

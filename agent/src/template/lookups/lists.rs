@@ -89,7 +89,7 @@ fn dict(l: &Look) -> Res<Vec<Val>> {
     for term in flattened(l)? {
         let Some(entries) = access::entries(l.ctx, &term)? else {
             return Err(Fault::error(format!(
-                "the dict lookup expects a dictionary, got {}",
+                "the 'dict' lookup plugin expects a dictionary, got {}",
                 term.type_name()
             )));
         };

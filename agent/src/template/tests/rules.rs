@@ -218,7 +218,7 @@ fn a_condition_gives_true_or_false() {
         ("l", "l | length > 0"),
     ] {
         let shown = ask(text).map_or_else(|e| e.to_string(), |b| b.to_string());
-        assert!(shown.contains("must give true or false"), "{shown}");
+        assert!(shown.contains("must have a boolean result"), "{shown}");
         assert!(shown.contains(hint), "{shown}");
     }
     assert!(ask("").is_err());
