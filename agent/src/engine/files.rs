@@ -64,7 +64,12 @@ pub fn tasks_in(dirs: &[PathBuf], handler: bool, name: &str) -> Result<PathBuf> 
 /// # Errors
 /// When there is none.
 pub fn find_in(dirs: &[PathBuf], folder: &str, name: &str) -> Result<PathBuf> {
-    find_or(dirs, folder, name, &format!("the file `{name}` was not found"))
+    find_or(
+        dirs,
+        folder,
+        name,
+        &format!("the file `{name}` was not found"),
+    )
 }
 
 /// As [`find_in`]; this is said when there is none.

@@ -332,9 +332,7 @@ impl<'a> Preflight<'a> {
         if arg.value.has_template() || matches!(arg.value, Value::Null) {
             return;
         }
-        if arg.name.ends_with("_from")
-            && matches!(arg.value, Value::List(_) | Value::Map(_))
-        {
+        if arg.name.ends_with("_from") && matches!(arg.value, Value::List(_) | Value::Map(_)) {
             // Ansible's words for the files of a role.
             let error = crate::playbook::role::not_text(&arg.name, &arg.value);
             return self.found(error.at(&arg.span));

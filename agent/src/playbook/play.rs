@@ -125,9 +125,7 @@ impl Loader<'_> {
             "ansible.builtin.import_playbook",
             "ansible.legacy.import_playbook",
         ];
-        let import = IMPORTS
-            .iter()
-            .find_map(|name| node.entry(name));
+        let import = IMPORTS.iter().find_map(|name| node.entry(name));
         match import {
             Some((_, file)) => plays.extend(self.import_playbook(node, file, dir, parent)),
             None => plays.extend(self.play(node, dir, parent)),
@@ -202,7 +200,9 @@ impl Loader<'_> {
                 return Vec::new();
             };
             if list.as_seq().is_none() && !list.is_null() {
-                let text = list.scalar_text().unwrap_or_else(|| list.what().to_string());
+                let text = list
+                    .scalar_text()
+                    .unwrap_or_else(|| list.what().to_string());
                 loader.problems.error(
                     list.error(format!(
                         "A malformed block was encountered while loading {name}: {text} should be a list or None"
@@ -277,8 +277,8 @@ impl Loader<'_> {
                     ErrorKind::Syntax,
                     "Hosts list cannot be empty. Please check your playbook",
                 )
-                    .at(&s.span)
-                    .hint("name hosts or groups, such as `hosts: all`"),
+                .at(&s.span)
+                .hint("name hosts or groups, such as `hosts: all`"),
             ),
             Some(_) => {}
         }

@@ -275,14 +275,7 @@ impl Loader<'_> {
         parts
     }
 
-    fn set_keyword(
-        &mut self,
-        parts: &mut Parts,
-        kw: Kw,
-        level: Levels,
-        key: &Node,
-        value: &Node,
-    ) {
+    fn set_keyword(&mut self, parts: &mut Parts, kw: Kw, level: Levels, key: &Node, value: &Node) {
         let setting = self.setting(value);
         if kw == Kw::Loop {
             return self.set_loop(parts, Loop::Over(setting), key);
