@@ -4,6 +4,7 @@ use super::task::TaskCx;
 use crate::error::{Error, Result};
 use crate::host::here;
 use crate::module::ModuleDef;
+use crate::playbook::keyword::as_bool;
 use crate::value::{Key, Map, Value};
 use std::path::{Path, PathBuf};
 

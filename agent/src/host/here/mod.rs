@@ -14,8 +14,8 @@ mod replace;
 mod terminal;
 
 pub use children::{
-    Piped, Questions, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
-    run_in_front,
+    Piped, Questions, detach, later, let_go, pipe, private_folder, program, program_for_others,
+    run, run_in_front,
 };
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
 pub use password::ask_password;
