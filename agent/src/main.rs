@@ -13,6 +13,7 @@ static APP: App = App {
     commands: &[
         cli::run_command(run),
         cli::lint_command(lint),
+        cli::DAEMON,
         cli::DOC,
         cli::COMPLETION,
         VERSION,

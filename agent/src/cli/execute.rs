@@ -116,7 +116,11 @@ pub fn read_settings() -> Result<Settings> {
     })
 }
 
-fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>) -> Result<Job> {
+pub(super) fn job(
+    options: &RunOptions,
+    settings: &Settings,
+    connector: Arc<dyn Connector>,
+) -> Result<Job> {
     let vault = passwords::vault_keys(options)?;
     let text = |value: &Option<String>, default: &str| value.clone().unwrap_or(default.into());
     let engine = Options {

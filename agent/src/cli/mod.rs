@@ -6,6 +6,7 @@
 
 mod app;
 mod completion;
+mod daemon;
 mod doc;
 pub mod execute;
 pub mod exit;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
 pub use completion::{COMPLETION, Shell, script as completion_script};
+pub use daemon::{DAEMON, prepare as prepare_bundle};
 pub use doc::{DOC, page as doc_page};
 pub use execute::{SEAT, lint_command, main};
 pub use flag::{Complete, Flag, Takes};

@@ -65,6 +65,8 @@ pub struct RunCx {
     pub runners: Mutex<HashMap<(Arc<str>, Login), SharedRunner>>,
     /// All hosts of the inventory, then those added by `add_host` and delegation.
     pub hosts: Arc<Hosts>,
+    /// Where ends of tasks are kept, if the run is to survive a kill.
+    pub journal: Option<Arc<dyn super::journal::Journal>>,
 }
 
 /// The hosts of a run, by name.

@@ -15,6 +15,7 @@ mod groups;
 mod include;
 mod invoke;
 pub mod job;
+pub mod journal;
 mod load;
 mod login;
 mod meta;

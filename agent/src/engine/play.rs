@@ -246,7 +246,7 @@ impl<'r> Batch<'r> {
                 &host.slot.name,
                 EventKind::HostTaskStarted { task: view.info.id },
             );
-            let end = self.task_cx(view, hosts[i]).execute();
+            let end = super::journal::execute(&self.task_cx(view, hosts[i]));
             if end.includes.is_empty() || end.report.status == Status::Failed {
                 let mut report = end.report.clone();
                 report.ignored |= self.ignores_unreachable(view, &end);

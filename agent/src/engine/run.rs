@@ -408,6 +408,7 @@ pub fn context(
         connector,
         runners: std::sync::Mutex::default(),
         hosts: Arc::new(Hosts::default()),
+        journal: None,
     }
 }
 

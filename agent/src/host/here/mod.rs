@@ -8,6 +8,7 @@
 
 mod children;
 mod clock;
+pub mod durable;
 mod pause;
 mod terminal;
 
