@@ -49,23 +49,6 @@ pub struct EnrolAnswer {
     pub certificate: String,
 }
 
-/// A host renews its key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RenewRequest {
-    /// The new public key, in hex.
-    pub public_key: String,
-    /// Signature of [`RenewRequest::message`] by the new key, in hex.
-    pub proof: String,
-}
-
-impl RenewRequest {
-    /// What is signed as a proof.
-    #[must_use]
-    pub fn message(name: &str, public_key: &str) -> Vec<u8> {
-        format!("lks renew 1\n{name}\n{public_key}").into_bytes()
-    }
-}
-
 /// A run for this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {

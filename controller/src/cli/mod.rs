@@ -1,5 +1,10 @@
 //! The commands of `lks-ctl`: one file for each that the agent does not have, too.
 
+mod agents;
+mod bundle;
+mod connection;
+mod look;
+mod serve;
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
@@ -17,6 +22,13 @@ pub static APP: App = App {
         cli::run_command(run),
         cli::lint_command(lint),
         cli::DOC,
+        serve::SERVE,
+        bundle::BUNDLE,
+        look::TOKEN,
+        look::HOSTS,
+        look::RUNS,
+        look::EVENTS,
+        look::OPERATOR,
         tour::TOUR,
         cli::COMPLETION,
         VERSION,
@@ -25,6 +37,9 @@ pub static APP: App = App {
 };
 
 fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
+    if agents::is_meant(&call.parsed) {
+        return agents::run(call, io);
+    }
     let settings = cli::execute::read_settings()?;
     let options = RunOptions::new(&call.parsed, &settings)?;
     let connector = SshConnector::new(ssh_options(&options, &settings)?);

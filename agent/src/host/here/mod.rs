@@ -245,3 +245,9 @@ pub fn create(path: &Path) -> Result<Box<dyn Write + Send>> {
         .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
     Ok(Box::new(std::io::BufWriter::new(file)))
 }
+
+/// Whether a path is a symbolic link.
+#[must_use]
+pub fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink())
+}

@@ -1,0 +1,1 @@
+//! User-data for new hosts.
