@@ -295,6 +295,10 @@ fn is_digest(text: &str) -> bool {
 fn enrolled(settings: &Settings) -> Result<Identity> {
     let kept = Identity::load(&settings.state)?;
     if let Some(identity) = kept.as_ref().filter(|i| i.certificate.is_some()) {
+        // A token that is not needed is not left lying about.
+        if let Some(path) = &settings.token_file {
+            durable::remove_file(path);
+        }
         return Ok(identity.clone());
     }
     let mut identity = match kept {

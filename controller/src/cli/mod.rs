@@ -1,6 +1,7 @@
 //! The commands of `lks-ctl`: one file for each that the agent does not have, too.
 
 mod agents;
+mod bootstrap;
 mod bundle;
 mod connection;
 mod look;
@@ -23,6 +24,7 @@ pub static APP: App = App {
         cli::lint_command(lint),
         cli::DOC,
         serve::SERVE,
+        bootstrap::BOOTSTRAP,
         bundle::BUNDLE,
         look::TOKEN,
         look::HOSTS,
