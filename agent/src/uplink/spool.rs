@@ -417,5 +417,5 @@ impl Journal for RunLog {
 }
 
 #[cfg(test)]
-#[path = "spool_tests.rs"]
+#[path = "tests/spool.rs"]
 mod tests;
