@@ -48,7 +48,10 @@ const FORBIDDEN_IMPORTS: &[(&str, &[&str])] = &[
         "bundle",
         &["modules", "module", "playbook", "template", "cli", "view"],
     ),
-    ("uplink", &["modules", "playbook", "template", "cli", "view"]),
+    (
+        "uplink",
+        &["modules", "playbook", "template", "cli", "view"],
+    ),
     (
         "value.rs",
         &["engine", "host", "module", "playbook", "template"],

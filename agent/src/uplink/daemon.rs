@@ -250,12 +250,13 @@ impl Daemon {
                 let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 refuse(&work.run, log, &texts)
             }
-            Ok((mut run, _)) => {
+            Ok((run, _)) => {
                 run.cx.emit.go_on_after(log.numbers());
                 // A check remembers in memory what tasks would have done: it begins again, which changes nothing.
                 if !check {
-                    run.cx.journal =
-                        Some(Arc::clone(log) as Arc<dyn crate::engine::journal::Journal>);
+                    let kept = Arc::clone(log) as Arc<dyn crate::engine::journal::Journal>;
+                    // It is empty: the run was just made.
+                    let _ = run.cx.journal.set(kept);
                 }
                 run.execute()
             }

@@ -9,7 +9,7 @@ mod serve;
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
-use lks_agent::cli::{self, App, Call, Io, RunOptions, SEAT, Settings, VERSION};
+use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use std::sync::Arc;
@@ -21,6 +21,10 @@ pub static APP: App = App {
     version: env!("CARGO_PKG_VERSION"),
     commands: &[
         cli::run_command(run),
+        cli::adhoc_command(adhoc),
+        cli::INVENTORY,
+        cli::VAULT,
+        cli::CONFIG,
         cli::lint_command(lint),
         cli::DOC,
         serve::SERVE,
@@ -35,6 +39,7 @@ pub static APP: App = App {
         cli::COMPLETION,
         VERSION,
         SEAT,
+        JOB,
     ],
 };
 
@@ -46,6 +51,13 @@ fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
     let options = RunOptions::new(&call.parsed, &settings)?;
     let connector = SshConnector::new(ssh_options(&options, &settings)?);
     cli::execute::run_with(&options, &settings, io, Arc::new(connector))
+}
+
+fn adhoc(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
+    let settings = cli::execute::read_settings()?;
+    let options = AdhocOptions::new(&call.parsed, &settings)?;
+    let connector = SshConnector::new(ssh_options(&options.run, &settings)?);
+    cli::adhoc_with(&options, &settings, call, io, Arc::new(connector))
 }
 
 /// What flags and settings say of connections.

@@ -13,7 +13,7 @@ pub struct End {
     result: Pairs,
     changes: Vec<Change>,
     requests: Vec<Ask>,
-    notify: bool,
+    notify: Vec<String>,
     warnings: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ pub fn encode(end: &TaskEnd) -> End {
         result: pairs(&end.result),
         changes: end.changes.iter().map(change).collect(),
         requests: end.requests.iter().map(ask).collect(),
-        notify: end.notify,
+        notify: end.notify.clone(),
         warnings: end.warnings.clone(),
     }
 }

@@ -96,7 +96,7 @@ pub trait Journal: Send + Sync {
 
 /// Executes a task, or takes its end from the journal.
 pub(super) fn execute(cx: &TaskCx<'_>) -> TaskEnd {
-    let Some(journal) = cx.run.journal.as_deref() else {
+    let Some(journal) = cx.run.journal.get().map(|j| &**j) else {
         return cx.execute();
     };
     let host = &cx.slot.name;

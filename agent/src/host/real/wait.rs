@@ -21,6 +21,7 @@ impl RealHost {
             return Ok(Outcome::Done);
         };
         let began = Instant::now();
+        let (delay, timeout) = (&self.in_time(*delay), &self.in_time(*timeout));
         let done = |met, groups| Outcome::Awaited {
             met,
             elapsed: began.elapsed().as_secs_f64(),

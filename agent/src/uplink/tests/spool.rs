@@ -56,11 +56,16 @@ fn run(dir: &Path, policy: OnInterrupt) -> (i32, Arc<RunLog>) {
         files: Vec::new(),
     };
     let job = prepare_bundle(&index, &dir.join("site"), "web1").expect("a job");
-    let (mut run, _) = job
+    let (run, _) = job
         .prepare("r1", Arc::clone(&log) as Arc<dyn Sink>)
         .unwrap_or_else(|f| panic!("{:?}", f.errors));
     run.cx.emit.go_on_after(log.numbers());
-    run.cx.journal = Some(Arc::clone(&log) as Arc<dyn Journal>);
+    assert!(
+        run.cx
+            .journal
+            .set(Arc::clone(&log) as Arc<dyn Journal>)
+            .is_ok()
+    );
     (run.execute(), log)
 }
 
