@@ -52,7 +52,10 @@ pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> I
                 // As Ansible counts where none helped: only what came after the first.
                 end.result
                     .insert(Key::from("attempts"), Value::from(retries));
-                end.status = Status::Failed;
+                // A task that `failed_when` judged is as that says, whatever became of `until`.
+                if end.result.get("failed_when_result") != Some(&Value::Bool(false)) {
+                    end.status = Status::Failed;
+                }
                 return ignore_if_asked(cx, seen, end);
             }
             Ok(false) => {}
@@ -126,7 +129,9 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective, attempt: Option<u32
         end.result.insert(Key::from("attempts"), number);
     }
     // Attempts that are followed by another are reported, too.
-    end.no_log = effective.no_log;
+    // A module may know that its result is a secret.
+    let secret = end.result.get("_ansible_no_log") == Some(&Value::Bool(true));
+    end.no_log = effective.no_log || secret;
     let mut end = place(cx, judge(cx, seen, end));
     end.mark_failure();
     ignore_if_asked(cx, seen, end)

@@ -445,10 +445,9 @@ impl<'a> Preflight<'a> {
 
     /// Files of the playbook's side that a task names without a template.
     fn files(&mut self, task: &Task, def: &ModuleDef) {
-        let remote = task
-            .args
-            .get("remote_src")
-            .is_some_and(|a| as_bool(&plain_text(&a.value)) != Some(false));
+        let remote = task.args.get("remote_src").map_or(def.from_host, |a| {
+            as_bool(&plain_text(&a.value)) != Some(false)
+        });
         let mut named: Vec<(Value, Span, &str)> = Vec::new();
         if !remote && task.args.get("content").is_none() {
             for (param, folder) in def.assets {

@@ -110,7 +110,9 @@ impl ItemEnd {
         let flag = if unreachable { "unreachable" } else { "failed" };
         result.insert(Key::from(flag), Value::Bool(true));
         let message = match error.kind() {
-            ErrorKind::Template => format!("Task failed: {}", error.message()),
+            ErrorKind::Template | ErrorKind::Undefined => {
+                format!("Task failed: {}", error.message())
+            }
             _ => error.message(),
         };
         result.insert(Key::from("msg"), Value::from(message));
@@ -156,6 +158,10 @@ impl ItemEnd {
                     .entry(Key::from(*name))
                     .or_insert_with(|| Value::Unknown(why.as_str().into()));
             }
+        }
+        if !done.returns.warnings.is_empty() {
+            let warnings = Value::from(done.returns.warnings.clone());
+            result.insert(Key::from("warnings"), warnings);
         }
         add_lines(&mut result);
         if done.returns.skipped {
@@ -387,7 +393,10 @@ fn add_lines(result: &mut Map) {
 /// The result as views may show it.
 fn shown(result: &Map, no_log: bool) -> Value {
     if !no_log {
-        return Value::map(result.clone());
+        let mut all = result.clone();
+        // They are told on lines of their own.
+        all.shift_remove("warnings");
+        return Value::map(all);
     }
     let mut censored = Map::new();
     censored.insert(
