@@ -118,8 +118,11 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective, attempt: Option<u32
     {
         end = ItemEnd::performed(super::runner::timed_out(limit), &[]);
     }
-    if end.include.is_some() || end.unreachable() {
+    if end.include.is_some() {
         return end;
+    }
+    if end.unreachable() {
+        return ignore_if_asked(cx, seen, end);
     }
     if let Some(attempt) = attempt {
         let number = Value::from(attempt);
@@ -166,8 +169,12 @@ fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
 }
 
 pub(super) fn ignore_if_asked(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> ItemEnd {
-    if end.failed() && !end.unreachable() {
-        end.ignored = cx.flag(Kw::IgnoreErrors, seen).ok().flatten() == Some(true);
+    let kw = match end.unreachable() {
+        true => Kw::IgnoreUnreachable,
+        false => Kw::IgnoreErrors,
+    };
+    if end.failed() {
+        end.ignored = cx.flag(kw, seen).ok().flatten() == Some(true);
     }
     end
 }

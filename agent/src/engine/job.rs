@@ -57,8 +57,6 @@ pub struct Findings {
     pub complaints: Vec<String>,
     /// Lines for the curious.
     pub notes: Vec<String>,
-    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
-    pub absent: Vec<Absent>,
 }
 
 impl Findings {

@@ -311,7 +311,7 @@ impl Run {
         };
         let order = match play.get(Kw::Order) {
             Some(setting) => {
-                let order = plain_text(&self.resolve_play(&cx, setting)?);
+                let order = plain_text(&self.resolve_play(cx, setting)?);
                 known_order(&order).map_err(|e| e.at(&setting.span))?;
                 order
             }
@@ -466,6 +466,7 @@ pub fn context(
         runners: std::sync::Mutex::default(),
         added: std::sync::Mutex::default(),
         hosts: Arc::new(Hosts::default()),
+        journal: std::sync::OnceLock::new(),
     }
 }
 

@@ -187,7 +187,7 @@ impl TaskCx<'_> {
                 change.apply(vars);
             }
             self.emit_item(item, &end);
-            let over = end.unreachable() || crate::host::here::stopped();
+            let over = crate::host::here::stopped();
             ends.push(end);
             if stop || over {
                 break;

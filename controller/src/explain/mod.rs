@@ -13,7 +13,7 @@ use lks_agent::playbook::play::Play;
 use lks_agent::playbook::task::{Item, Task};
 use lks_agent::playbook::yaml::{self, Kind, Node};
 use lks_agent::source::{SourceFile, Span};
-use lks_agent::template::names::names;
+use lks_agent::template::used::names;
 use lks_agent::value::Value;
 use serde_json::{Value as Json, json};
 use std::collections::HashSet;

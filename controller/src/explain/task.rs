@@ -11,7 +11,7 @@ use lks_agent::playbook::scope::{Scope, ScopeKind};
 use lks_agent::playbook::task::{Loop, Task};
 use lks_agent::source::Span;
 use lks_agent::template::Variables;
-use lks_agent::template::names::names;
+use lks_agent::template::used::names;
 use lks_agent::value::{Key, Map, Value};
 use lks_agent::vars::{Layer, Stack};
 use serde_json::{Value as Json, json};

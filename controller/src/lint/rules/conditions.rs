@@ -4,7 +4,7 @@ use crate::lint::Check::Task as Each;
 use crate::lint::Found;
 use lks_agent::playbook::keyword::{Kw, Setting};
 use lks_agent::playbook::task::Task;
-use lks_agent::template::names as texts;
+use lks_agent::template::used;
 use lks_agent::value::Value;
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ fn place<'a>(setting: &'a Setting, item: &'a Value) -> &'a lks_agent::source::Sp
 
 fn not_a_condition(task: &Arc<Task>, out: &mut Vec<Found>) {
     each(task, &mut |text, setting, item| {
-        if let Ok(Some(what)) = texts::not_a_condition(text) {
+        if let Ok(Some(what)) = used::not_a_condition(text) {
             let how = match what {
                 "a number" => format!("write `{} > 0`", text.trim()),
                 "a list" | "a mapping" => format!("write `{} | length > 0`", text.trim()),

@@ -9,7 +9,7 @@ use lks_agent::playbook::scope::Scope;
 use lks_agent::playbook::task::{Loop, Task};
 use lks_agent::playbook::yaml::{Kind, Node};
 use lks_agent::source::Span;
-use lks_agent::template::names as texts;
+use lks_agent::template::used;
 use lks_agent::value::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -126,7 +126,7 @@ fn is_whole(project: &Project) -> bool {
 fn names_are_open(project: &Project) -> bool {
     let mut open = false;
     each_text(project, &mut |text, span, expression| {
-        open |= texts::names(text, Some(span), expression).map_or(true, |n| n.open);
+        open |= used::names(text, Some(span), expression).map_or(true, |n| n.open);
     });
     open
 }
@@ -208,7 +208,7 @@ fn undefined(project: &Project, out: &mut Vec<Found>) {
     let mut optional = HashSet::new();
     let mut open = false;
     each_text(project, &mut |text, span, expression| {
-        let Ok(names) = texts::names(text, Some(span), expression) else {
+        let Ok(names) = used::names(text, Some(span), expression) else {
             open = true;
             return;
         };
