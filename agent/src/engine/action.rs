@@ -116,6 +116,7 @@ impl ActionCx for Actor<'_> {
     fn render_file(&self, path: &Path, options: &Map) -> Result<String> {
         let text = here::read_text(path)?
             .ok_or_else(|| Error::params(format!("{} does not exist", path.display())))?;
+        let text = self.cx.run.vault.open_text(text)?;
         let source = SourceFile::new(path.display().to_string(), text);
         let text = |name: &str| options.get(name).and_then(Value::as_str);
         let templar = &self.cx.run.templar;
