@@ -7,13 +7,14 @@
 mod adhoc;
 mod app;
 mod completion;
+mod config;
+mod daemon;
 mod doc;
 pub mod execute;
 pub mod exit;
 mod flag;
 mod help;
 mod inventory;
-mod lint;
 mod list;
 mod markdown;
 mod parse;
@@ -23,12 +24,15 @@ mod run_flags;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 pub use adhoc::{AdhocOptions, command as adhoc_command, run_with as adhoc_with};
 pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
 pub use completion::{COMPLETION, Shell, script as completion_script};
+pub use config::CONFIG;
+pub use daemon::{DAEMON, prepare as prepare_bundle};
 pub use doc::{DOC, page as doc_page};
-pub use execute::{JOB, SEAT, lint_command, main};
+pub use execute::{JOB, SEAT, main};
 pub use flag::{Complete, Flag, Takes};
 pub use help::{command_help, overview};
 pub use inventory::INVENTORY;
@@ -38,3 +42,4 @@ pub use passwords::login_password;
 pub use run::{Colour, Output, RunOptions, Terminal, command as run_command, yaml_scalar};
 pub use run_flags::RUN_FLAGS;
 pub use settings::Settings;
+pub use vault::VAULT;

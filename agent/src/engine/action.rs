@@ -138,6 +138,10 @@ impl ActionCx for Actor<'_> {
         super::load_yaml(&path.display().to_string(), text, &self.cx.run.vault)
     }
 
+    fn is_vault(&self, path: &Path) -> bool {
+        super::files::is_vault(path)
+    }
+
     fn list_dir(&self, path: &Path) -> Result<Option<Vec<String>>> {
         Ok(here::list(path))
     }
@@ -176,6 +180,22 @@ impl ActionCx for Actor<'_> {
             self.changes.extend(before.changes);
         }
         Ok(returns)
+    }
+
+    fn forget_module(&mut self) {
+        self.ran = None;
+    }
+
+    fn read_here(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        here::read(path)
+    }
+
+    fn write_here(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+        here::write(path, bytes, 0o666)
+    }
+
+    fn is_dir_here(&self, path: &Path) -> bool {
+        here::is_dir(path)
     }
 
     fn say(&self, line: &str) {

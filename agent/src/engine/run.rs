@@ -121,6 +121,7 @@ impl Run {
                 }
             }
         }
+        self.keep_facts();
         let status = self.status(broken);
         self.cx.emit.run(EventKind::RunFinished {
             stats: self.recap(),
@@ -465,6 +466,7 @@ pub fn context(
         runners: std::sync::Mutex::default(),
         added: std::sync::Mutex::default(),
         hosts: Arc::new(Hosts::default()),
+        journal: std::sync::OnceLock::new(),
     }
 }
 
