@@ -147,7 +147,7 @@ fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
         } else {
             "Module"
         };
-        let message = match end.result.get("msg").map(plain_text) {
+        let message = match end.result.get("msg").map(|m| cx.run.text(m)) {
             Some(text) if end.result.contains_key("timedout") => {
                 text.trim_start_matches("Task failed: ").to_string()
             }
@@ -463,6 +463,7 @@ fn arguments(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
         args.insert(Key::from(name), resolve_known(cx, free, seen)?);
     }
     check_names(def, &args)?;
+    check_rules(def, &args)?;
     Ok(args)
 }
 
@@ -486,6 +487,17 @@ fn resolve_known(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<Valu
     }
 }
 
+/// The rules across parameters, for what templates gave.
+fn check_rules(def: &ModuleDef, args: &Map) -> Result<()> {
+    let specs = def.params();
+    let given = |name: &str| -> Option<Value> {
+        let spec = specs.iter().find(|s| s.is_named(name))?;
+        let names = std::iter::once(spec.name).chain(spec.aliases.iter().copied());
+        names.into_iter().find_map(|n| args.get(n)).cloned()
+    };
+    (def.rules)().iter().try_for_each(|rule| rule.check(&given))
+}
+
 fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
     if def.any_name {
         return Ok(());
@@ -498,10 +510,12 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
             let names = specs
                 .iter()
                 .flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied()));
-            return Err(
-                Error::params(format!("`{}` has no parameter `{name}`", def.short_name()))
-                    .did_you_mean(&name, names),
-            );
+            return Err(Error::params(format!(
+                "Unsupported parameters for ({}) module: {name}. Supported parameters include: {}.",
+                def.short_name(),
+                specs.iter().map(|s| s.name).collect::<Vec<_>>().join(", ")
+            ))
+            .did_you_mean(&name, names));
         }
     }
     Ok(())
