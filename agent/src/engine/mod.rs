@@ -5,6 +5,7 @@
 //! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
 //! mistakes before anything runs. Events are all that leaves.
 
+mod absent;
 mod action;
 pub mod adhoc;
 pub mod background;
@@ -48,6 +49,7 @@ mod tags;
 mod task;
 mod told;
 
+pub use absent::Absent;
 pub use action::load_yaml;
 pub use connect::LocalConnector;
 pub use context::{Connector, Login};

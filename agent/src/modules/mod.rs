@@ -14,6 +14,7 @@ mod blockinfile;
 mod command;
 mod copy;
 mod debug;
+pub mod elsewhere;
 mod fail;
 mod file;
 mod find;

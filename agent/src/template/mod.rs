@@ -11,6 +11,7 @@
 mod about;
 mod access;
 mod call;
+mod collections;
 mod compile;
 mod ctx;
 mod datetime;
@@ -28,7 +29,7 @@ mod lookups;
 mod loops;
 mod macros;
 mod methods;
-mod names;
+pub mod names;
 mod ops;
 mod outside;
 mod place;
