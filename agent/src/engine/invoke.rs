@@ -526,18 +526,15 @@ pub(super) fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> 
     let mut out = Map::new();
     for setting in cx.task().scope.all(Kw::ModuleDefaults) {
         for item in setting.items() {
-            let whole = Setting {
+            let mut whole = Setting {
                 value: item,
                 span: setting.span.clone(),
             };
+            if matches!(whole.value, Value::Template(_)) {
+                whole.value = cx.resolve(&whole, seen)?;
+            }
             for (name, defaults) in whole.value.as_map().into_iter().flatten() {
-                let name = name.to_string();
-                let same = cx
-                    .run
-                    .library
-                    .find(&name)
-                    .is_some_and(|m| std::ptr::eq(m, def));
-                if !same {
+                if !is_meant(cx, def, &name.to_string()) {
                     continue;
                 }
                 let own = Setting {
@@ -551,6 +548,18 @@ pub(super) fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> 
         }
     }
     Ok(out)
+}
+
+/// Whether `module_defaults` of this name, a module's or `group/NAME`, hold for the module.
+fn is_meant(cx: &TaskCx<'_>, def: &ModuleDef, name: &str) -> bool {
+    let Some(group) = name.strip_prefix("group/") else {
+        let named = cx.run.library.find(name);
+        return named.is_some_and(|m| std::ptr::eq(m, def));
+    };
+    let beside = cx.play.play.dir.join("collections");
+    let more = cx.run.options.collections_path.iter().cloned();
+    let dirs: Vec<_> = std::iter::once(beside).chain(more).collect();
+    cx.run.groups.has(group, def.name, &dirs)
 }
 
 /// What a module returned to an action, as a result.
