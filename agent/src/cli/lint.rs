@@ -39,6 +39,7 @@ fn items(list: &[Item], out: &mut Vec<String>) {
                     found
                         .into_iter()
                         .flatten()
+                        .chain(super::old_conditions::differences(task))
                         .map(|e| format!("[ADVICE]: {e}")),
                 );
             }

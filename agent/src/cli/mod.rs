@@ -16,6 +16,7 @@ mod inventory;
 mod lint;
 mod list;
 mod markdown;
+mod old_conditions;
 mod parse;
 mod passwords;
 mod run;
