@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn a_group_has_the_modules_of_the_groups_that_it_includes() {
-        let dir = std::env::temp_dir().join(format!("lks-groups-{}", here::process_id()));
+        let top = here::env("TMPDIR").unwrap_or_else(|| "/tmp".into());
+        let dir = PathBuf::from(top).join(format!("lks-groups-{}", here::process_id()));
         let meta = dir.join("ansible_collections/community/docker/meta");
         here::make_dir(&meta, 0o755).unwrap();
         let text = "action_groups:\n  docker:\n    - docker_container\n    - metadata: {extend_group: [more]}\n  more: [a.b.c]\n";

@@ -476,7 +476,15 @@ fn argument_name(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef, arg: &Arg) -> Re
         value: Value::written(&*arg.name, Some(&arg.name_span)),
         span: arg.name_span.clone(),
     };
-    Ok(plain_text(&cx.resolve(&setting, seen)?).into())
+    match cx.resolve(&setting, seen)? {
+        Value::Str(name) => Ok(name),
+        other => Err(Error::params(format!(
+            "Invalid variable name '{}' of type '{}'",
+            cx.run.text(&other),
+            other.type_name()
+        ))
+        .at(&arg.name_span)),
+    }
 }
 
 /// A value; what check mode cannot know stays so, as a value.

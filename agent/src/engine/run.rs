@@ -310,7 +310,7 @@ impl Run {
         };
         let order = match play.get(Kw::Order) {
             Some(setting) => {
-                let order = plain_text(&self.resolve_play(&cx, setting)?);
+                let order = plain_text(&self.resolve_play(cx, setting)?);
                 known_order(&order).map_err(|e| e.at(&setting.span))?;
                 order
             }

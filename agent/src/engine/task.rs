@@ -182,7 +182,7 @@ impl TaskCx<'_> {
                 map.insert(Key::from("ansible_loop"), extended(&items, index, all));
             }
             let seen = self.seen(vars);
-            let written = self.loops_over_written(&seen);
+            let written = self.is_written_item(&seen, index, total);
             let seen = seen.with_item(map, written);
             let mut end = self.item(&seen);
             if let Some(name) = self.task().own(Kw::Register) {
@@ -226,18 +226,20 @@ impl TaskCx<'_> {
         );
     }
 
-    /// Whether the loop's items stand in the playbook as they are.
-    fn loops_over_written(&self, seen: &Seen) -> bool {
+    /// Whether the item at `index` of `total` stands in the playbook as it is.
+    fn is_written_item(&self, seen: &Seen, index: usize, total: usize) -> bool {
         let value = match &self.task().looped {
             Some(Loop::Over(setting) | Loop::With(_, setting)) => &setting.value,
             None => return false,
         };
-        match value {
-            Value::Template(t) => {
-                let written = self.run.templar.written(&t.text, &seen.vars);
-                written.is_some_and(|v| !v.has_template())
-            }
-            value => !value.has_template(),
+        let indirect = match value {
+            Value::Template(t) => self.run.templar.written(&t.text, &seen.vars),
+            _ => None,
+        };
+        let written = indirect.as_ref().unwrap_or(value);
+        match written.as_list() {
+            Some(items) if items.len() == total => !items[index].has_template(),
+            _ => !written.has_template(),
         }
     }
 
