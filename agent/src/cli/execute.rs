@@ -1,4 +1,4 @@
-//! Carries `run` and `lint` out: settings, variables, inventory and playbooks are read, and run.
+//! Carries `run` out: settings, variables, inventory and playbooks are read, and run.
 
 use super::app::{Call, Io};
 use super::exit;
@@ -144,11 +144,14 @@ fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>
     };
     let sink = options.view(settings, terminal, (here::stdout(), here::stderr()), file);
     let sink = with_log(sink, options, settings, terminal, io);
+    if options.only_lists() {
+        return look(job, options, settings, io);
+    }
     match job.prepare(&run_id(), sink) {
         Err(findings) => Ok(refuse(&findings, settings, io)),
         Ok((run, findings)) => {
             warn(&findings, settings, io);
-            go(run, options, io)
+            Ok(run.execute())
         }
     }
 }
@@ -187,39 +190,38 @@ fn with_log(
     }
 }
 
-/// The command `lint`: reads and checks playbooks, runs nothing.
-///
-/// # Errors
-/// When the command line is wrong.
-pub fn lint(call: &Call<'_>, io: &mut Io<'_>, connector: Arc<dyn Connector>) -> Result<i32> {
-    let settings = read_settings()?;
-    let options = RunOptions::new(&call.parsed, &settings)?;
-    let job = job(&options, &settings, connector)?;
-    match job.prepare("lint", Arc::new(Silent)) {
-        Err(findings) => Ok(refuse(&findings, &settings, io)),
-        Ok((run, findings)) => {
-            warn(&findings, &settings, io);
-            let advice = super::lint::advice(&run);
-            for line in &advice {
-                io.complain(&format!("{line}\n\n"));
-            }
-            let found = findings.warnings.len() + advice.len();
-            io.print(&format!(
-                "{} playbooks read, {}\n",
-                options.playbooks.len(),
-                match found {
-                    0 => "nothing to say".to_string(),
-                    1 => "1 thing to look at".to_string(),
-                    n => format!("{n} things to look at"),
-                }
-            ));
-            Ok(exit::OK)
+/// `--list-…` and `--syntax-check`: that lks lacks a module does not make a playbook wrong.
+fn look(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>) -> Result<i32> {
+    match job.look(Arc::new(Silent)) {
+        (Some(run), findings) if findings.errors.is_empty() => {
+            warn(&findings, settings, io);
+            warn_absent(&findings, io);
+            list(&run, options, io)
         }
+        (_, findings) => Ok(refuse(&findings, settings, io)),
+    }
+}
+
+/// What lks does not have, in a line for each collection.
+fn warn_absent(findings: &Findings, io: &mut Io<'_>) {
+    let mut by: std::collections::BTreeMap<&str, Vec<&str>> = Default::default();
+    for absent in &findings.absent {
+        by.entry(&absent.from).or_default().push(&absent.name);
+    }
+    for (from, mut names) in by {
+        let uses = names.len();
+        names.sort_unstable();
+        names.dedup();
+        io.complain(&format!(
+            "[WARNING]: not available in lks, a run would be refused: {} (of {from}, used {uses} times)\n",
+            names.join(", ")
+        ));
     }
 }
 
 /// Takes no events: nothing runs.
-struct Silent;
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
 
 impl Sink for Silent {
     fn emit(&self, _event: &crate::event::Event) {}
@@ -230,24 +232,62 @@ impl Sink for Silent {
 /// # Errors
 /// When the file is none, or a value is of the wrong type.
 pub fn read_settings() -> Result<Settings> {
-    let env = |name: &str| here::env(name);
-    let found = settings::candidates(&env).into_iter().find_map(|name| {
-        let path = PathBuf::from(&name);
-        let text = here::read_text(&path).ok().flatten()?;
-        let dir = here::absolute(&path);
-        let dir = dir.parent().unwrap_or(Path::new("/")).display().to_string();
-        Some((text, dir))
-    });
+    let found = settings_file();
     Settings::read(&Sources {
-        file: found.as_ref().map(|(text, dir)| (&**text, &**dir)),
-        env: &env,
+        file: found.as_ref().map(|f| (&*f.text, &*f.dir)),
+        env: &|name| here::env(name),
     })
 }
 
-fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>) -> Result<Job> {
+/// The `ansible.cfg` that counts.
+pub(super) struct SettingsFile {
+    /// Its path from the root.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// Its folder.
+    pub dir: String,
+}
+
+/// The `ansible.cfg` that counts, if there is one.
+pub(super) fn settings_file() -> Option<SettingsFile> {
+    settings::candidates(&|name| here::env(name))
+        .iter()
+        .find_map(|name| settings_file_at(name))
+}
+
+/// The settings in the file of this name; a folder stands for the `ansible.cfg` in it.
+pub(super) fn settings_file_at(name: &str) -> Option<SettingsFile> {
+    let mut path = here::absolute(&here::expand_home(name));
+    if here::is_dir(&path) {
+        path = path.join("ansible.cfg");
+    }
+    let text = here::read_text(&path).ok().flatten()?;
+    let dir = path
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .display()
+        .to_string();
+    Some(SettingsFile {
+        path: path.display().to_string(),
+        text,
+        dir,
+    })
+}
+
+/// The job that options and settings describe.
+///
+/// # Errors
+/// When a vault, a password or extra variables cannot be read.
+pub fn job(
+    options: &RunOptions,
+    settings: &Settings,
+    connector: Arc<dyn Connector>,
+) -> Result<Job> {
     let vault = passwords::vault_keys(options)?;
     let text = |value: &Option<String>, default: &str| value.clone().unwrap_or(default.into());
     let engine = Options {
+        fact_cache: settings.fact_cache(options.flush_cache)?,
         check: options.check,
         diff: options.diff,
         verbosity: options.verbosity,
@@ -297,6 +337,8 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         debugger: settings.enable_task_debugger,
         debugger_ignores_errors: settings.task_debugger_ignore_errors,
         error_on_missing_handler: settings.error_on_missing_handler,
+        debug: settings.debug,
+        private_role_vars: settings.private_role_vars,
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),
@@ -309,10 +351,7 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
     })
 }
 
-fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
-    if !options.only_lists() {
-        return Ok(run.execute());
-    }
+fn list(run: &Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
     let listing = Listing {
         hosts: options.list_hosts,
         tasks: options.list_tasks,
@@ -320,7 +359,7 @@ fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
     };
     // Without a choice of tags, `--list-tags` also shows those that never run by themselves.
     let every = options.list_tags && options.tags.is_empty() && options.skip_tags.is_empty();
-    io.print(&listing.text(&listed(&run, every)?));
+    io.print(&listing.text(&listed(run, every)?));
     Ok(exit::OK)
 }
 
@@ -467,23 +506,6 @@ fn listed_name(task: &Task) -> String {
     match task.scope.role() {
         Some(role) => format!("{} : {own}", role.name),
         None => own,
-    }
-}
-
-/// The command `lint`, with the body that the binary gives it.
-#[must_use]
-pub const fn lint_command(body: super::app::Body) -> super::app::Command {
-    super::app::Command {
-        name: "lint",
-        called_as: None,
-        summary: "Check playbooks without running anything",
-        details: "Everything that `run` would refuse, and advice on what works but not as meant.\n",
-        args: super::app::Args {
-            usage: "PLAYBOOK...",
-            complete: super::flag::Complete::File,
-        },
-        flags: super::run_flags::RUN_FLAGS,
-        body,
     }
 }
 

@@ -86,6 +86,10 @@ pub struct RunOptions {
     pub vault_password_files: Vec<String>,
     /// Conditions as ansible-core up to 2.18 took them.
     pub compat: bool,
+    /// The label of passwords without one.
+    pub vault_identity: String,
+    /// Only a password of a vault's own label opens it.
+    pub vault_id_match: bool,
     pub output: Output,
     pub output_file: Option<String>,
     pub colour: Colour,
@@ -167,10 +171,13 @@ impl RunOptions {
             ]
             .concat(),
             ask_vault_password: has("ask-vault-password") || settings.ask_vault_pass,
-            vault_password_files: or_list(
-                parsed.values("vault-password-file"),
-                &Vec::from_iter(settings.vault_password_file.clone()),
-            ),
+            vault_password_files: {
+                let mut files = parsed.values("vault-password-file");
+                files.extend(settings.vault_password_file.clone());
+                files
+            },
+            vault_identity: settings.vault_identity.clone(),
+            vault_id_match: settings.vault_id_match,
             compat: settings.allow_broken_conditionals
                 || is_before_2_19(or("compat", &settings.compat).as_deref())?,
             output: output(parsed.value("output"), &settings.stdout_callback),

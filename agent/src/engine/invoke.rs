@@ -52,7 +52,10 @@ pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> I
                 // As Ansible counts where none helped: only what came after the first.
                 end.result
                     .insert(Key::from("attempts"), Value::from(retries));
-                end.status = Status::Failed;
+                // A task that `failed_when` judged is as that says, whatever became of `until`.
+                if end.result.get("failed_when_result") != Some(&Value::Bool(false)) {
+                    end.status = Status::Failed;
+                }
                 return ignore_if_asked(cx, seen, end);
             }
             Ok(false) => {}
@@ -123,7 +126,9 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective, attempt: Option<u32
         end.result.insert(Key::from("attempts"), number);
     }
     // Attempts that are followed by another are reported, too.
-    end.no_log = effective.no_log;
+    // A module may know that its result is a secret.
+    let secret = end.result.get("_ansible_no_log") == Some(&Value::Bool(true));
+    end.no_log = effective.no_log || secret;
     let mut end = place(cx, judge(cx, seen, end));
     end.mark_failure();
     ignore_if_asked(cx, seen, end)
@@ -219,7 +224,7 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
         }
         _ => {}
     }
-    match def.seat {
+    let mut end = match def.seat {
         Seat::Engine(bind) => {
             if effective.background.is_some() && !WITH_HOST_MODULE.contains(&def.short_name()) {
                 return Err(Error::params(format!(
@@ -232,13 +237,15 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
             let mut actor = cx.actor(seen, effective);
             actor.args = args;
             let returns = action.run(&mut actor)?;
-            Ok(actor.finish(returns, def))
+            actor.finish(returns, def)
         }
         Seat::Host(_) => {
             let call = call(cx, seen, effective, def, args)?;
-            carry_out(cx, seen, effective, &call)
+            carry_out(cx, seen, effective, &call)?
         }
-    }
+    };
+    end.action = (name != task.module).then(|| def.name.into());
+    Ok(end)
 }
 
 /// The module's name: it may be a template (`action: "{{ which }}"`).
@@ -514,6 +521,12 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
     for key in args.keys() {
         let name = key.to_string();
         let known = specs.iter().any(|s| s.is_named(&name)) || def.free_form == Some(&name);
+        if !known && name == "_raw_params" {
+            return Err(Error::params(format!(
+                "Action '{}' does not support raw params: it takes no free text",
+                def.short_name()
+            )));
+        }
         if !known {
             let names = specs
                 .iter()

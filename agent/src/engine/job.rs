@@ -51,14 +51,14 @@ pub struct Findings {
     pub errors: Vec<Error>,
     /// Warnings.
     pub warnings: Vec<(String, Option<Span>)>,
+    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
+    pub absent: Vec<Absent>,
     /// Words that work today, and not for ever.
     pub deprecations: Vec<String>,
     /// Errors that do not end the run: what scripts wrote to standard error.
     pub complaints: Vec<String>,
     /// Lines for the curious.
     pub notes: Vec<String>,
-    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
-    pub absent: Vec<Absent>,
 }
 
 impl Findings {
@@ -171,6 +171,7 @@ fn read_playbooks(
         let base = dir.clone();
         let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
+        loader.private_role_vars = cx.options.private_role_vars;
         loader
             .collections_path
             .clone_from(&cx.options.collections_path);

@@ -49,6 +49,8 @@ pub struct Options {
     pub collections_path: Vec<PathBuf>,
     /// Folders with modules of the user's own.
     pub library: Vec<PathBuf>,
+    /// Where facts are kept between runs.
+    pub fact_cache: Option<super::FactCache>,
     /// Facts are gathered when a play says nothing (`gathering = implicit`).
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
@@ -61,6 +63,10 @@ pub struct Options {
     pub debugger: bool,
     /// The debugger leaves failures alone that are ignored.
     pub debugger_ignores_errors: bool,
+    /// Say what is done besides tasks (`ANSIBLE_DEBUG`).
+    pub debug: bool,
+    /// Whether variables of roles stay theirs (`private_role_vars`), where that is said.
+    pub private_role_vars: Option<bool>,
     /// A handler that nobody defined is an error, not a warning.
     pub error_on_missing_handler: bool,
 }
@@ -80,6 +86,7 @@ pub enum Gathering {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            fact_cache: None,
             check: false,
             diff: false,
             verbosity: 0,
@@ -109,6 +116,8 @@ impl Default for Options {
             strategy: "linear".into(),
             debugger: false,
             debugger_ignores_errors: true,
+            debug: false,
+            private_role_vars: None,
             error_on_missing_handler: true,
         }
     }

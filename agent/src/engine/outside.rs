@@ -73,6 +73,10 @@ impl Outside for Controller {
         Ok(answer.body)
     }
 
+    fn tells_of_untrusted(&self) -> bool {
+        here::env("_ANSIBLE_TEMPLAR_UNTRUSTED_TEMPLATE_BEHAVIOR").as_deref() == Some("warning")
+    }
+
     fn warn(&self, message: &str) {
         here::print_error(&format!("[WARNING]: {message}"));
     }
@@ -131,6 +135,10 @@ impl Outside for Controller {
             }
             ("ALLOW_BROKEN_CONDITIONALS", None) => {
                 Some((Value::Bool(self.lenient), "default".into()))
+            }
+            (name, Some(("become", method))) => {
+                let value = become_default(name, method);
+                value.map(|value| (Value::from(value), "default".into()))
             }
             _ => None,
         })
@@ -200,4 +208,17 @@ fn entry(host: &RealHost, path: &Path, stat: &Stat) -> Entry {
 /// Something that differs from call to call, where the kernel gives no random bytes.
 fn now_bits() -> u64 {
     here::now().to_bits()
+}
+
+/// What Ansible's ways to become another user are set to where nobody says anything.
+fn become_default(name: &str, method: &str) -> Option<&'static str> {
+    let method = method.strip_prefix("ansible.builtin.").unwrap_or(method);
+    match (name, method) {
+        ("become_flags", "sudo") => Some("-H -S -n"),
+        ("become_flags", "su" | "runas") => Some(""),
+        ("become_exe", "sudo") => Some("sudo"),
+        ("become_exe", "su") => Some("su"),
+        ("become_user", "sudo" | "su") => Some("root"),
+        _ => None,
+    }
 }

@@ -61,7 +61,7 @@ impl Ticket {
         let task = self.view.info.id;
         let start = EventKind::HostTaskStarted { task };
         self.run.emit.host(&self.slot.name, start);
-        let end = self.cx().execute();
+        let end = super::journal::execute(&self.cx());
         if end.includes.is_empty() || end.report.status == Status::Failed {
             let mut report = end.report.clone();
             report.ignored |= ignores_unreachable(&self.cx(), &end);
@@ -143,7 +143,8 @@ impl<'r> Batch<'r> {
             Some(_) => run.flag(&cx, Kw::ForceHandlers)?,
             None => run.cx.options.force_handlers,
         };
-        let play_tags = run.tags_in(&cx, &play.scope);
+        let mut flush_tags = run.tags_in(&cx, &play.scope);
+        flush_tags.push("always".into());
         let steps = Arc::new(steps(&play, run.gathers(&play), forced));
         let mut hosts = Vec::new();
         let skips_known = run.gathers(&play) && run.cx.options.gather == Gathering::Smart;
@@ -169,7 +170,7 @@ impl<'r> Batch<'r> {
         let handlers = flatten(&play.handlers).into_iter().enumerate();
         let mut batch = Self {
             max_fail: run.percentage(&cx, Kw::MaxFailPercentage)?,
-            flushes: play_tags.is_empty() || run.cx.options.selects_tags(&play_tags),
+            flushes: run.cx.options.selects_tags(&flush_tags),
             run,
             cx: Arc::new(cx),
             hosts,

@@ -9,6 +9,7 @@ use crate::playbook::keyword::Kw;
 use crate::playbook::task::Task;
 use crate::value::{Key, Map, Value};
 use crate::vars::HostVars;
+use std::sync::Arc;
 
 /// A change to a host's variables, applied when the task has ended.
 #[derive(Clone, Debug)]
@@ -54,6 +55,8 @@ pub struct ItemEnd {
     pub(super) requests: Vec<Request>,
     pub(super) include: Option<IncludeCall>,
     pub(super) register: Option<String>,
+    /// The module, where the task names it by a template.
+    pub(super) action: Option<Arc<str>>,
     /// Handlers to notify if the task changed something.
     pub(super) notify: Vec<String>,
     pub(super) no_log: bool,
@@ -107,7 +110,9 @@ impl ItemEnd {
         let flag = if unreachable { "unreachable" } else { "failed" };
         result.insert(Key::from(flag), Value::Bool(true));
         let message = match error.kind() {
-            ErrorKind::Template => format!("Task failed: {}", error.message()),
+            ErrorKind::Template | ErrorKind::Undefined => {
+                format!("Task failed: {}", error.message())
+            }
             _ => error.message(),
         };
         result.insert(Key::from("msg"), Value::from(message));
@@ -153,6 +158,10 @@ impl ItemEnd {
                     .entry(Key::from(*name))
                     .or_insert_with(|| Value::Unknown(why.as_str().into()));
             }
+        }
+        if !done.returns.warnings.is_empty() {
+            let warnings = Value::from(done.returns.warnings.clone());
+            result.insert(Key::from("warnings"), warnings);
         }
         add_lines(&mut result);
         if done.returns.skipped {
@@ -241,16 +250,16 @@ impl ItemEnd {
             looped: false,
             seconds: 0.0,
         }
-        .with_action(task)
+        .with_action(self.action.as_deref().unwrap_or(&task.module))
     }
 }
 
 impl Report {
-    fn with_action(mut self, task: &Task) -> Self {
+    fn with_action(mut self, action: &str) -> Self {
         if let Value::Map(map) = &mut self.result {
             std::sync::Arc::make_mut(map)
                 .entry(Key::from("_ansible_action"))
-                .or_insert_with(|| Value::from(&*task.module));
+                .or_insert_with(|| Value::from(action));
         }
         self
     }
@@ -338,7 +347,7 @@ impl TaskEnd {
                 looped: true,
                 ..Report::default()
             }
-            .with_action(task),
+            .with_action(&task.module),
             ..Self::default()
         };
         for item in &mut items {
@@ -380,7 +389,10 @@ fn add_lines(result: &mut Map) {
 /// The result as views may show it.
 fn shown(result: &Map, no_log: bool) -> Value {
     if !no_log {
-        return Value::map(result.clone());
+        let mut all = result.clone();
+        // They are told on lines of their own.
+        all.shift_remove("warnings");
+        return Value::map(all);
     }
     let mut censored = Map::new();
     censored.insert(

@@ -121,6 +121,7 @@ impl Run {
                 }
             }
         }
+        self.keep_facts();
         let status = self.status(broken);
         self.cx.emit.run(EventKind::RunFinished {
             stats: self.recap(),
@@ -466,6 +467,7 @@ pub fn context(
         added: std::sync::Mutex::default(),
         groups: super::action_groups::ActionGroups::default(),
         hosts: Arc::new(Hosts::default()),
+        journal: std::sync::OnceLock::new(),
     }
 }
 

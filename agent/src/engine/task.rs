@@ -321,6 +321,14 @@ impl TaskCx<'_> {
             Ok(effective) => effective,
             Err(error) => return self.judge_error(seen, &error),
         };
+        let delegated;
+        let seen = match &effective.delegate_to {
+            Some(host) => {
+                delegated = seen.with(delegated_vars(host));
+                &delegated
+            }
+            None => seen,
+        };
         let mut end = invoke::attempts(self, seen, &effective);
         end.delegated_to = effective.delegate_to.as_deref().map(str::to_string);
         if !end.failed() {
@@ -396,7 +404,11 @@ impl TaskCx<'_> {
             (Some(b), _) => Ok(Some(b)),
             (None, setting) => Err(Error::new(
                 crate::error::ErrorKind::Syntax,
-                format!("`{}` must be true or false", kw.name()),
+                format!(
+                    "The value '{}' could not be converted to 'bool': `{}` must be true or false",
+                    self.run.text(&value),
+                    kw.name()
+                ),
             )
             .at_opt(setting.map(|s| &s.span))),
         }
@@ -611,6 +623,19 @@ fn extended(items: &[Value], index: usize, all: bool) -> Value {
     Value::map(map)
 }
 
+/// `ansible_delegated_vars`: what the host knows that a task is delegated to, under its name.
+fn delegated_vars(host: &str) -> Map {
+    let name = Value::from(host).to_json();
+    let vars = Value::written(
+        format!("{{{{ hostvars[{name}] if {name} in hostvars else {{}} }}}}"),
+        None,
+    );
+    let of_host: Map = [(Key::from(host), vars)].into_iter().collect();
+    [(Key::from("ansible_delegated_vars"), Value::map(of_host))]
+        .into_iter()
+        .collect()
+}
+
 /// A condition as data for a result: no template any more.
 fn plain(value: &Value) -> Value {
     match value {
@@ -629,17 +654,16 @@ impl TaskCx<'_> {
         Ok(self.conditions(&seen)?.is_none())
     }
 
-    /// What the task notifies: its own `notify`, and that of the blocks around it.
+    /// What the task notifies: its own `notify`, or that of the blocks around it.
     fn notifies(&self, seen: &Seen) -> Vec<String> {
-        let mut names = Vec::new();
-        for setting in self.task().scope.all(Kw::Notify) {
-            match self.resolve(setting, seen) {
-                Ok(Value::List(items)) => names.extend(items.iter().map(|v| self.run.text(v))),
-                Ok(Value::Null | Value::Omit) => {}
-                Ok(value) => names.push(self.run.text(&value)),
-                Err(_) => names.extend(setting.words_kept()),
-            }
+        let Some(setting) = self.task().find(Kw::Notify) else {
+            return Vec::new();
+        };
+        match self.resolve(setting, seen) {
+            Ok(Value::List(items)) => items.iter().map(|v| self.run.text(v)).collect(),
+            Ok(Value::Null | Value::Omit) => Vec::new(),
+            Ok(value) => vec![self.run.text(&value)],
+            Err(_) => setting.words_kept(),
         }
-        names
     }
 }

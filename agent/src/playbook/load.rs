@@ -83,6 +83,8 @@ pub struct Loader<'a> {
     pub collections_path: Vec<PathBuf>,
     /// What a key that is twice in a mapping means.
     pub duplicate_keys: DuplicateKeys,
+    /// Whether variables of roles stay theirs, where the settings say so.
+    pub private_role_vars: Option<bool>,
     /// The playbook's folder.
     pub base: PathBuf,
     /// What was found wrong.
@@ -111,6 +113,7 @@ impl<'a> Loader<'a> {
             render,
             play_vars: Map::new(),
             roles_path: Vec::new(),
+            private_role_vars: None,
             collections_path: Vec::new(),
             duplicate_keys: DuplicateKeys::default(),
             base,
@@ -285,7 +288,7 @@ impl<'a> Loader<'a> {
         self.problems.error(
             Error::new(
                 ErrorKind::Syntax,
-                format!("the file `{name}` was not found: Could not find or access it"),
+                format!("Could not find or access '{name}'"),
             )
             .at(span)
             .did_you_mean(name, beside.iter().map(String::as_str)),

@@ -1,6 +1,6 @@
 //! Tasks and blocks: what a play is made of.
 
-use super::keyword::{HANDLER, Kw, Levels, Setting, TASK, check_type, plain_text};
+use super::keyword::{HANDLER, Kw, Levels, Setting, TASK, Type, check_type, plain_text};
 use super::load::Loader;
 use super::scope::{Keywords, Scope, ScopeKind};
 use super::yaml::{Kind, Node};
@@ -271,7 +271,7 @@ impl Loader<'_> {
             };
             match (Kw::find(name, level), name.strip_prefix("with_")) {
                 (Some(Kw::Block | Kw::Rescue | Kw::Always), _) => {}
-                (Some(kw), _) => self.set_keyword(&mut parts, kw, key, value),
+                (Some(kw), _) => self.set_keyword(&mut parts, kw, level, key, value),
                 (None, Some(lookup)) if level.allows(TASK) || level.allows(HANDLER) => {
                     let setting = self.setting(value);
                     self.set_loop(&mut parts, Loop::With(lookup.to_string(), setting), key);
@@ -282,7 +282,7 @@ impl Loader<'_> {
         parts
     }
 
-    fn set_keyword(&mut self, parts: &mut Parts, kw: Kw, key: &Node, value: &Node) {
+    fn set_keyword(&mut self, parts: &mut Parts, kw: Kw, level: Levels, key: &Node, value: &Node) {
         let setting = self.setting(value);
         if kw == Kw::Loop {
             return self.set_loop(parts, Loop::Over(setting), key);
@@ -295,8 +295,12 @@ impl Loader<'_> {
             self.problems.error(error.at(&value.span));
         }
         if let Err(error) = check_type(kw, &setting.value, &value.span) {
-            self.problems.error(error);
-            return;
+            // A flag of a task that is none fails the task, which its playbook may deal with: the
+            // check before the run knows.
+            if kw.value_type() != Type::Bool || !(level.allows(TASK) || level.allows(HANDLER)) {
+                self.problems.error(error);
+                return;
+            }
         }
         parts.keywords.set(kw, setting);
     }

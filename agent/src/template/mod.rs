@@ -11,7 +11,6 @@
 mod about;
 mod access;
 mod call;
-mod collections;
 mod compile;
 mod ctx;
 mod datetime;
@@ -29,7 +28,7 @@ mod lookups;
 mod loops;
 mod macros;
 mod methods;
-pub mod names;
+mod names;
 mod ops;
 mod outside;
 mod place;
@@ -40,6 +39,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod used;
 mod val;
 
 pub use files::FileOptions;
@@ -64,6 +64,7 @@ use val::Val;
 pub struct Templar {
     outside: Arc<dyn Outside>,
     compat: bool,
+    tells_of_untrusted: bool,
     templates: Cache<Arc<str>>,
     expressions: Cache<Arc<str>>,
     conditions: Cache<Arc<str>>,
@@ -102,12 +103,22 @@ impl Templar {
     /// A templar whose lookups reach `outside`.
     pub fn new(outside: Arc<dyn Outside>) -> Self {
         Self {
+            tells_of_untrusted: outside.tells_of_untrusted(),
             outside,
             compat: false,
             templates: Cache::default(),
             expressions: Cache::default(),
             conditions: Cache::default(),
             files: Cache::default(),
+        }
+    }
+
+    /// Warns of text that looks like a template and is none, where the user asked for that.
+    fn tell_of_untrusted(&self, text: &str) {
+        if self.tells_of_untrusted && crate::value::has_markers(text) {
+            self.outside.warn(&format!(
+                "Encountered untrusted template or expression: {text}"
+            ));
         }
     }
 
@@ -367,8 +378,7 @@ impl Templar {
         vars: &Arc<dyn Variables>,
     ) -> Result<Vec<Value>> {
         let run = Run::new(self, vars);
-        let text = format!("with_{lookup}").into();
-        let ctx = run.ctx(vars, &text, span);
+        let ctx = run.ctx(vars, &"".into(), None);
         let find = || -> Res<Value> {
             let terms = match ctx.lift(terms, vars).usable()? {
                 Val::List(list) => list.items(&ctx),
@@ -383,7 +393,7 @@ impl Templar {
             }
             finish::value(&ctx, &lookups::with(&ctx, lookup, terms, action)?)
         };
-        let found = find().map_err(|f| f.at(|| ctx.place(0)).into_error(vars))?;
+        let found = find().map_err(|f| f.into_error(vars).at_opt(span))?;
         Ok(found.as_list().unwrap_or_default().to_vec())
     }
 

@@ -8,14 +8,20 @@
 
 mod children;
 mod clock;
+pub mod durable;
+mod password;
 mod pause;
+mod replace;
 mod terminal;
 
 pub use children::{
-    Piped, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
+    Piped, Questions, detach, later, let_go, pipe, private_folder, program, program_for_others,
+    run, run_in_front,
 };
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
+pub use password::ask_password;
 pub use pause::{Paused, pause};
+pub use replace::{has_program, rewrite, run_interactive, shred};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
     terminal_width,
@@ -24,6 +30,7 @@ pub use terminal::{
 use crate::error::{Error, Result};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// The text of a file; `None` if there is none.
 ///
@@ -61,6 +68,15 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// The first bytes of a file, as many as there are; `None` if it is none or cannot be read.
+#[must_use]
+pub fn read_start(path: &Path, count: u64) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(count).read_to_end(&mut start).ok()?;
+    Some(start)
+}
+
 /// All of standard input, as text.
 ///
 /// # Errors
@@ -71,6 +87,18 @@ pub fn read_stdin() -> Result<String> {
         .read_to_string(&mut text)
         .map_err(|e| Error::host("cannot read standard input").caused_by(e))?;
     Ok(text)
+}
+
+/// All of standard input.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_stdin_bytes() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::host("cannot read standard input").caused_by(e))?;
+    Ok(bytes)
 }
 
 /// Whether anything is at this path, links followed.
@@ -107,6 +135,19 @@ pub fn mode(path: &Path) -> Result<u32> {
     std::fs::metadata(path)
         .map(|m| m.permissions().mode() & 0o7777)
         .map_err(|e| Error::host(format!("cannot look at {}", path.display())).caused_by(e))
+}
+
+/// Seconds since a file was changed; `None` if there is none.
+#[must_use]
+pub fn age(path: &Path) -> Option<f64> {
+    let changed = std::fs::metadata(path).ok()?.modified().ok()?;
+    // A file of the future is new.
+    Some(changed.elapsed().map_or(0.0, |d| d.as_secs_f64()))
+}
+
+/// Removes a file of ours, if it is there.
+pub fn remove_file(path: &Path) {
+    let _ = std::fs::remove_file(path);
 }
 
 /// Names in a directory, sorted; `None` if it is none or cannot be read.
@@ -294,6 +335,12 @@ pub fn create(path: &Path) -> Result<Box<dyn Write + Send>> {
     let file = std::fs::File::create(path)
         .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
     Ok(Box::new(std::io::BufWriter::new(file)))
+}
+
+/// Whether a path is a symbolic link.
+#[must_use]
+pub fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink())
 }
 
 /// Puts a file in place by an atomic rename, for this user only.

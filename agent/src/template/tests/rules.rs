@@ -372,3 +372,20 @@ fn every_row_of_the_tables_is_documented_once() {
         assert!(docs.iter().all(|d| d.text.ends_with(['.', '…'])));
     }
 }
+
+#[test]
+fn files_are_told_with_all_about_them() {
+    let found = resolve(
+        "{{ query('community.general.filetree', 'd') }}",
+        &vars(json!({})),
+    );
+    let found = found.map(|v| v.to_json()).unwrap_or_default();
+    let first = &found[0];
+    assert_eq!(found.as_array().map(Vec::len), Some(3), "{found}");
+    assert_eq!(first["path"], "a.txt");
+    assert_eq!(first["src"], "/play/d/a.txt");
+    assert_eq!(first["root"], "/play/d");
+    assert_eq!(first["state"], "file");
+    assert_eq!(first["size"], 1);
+    assert_eq!(first["owner"], "root");
+}
