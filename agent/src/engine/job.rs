@@ -110,6 +110,7 @@ impl Job {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
+            lenient: self.options.compat,
         }))
         .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);

@@ -465,6 +465,7 @@ pub fn context(
         connector,
         runners: std::sync::Mutex::default(),
         added: std::sync::Mutex::default(),
+        groups: super::action_groups::ActionGroups::default(),
         hosts: Arc::new(Hosts::default()),
         journal: std::sync::OnceLock::new(),
     }
