@@ -1,10 +1,10 @@
 //! The commands of `lks-ctl`: one file for each that the agent does not have, too.
 
-mod explain;
 mod agents;
 mod bootstrap;
 mod bundle;
 mod connection;
+mod explain;
 mod lint;
 mod look;
 mod serve;

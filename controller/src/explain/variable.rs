@@ -52,7 +52,7 @@ fn layer_name(layer: Layer) -> (&'static str, u8) {
         Layer::IncludeParams => ("vars of an include", 21),
         Layer::Extra => ("extra variables (-e)", 22),
         Layer::Magic => ("set by Ansible itself", 23),
-        Layer::Loop => ("the variable of a loop", 24),
+        Layer::Loop | Layer::LoopWritten => ("the variable of a loop", 24),
     }
 }
 
