@@ -9,7 +9,7 @@ use super::settings::{self, Settings, Sources};
 use crate::engine::adhoc::Adhoc;
 use crate::engine::job::{Findings, Job};
 use crate::engine::stock::Stock;
-use crate::engine::{Connector, Controller, Gathering, Groups, Options, Run};
+use crate::engine::{CacheOptions, Connector, Controller, Gathering, Groups, Options, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
@@ -228,6 +228,7 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         connection: options.connection.clone(),
         remote_user: options.user.clone(),
         timeout: options.timeout.unwrap_or(10),
+        fact_cache: fact_cache(options, settings)?,
         library: options
             .module_path
             .iter()
@@ -278,6 +279,34 @@ fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
     let every = options.list_tags && options.tags.is_empty() && options.skip_tags.is_empty();
     io.print(&listing.text(&listed(&run, every)?));
     Ok(exit::OK)
+}
+
+/// Where facts are kept between runs.
+fn fact_cache(options: &RunOptions, settings: &Settings) -> Result<CacheOptions> {
+    let plugin = settings.fact_caching.rsplit('.').next().unwrap_or_default();
+    let folder = match plugin {
+        "memory" => None,
+        "jsonfile" => {
+            let given = settings.fact_caching_connection.as_deref();
+            Some(here::expand_home(given.ok_or_else(|| {
+                Error::new(ErrorKind::Usage, "the fact cache `jsonfile` needs a folder")
+                    .hint("give it as `fact_caching_connection` or ANSIBLE_CACHE_PLUGIN_CONNECTION")
+            })?))
+        }
+        other => {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("there is no fact cache `{other}`"),
+            )
+            .did_you_mean(other, ["memory", "jsonfile"]));
+        }
+    };
+    Ok(CacheOptions {
+        folder,
+        prefix: settings.fact_caching_prefix.clone(),
+        timeout: settings.fact_caching_timeout,
+        flush: options.flush_cache,
+    })
 }
 
 /// A name for the run: when it began, and something that tells two runs of one moment apart.

@@ -112,6 +112,10 @@ impl ActionCx for Actor<'_> {
     fn render_file(&self, path: &Path, options: &Map) -> Result<String> {
         let text = here::read_text(path)?
             .ok_or_else(|| Error::params(format!("{} does not exist", path.display())))?;
+        let text = match text.starts_with("$ANSIBLE_VAULT;") {
+            true => self.cx.run.vault.decrypt_text(&text)?,
+            false => text,
+        };
         let source = SourceFile::new(path.display().to_string(), text);
         let text = |name: &str| options.get(name).and_then(Value::as_str);
         let templar = &self.cx.run.templar;

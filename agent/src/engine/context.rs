@@ -2,6 +2,7 @@
 
 use super::cursor::Cursor;
 use super::emit::Emitter;
+use super::fact_cache::FactCache;
 use super::library::Library;
 use super::options::Options;
 use super::runner::TaskRunner;
@@ -58,6 +59,8 @@ pub struct RunCx {
     pub templar: Templar,
     /// Events.
     pub emit: Emitter,
+    /// Facts that outlive the run.
+    pub fact_cache: FactCache,
     /// Modules: the table's, and the user's own.
     pub library: Library,
     /// Keys of vaults.

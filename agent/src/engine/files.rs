@@ -4,6 +4,7 @@ use super::task::TaskCx;
 use crate::error::{Error, Result};
 use crate::host::here;
 use crate::module::ModuleDef;
+use crate::playbook::keyword::as_bool;
 use crate::value::{Key, Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,47 @@ pub(super) fn find_assets(cx: &TaskCx<'_>, def: &ModuleDef, args: &mut Map) -> R
         }
         args.insert(Key::from(*param), Value::from(text));
     }
+    Ok(())
+}
+
+/// Opens a source file that is a vault: its text goes with the call, and never to a disk of this side.
+///
+/// # Errors
+/// When there is no key that opens it, or it holds no text.
+pub(super) fn open_vault(cx: &TaskCx<'_>, def: &ModuleDef, args: &mut Map) -> Result<()> {
+    let (param, text_param) = match def.short_name() {
+        "copy" => ("src", "content"),
+        "script" => ("_file", "_text"),
+        _ => return Ok(()),
+    };
+    let stays = args.get("decrypt").is_some_and(|v| match v {
+        Value::Str(text) => as_bool(text) == Some(false),
+        other => !other.is_truthy(),
+    });
+    if stays || def.is_from_host(args) {
+        return Ok(());
+    }
+    let Some(Value::Str(path)) = args.get(param).cloned() else {
+        return Ok(());
+    };
+    let path = Path::new(&*path);
+    if !here::is_file(path) || !here::begins_with(path, b"$ANSIBLE_VAULT;") {
+        return Ok(());
+    }
+    let Some(sealed) = here::read_text(path)? else {
+        return Ok(());
+    };
+    let text = cx.run.vault.decrypt_text(&sealed)?;
+    if text_param == "content" {
+        if args.get("mode").and_then(Value::as_str) == Some("preserve") {
+            let mode = format!("{:04o}", here::mode(path)?);
+            args.insert(Key::from("mode"), Value::from(mode));
+        }
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+        args.insert(Key::from("_original_basename"), Value::from(name));
+        args.shift_remove(param);
+    }
+    args.insert(Key::from(text_param), Value::from(text));
     Ok(())
 }
 

@@ -304,6 +304,7 @@ pub(super) fn call(
         None => def,
     };
     super::files::find_assets(cx, def, &mut args)?;
+    super::files::open_vault(cx, def, &mut args)?;
     if def.short_name() == "async_status" {
         args.insert(Key::from("_async_dir"), cx.async_dir(seen)?.into());
     }

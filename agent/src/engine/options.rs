@@ -39,6 +39,8 @@ pub struct Options {
     pub timeout: u64,
     /// More folders with roles.
     pub roles_path: Vec<PathBuf>,
+    /// Facts that are kept between runs.
+    pub fact_cache: super::CacheOptions,
     /// Folders with modules of the user's own.
     pub library: Vec<PathBuf>,
     /// More folders with collections.
@@ -94,6 +96,7 @@ impl Default for Options {
             timeout: 10,
             roles_path: Vec::new(),
             library: Vec::new(),
+            fact_cache: super::CacheOptions::default(),
             collections_path: Vec::new(),
             gather: Gathering::Implicit,
             any_errors_fatal: false,

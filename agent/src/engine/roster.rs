@@ -26,7 +26,9 @@ impl Run {
         let hosts = self.groups.inventory().hosts();
         let names: Vec<Arc<str>> = hosts.map(|h| Arc::clone(&h.name)).collect();
         for name in &names {
-            self.slot(name);
+            let slot = self.slot(name);
+            let mut vars = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
+            self.cx.fact_cache.load(name, &mut vars);
         }
     }
 
@@ -46,6 +48,11 @@ impl Run {
         unreachable: bool,
         roles: &HashSet<String>,
     ) {
+        let vars = self.slot(name).snapshot();
+        if let Some(text) = self.cx.fact_cache.keep(name, &vars) {
+            let level = Level::Warning;
+            self.cx.emit.run(EventKind::Notice { level, text });
+        }
         self.counters.insert(Arc::clone(name), counters);
         self.roles_done.insert(Arc::clone(name), roles.clone());
         if failed {

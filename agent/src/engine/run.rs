@@ -457,6 +457,7 @@ pub fn context(
 ) -> RunCx {
     RunCx {
         library: super::library::Library::new(&options.library),
+        fact_cache: super::fact_cache::FactCache::new(options.fact_cache.clone()),
         options,
         templar,
         emit,

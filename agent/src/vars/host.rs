@@ -52,6 +52,12 @@ impl HostVars {
         self.injected = Arc::default();
     }
 
+    /// The facts as variables of their own: the same handle as long as none is added.
+    #[must_use]
+    pub fn fact_variables(&self) -> &Arc<Map> {
+        &self.injected
+    }
+
     /// Whether facts were gathered, so that `gathering = smart` need not do it again.
     #[must_use]
     pub fn has_facts(&self) -> bool {

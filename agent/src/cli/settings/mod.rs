@@ -170,6 +170,8 @@ settings! {
     fact_caching: String = "memory".into(), ["defaults" "fact_caching"] ["ANSIBLE_CACHE_PLUGIN"] Plain;
     /// The place of that cache.
     fact_caching_connection: Option<String> = None, ["defaults" "fact_caching_connection"] ["ANSIBLE_CACHE_PLUGIN_CONNECTION"] Plain;
+    /// Before the names of that cache's files.
+    fact_caching_prefix: String = String::new(), ["defaults" "fact_caching_prefix"] ["ANSIBLE_CACHE_PLUGIN_PREFIX"] Plain;
     /// Seconds for which cached facts are good.
     fact_caching_timeout: u32 = 86_400, ["defaults" "fact_caching_timeout"] ["ANSIBLE_CACHE_PLUGIN_TIMEOUT"] Plain;
     /// Whether facts are variables of their own, too (`ansible_distribution`).

@@ -73,6 +73,19 @@ pub fn read_stdin() -> Result<String> {
     Ok(text)
 }
 
+/// Whether a file begins with these bytes.
+#[must_use]
+pub fn begins_with(path: &Path, bytes: &[u8]) -> bool {
+    let mut head = vec![0; bytes.len()];
+    let read = std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut head));
+    read.is_ok() && head == bytes
+}
+
+/// Removes a file of ours, if it is there.
+pub fn remove_file(path: &Path) {
+    let _ = std::fs::remove_file(path);
+}
+
 /// Whether anything is at this path, links followed.
 #[must_use]
 pub fn exists(path: &Path) -> bool {
