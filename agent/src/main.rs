@@ -14,6 +14,8 @@ static APP: App = App {
         cli::run_command(run),
         cli::adhoc_command(adhoc),
         cli::INVENTORY,
+        cli::VAULT,
+        cli::CONFIG,
         cli::lint_command(lint),
         cli::DOC,
         cli::COMPLETION,

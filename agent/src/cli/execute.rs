@@ -9,17 +9,19 @@ use super::settings::{self, Settings, Sources};
 use crate::engine::adhoc::Adhoc;
 use crate::engine::job::{Findings, Job};
 use crate::engine::stock::Stock;
-use crate::engine::{CacheOptions, Connector, Controller, Gathering, Groups, Options, Run};
+use crate::engine::{Connector, Controller, Gathering, Groups, Options, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
 use crate::playbook::keyword::Kw;
 use crate::playbook::kv;
+use crate::playbook::load::DuplicateKeys;
 use crate::playbook::play::Play;
 use crate::playbook::task::{Item, Task};
 use crate::playbook::vault::VaultKeys;
 use crate::template::Templar;
 use crate::value::{Map, Value};
+use crate::view::{Log, Tee};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -140,11 +142,46 @@ fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>
         None => None,
     };
     let sink = options.view(settings, terminal, (here::stdout(), here::stderr()), file);
+    let sink = with_log(sink, options, settings, terminal, io);
     match job.prepare(&run_id(), sink) {
         Err(findings) => Ok(refuse(&findings, settings, io)),
         Ok((run, findings)) => {
             warn(&findings, settings, io);
             go(run, options, io)
+        }
+    }
+}
+
+/// The view and, where `log_path` asks for it, the log. That the log cannot be written is no reason
+/// not to run.
+fn with_log(
+    sink: Arc<dyn Sink>,
+    options: &RunOptions,
+    settings: &Settings,
+    terminal: Terminal,
+    io: &mut Io<'_>,
+) -> Arc<dyn Sink> {
+    let Some(path) = &settings.log_path else {
+        return sink;
+    };
+    match here::append(Path::new(path)) {
+        Ok(file) => {
+            let who = format!(
+                "p={} u={} n=ansible",
+                here::process_id(),
+                here::login_name()
+            );
+            let mut human = options.human(settings, terminal);
+            let wanted = settings.log_verbosity.unwrap_or(0);
+            human.verbosity = human.verbosity.max(u8::try_from(wanted).unwrap_or(u8::MAX));
+            Arc::new(Tee(vec![sink, Arc::new(Log::new(file, who, human))]))
+        }
+        Err(error) => {
+            io.complain(&format!(
+                "[WARNING]: log file at {path} is not writeable and we cannot create it: {}\n",
+                error.message()
+            ));
+            sink
         }
     }
 }
@@ -192,17 +229,46 @@ impl Sink for Silent {
 /// # Errors
 /// When the file is none, or a value is of the wrong type.
 pub fn read_settings() -> Result<Settings> {
-    let env = |name: &str| here::env(name);
-    let found = settings::candidates(&env).into_iter().find_map(|name| {
-        let path = PathBuf::from(&name);
-        let text = here::read_text(&path).ok().flatten()?;
-        let dir = here::absolute(&path);
-        let dir = dir.parent().unwrap_or(Path::new("/")).display().to_string();
-        Some((text, dir))
-    });
+    let found = settings_file();
     Settings::read(&Sources {
-        file: found.as_ref().map(|(text, dir)| (&**text, &**dir)),
-        env: &env,
+        file: found.as_ref().map(|f| (&*f.text, &*f.dir)),
+        env: &|name| here::env(name),
+    })
+}
+
+/// The `ansible.cfg` that counts.
+pub(super) struct SettingsFile {
+    /// Its path from the root.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// Its folder.
+    pub dir: String,
+}
+
+/// The `ansible.cfg` that counts, if there is one.
+pub(super) fn settings_file() -> Option<SettingsFile> {
+    settings::candidates(&|name| here::env(name))
+        .iter()
+        .find_map(|name| settings_file_at(name))
+}
+
+/// The settings in the file of this name; a folder stands for the `ansible.cfg` in it.
+pub(super) fn settings_file_at(name: &str) -> Option<SettingsFile> {
+    let mut path = here::absolute(&here::expand_home(name));
+    if here::is_dir(&path) {
+        path = path.join("ansible.cfg");
+    }
+    let text = here::read_text(&path).ok().flatten()?;
+    let dir = path
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .display()
+        .to_string();
+    Some(SettingsFile {
+        path: path.display().to_string(),
+        text,
+        dir,
     })
 }
 
@@ -210,6 +276,7 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
     let vault = passwords::vault_keys(options)?;
     let text = |value: &Option<String>, default: &str| value.clone().unwrap_or(default.into());
     let engine = Options {
+        fact_cache: settings.fact_cache(options.flush_cache)?,
         check: options.check,
         diff: options.diff,
         verbosity: options.verbosity,
@@ -228,7 +295,17 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         connection: options.connection.clone(),
         remote_user: options.user.clone(),
         timeout: options.timeout.unwrap_or(10),
-        fact_cache: fact_cache(options, settings)?,
+        duplicate_keys: match settings.duplicate_dict_key.as_str() {
+            "error" => DuplicateKeys::Refuse,
+            "ignore" => DuplicateKeys::Ignore,
+            _ => DuplicateKeys::Warn,
+        },
+        compat: options.compat,
+        collections_path: settings
+            .collections_path
+            .iter()
+            .map(PathBuf::from)
+            .collect(),
         library: options
             .module_path
             .iter()
@@ -236,11 +313,6 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
             .filter(|dir| !dir.is_empty())
             .map(here::expand_home)
             .chain(settings.library.iter().map(PathBuf::from))
-            .collect(),
-        collections_path: settings
-            .collections_path
-            .iter()
-            .map(PathBuf::from)
             .collect(),
         roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
         gather: match settings.gathering.as_str() {
@@ -254,6 +326,8 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         debugger: settings.enable_task_debugger,
         debugger_ignores_errors: settings.task_debugger_ignore_errors,
         error_on_missing_handler: settings.error_on_missing_handler,
+        debug: settings.debug,
+        private_role_vars: settings.private_role_vars,
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),
@@ -279,34 +353,6 @@ fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
     let every = options.list_tags && options.tags.is_empty() && options.skip_tags.is_empty();
     io.print(&listing.text(&listed(&run, every)?));
     Ok(exit::OK)
-}
-
-/// Where facts are kept between runs.
-fn fact_cache(options: &RunOptions, settings: &Settings) -> Result<CacheOptions> {
-    let plugin = settings.fact_caching.rsplit('.').next().unwrap_or_default();
-    let folder = match plugin {
-        "memory" => None,
-        "jsonfile" => {
-            let given = settings.fact_caching_connection.as_deref();
-            Some(here::expand_home(given.ok_or_else(|| {
-                Error::new(ErrorKind::Usage, "the fact cache `jsonfile` needs a folder")
-                    .hint("give it as `fact_caching_connection` or ANSIBLE_CACHE_PLUGIN_CONNECTION")
-            })?))
-        }
-        other => {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!("there is no fact cache `{other}`"),
-            )
-            .did_you_mean(other, ["memory", "jsonfile"]));
-        }
-    };
-    Ok(CacheOptions {
-        folder,
-        prefix: settings.fact_caching_prefix.clone(),
-        timeout: settings.fact_caching_timeout,
-        flush: options.flush_cache,
-    })
 }
 
 /// A name for the run: when it began, and something that tells two runs of one moment apart.

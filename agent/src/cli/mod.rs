@@ -7,6 +7,7 @@
 mod adhoc;
 mod app;
 mod completion;
+mod config;
 mod doc;
 pub mod execute;
 pub mod exit;
@@ -23,10 +24,12 @@ mod run_flags;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 pub use adhoc::{AdhocOptions, command as adhoc_command, run_with as adhoc_with};
 pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
 pub use completion::{COMPLETION, Shell, script as completion_script};
+pub use config::CONFIG;
 pub use doc::{DOC, page as doc_page};
 pub use execute::{JOB, SEAT, lint_command, main};
 pub use flag::{Complete, Flag, Takes};
@@ -38,3 +41,4 @@ pub use passwords::login_password;
 pub use run::{Colour, Output, RunOptions, Terminal, command as run_command, yaml_scalar};
 pub use run_flags::RUN_FLAGS;
 pub use settings::Settings;
+pub use vault::VAULT;

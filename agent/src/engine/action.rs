@@ -10,8 +10,11 @@ use crate::module::{ActionCx, ModuleDef, Returns};
 use crate::playbook::yaml;
 use crate::source::SourceFile;
 use crate::template::FileOptions;
+use crate::template::Variables;
 use crate::value::{Key, Map, Value};
+use crate::vars::Stack;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 /// Actions that stand for another module: that one's `module_defaults` hold for them.
 const GENERIC: &[&str] = &["gather_facts", "package", "service"];
@@ -91,15 +94,16 @@ impl ActionCx for Actor<'_> {
         }
     }
 
+    fn expressions(&self, name: &str) -> Result<Vec<Value>> {
+        super::expressions::of_argument(self.cx, self.seen, name, &self.args)
+    }
+
     fn condition(&self, expression: &Value) -> Result<bool> {
         let span = match expression {
             Value::Template(t) => t.span.as_ref(),
             _ => None,
         };
-        self.cx
-            .run
-            .templar
-            .condition(expression, span, &self.seen.vars)
+        self.cx.run.condition(expression, span, &self.seen.vars)
     }
 
     fn expression(&self, expression: &str) -> Result<Value> {
@@ -112,10 +116,7 @@ impl ActionCx for Actor<'_> {
     fn render_file(&self, path: &Path, options: &Map) -> Result<String> {
         let text = here::read_text(path)?
             .ok_or_else(|| Error::params(format!("{} does not exist", path.display())))?;
-        let text = match text.starts_with("$ANSIBLE_VAULT;") {
-            true => self.cx.run.vault.decrypt_text(&text)?,
-            false => text,
-        };
+        let text = self.cx.run.vault.open_text(text)?;
         let source = SourceFile::new(path.display().to_string(), text);
         let text = |name: &str| options.get(name).and_then(Value::as_str);
         let templar = &self.cx.run.templar;
@@ -135,6 +136,10 @@ impl ActionCx for Actor<'_> {
         let text = here::read_text(path)?
             .ok_or_else(|| Error::params(format!("{} does not exist", path.display())))?;
         super::load_yaml(&path.display().to_string(), text, &self.cx.run.vault)
+    }
+
+    fn is_vault(&self, path: &Path) -> bool {
+        super::files::is_vault(path)
     }
 
     fn list_dir(&self, path: &Path) -> Result<Option<Vec<String>>> {
@@ -240,15 +245,44 @@ impl ActionCx for Actor<'_> {
     }
 
     fn add_host(&mut self, name: &str, groups: &[String], variables: Map) -> Result<bool> {
-        let known = self.cx.run.hosts.get(name).is_some();
-        let changed = !known || groups.iter().any(|g| !self.is_in_group(name, g));
+        let mut added = self
+            .cx
+            .run
+            .added
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let slot = self.cx.run.hosts.get(name);
+        let mut changed = slot.is_none() && !added.contains_key(name);
+        let done = added.entry(name.to_string()).or_default();
+        for group in groups {
+            changed |= done.groups.insert(group.clone()) && !self.is_in_group(name, group);
+        }
+        for (key, value) in &variables {
+            let before = done.variables.insert(key.clone(), value.clone());
+            let before = before.or_else(|| {
+                let mut stack = Stack::default();
+                slot.as_ref()?.snapshot().lower(&mut stack);
+                stack.get(&key.to_string())
+            });
+            changed |= before.as_ref() != Some(value);
+        }
+        drop(added);
         self.requests
             .push(Request::AddHost(name.into(), groups.to_vec(), variables));
         Ok(changed)
     }
 
     fn group_by(&mut self, group: &str, parents: &[String]) -> Result<bool> {
-        let changed = !self.is_in_group(&self.cx.slot.name, group);
+        let name = self.cx.slot.name.to_string();
+        let mut added = self
+            .cx
+            .run
+            .added
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let groups = &mut added.entry(name.clone()).or_default().groups;
+        let changed = groups.insert(group.into()) && !self.is_in_group(&name, group);
+        drop(added);
         self.requests
             .push(Request::GroupBy(group.into(), parents.to_vec()));
         Ok(changed)

@@ -1,144 +1,161 @@
-//! Facts that outlive a run (`fact_caching = jsonfile`): a file for each host, of Ansible's form.
+//! Facts between runs: one file for each host, in the form of Ansible's cache plugin `jsonfile`.
 
-use crate::host::{HostView, RealHost, here};
-use crate::value::{Key, Map, Value};
-use crate::vars::HostVars;
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use super::run::Run;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{EventKind, Level};
+use crate::host::here;
+use crate::value::{Map, Value};
+use std::path::PathBuf;
+use std::sync::PoisonError;
 
 /// Where facts are kept between runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CacheOptions {
-    /// The folder; nothing is kept without one.
-    pub folder: Option<PathBuf>,
-    /// Before the names of files.
+pub struct FactCache {
+    /// The folder.
+    pub dir: PathBuf,
+    /// What file names begin with.
     pub prefix: String,
     /// Seconds for which facts are good; 0 is for ever.
-    pub timeout: u32,
-    /// Forget what is kept (`--flush-cache`).
+    pub timeout: u64,
+    /// Nothing that is there counts (`--flush-cache`).
     pub flush: bool,
 }
 
-/// The cache of a run.
-#[derive(Debug, Default)]
-pub struct FactCache {
-    options: CacheOptions,
-    /// What is in the files of hosts, as far as this run read or wrote them.
-    kept: Mutex<HashMap<Arc<str>, Arc<Map>>>,
-}
+/// The version of the form of the files, which is a part of their names.
+const VERSION: &str = "s1_";
 
 impl FactCache {
-    /// A cache.
-    #[must_use]
-    pub fn new(options: CacheOptions) -> Self {
-        Self {
-            options,
-            kept: Mutex::default(),
+    fn path(&self, host: &str) -> PathBuf {
+        // A host's name may hold anything, but it names one file of this folder.
+        let host = host.replace('/', "_");
+        self.dir.join(format!("{}{VERSION}{host}", self.prefix))
+    }
+
+    /// What is known of a host, unless that is too old.
+    ///
+    /// # Errors
+    /// When the file cannot be read as facts.
+    pub fn load(&self, host: &str) -> Result<Option<Map>> {
+        let path = self.path(host);
+        if self.timeout > 0 && here::age(&path).is_some_and(|age| age > self.timeout as f64) {
+            return Ok(None);
         }
-    }
-
-    fn file(&self, host: &str) -> Option<PathBuf> {
-        // A host's name chooses no other folder.
-        let plain = !host.contains('/') && !host.starts_with('.');
-        let folder = self.options.folder.as_ref().filter(|_| plain)?;
-        Some(folder.join(format!("{}{host}", self.options.prefix)))
-    }
-
-    /// Gives a host the facts that are kept of it.
-    pub fn load(&self, host: &Arc<str>, vars: &mut HostVars) {
-        let Some(file) = self.file(host) else {
-            return;
+        let Some(text) = here::read_text(&path)? else {
+            return Ok(None);
         };
-        if self.options.flush {
-            here::remove_file(&file);
-            return;
-        }
-        if let Some(facts) = read(&file, self.options.timeout) {
-            vars.add_facts(&facts);
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.insert(Arc::clone(host), Arc::clone(vars.fact_variables()));
-        }
+        facts(&text).map(Some).map_err(|e| {
+            e.context(format!(
+                "cannot read the cached facts in {}",
+                path.display()
+            ))
+        })
     }
 
-    /// Keeps a host's facts, if they are others than those that are kept. Says why it could not.
-    pub fn keep(&self, host: &Arc<str>, vars: &HostVars) -> Option<String> {
-        let file = self.file(host)?;
-        let facts = vars.fact_variables();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept
-            .get(host)
-            .map_or(facts.is_empty(), |old| Arc::ptr_eq(old, facts))
-        {
-            return None;
-        }
-        kept.insert(Arc::clone(host), Arc::clone(facts));
+    /// Keeps what is known of a host; nothing known removes the file.
+    fn save(&self, host: &str, facts: &Map) -> Result<()> {
+        let path = self.path(host);
         if facts.is_empty() {
-            here::remove_file(&file);
-            return None;
+            here::remove_file(&path);
+            return Ok(());
         }
-        let all: Map = facts
-            .iter()
-            .filter(|(key, _)| key.as_str() != Some("ansible_facts"))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        let text = serde_json::to_string_pretty(&Value::map(all).to_json()).unwrap_or_default();
-        here::replace(&file, text.as_bytes())
-            .err()
-            .map(|e| format!("facts of {host} could not be kept: {e}"))
+        here::make_dir(&self.dir, 0o755)?;
+        let payload = Value::map(facts.clone()).to_json().to_string();
+        let text = serde_json::json!({ "__payload__": payload }).to_string();
+        here::rewrite(&path, text.as_bytes(), 0o600, false)
     }
 }
 
-/// The facts of a file that is not too old; text in it is never a template.
-fn read(file: &Path, timeout: u32) -> Option<Map> {
-    let stat = RealHost::new().stat(file).ok().flatten()?;
-    if timeout > 0 && here::now() - stat.mtime > f64::from(timeout) {
-        return None;
+fn facts(text: &str) -> Result<Map> {
+    let wrong = || Error::new(ErrorKind::Host, "it is no mapping of facts");
+    let parse = |text: &str| -> Result<serde_json::Value> {
+        serde_json::from_str(text).map_err(|e| wrong().caused_by(e))
+    };
+    let mut json = parse(text)?;
+    // Before ansible-core 2.19, the facts were not wrapped.
+    if let Some(payload) = json.get("__payload__").and_then(|p| p.as_str()) {
+        json = parse(payload)?;
     }
-    let text = here::read_text(file).ok().flatten()?;
-    match serde_json::from_str::<Value>(&text) {
-        Ok(Value::Map(map)) => Some(
-            map.iter()
-                .map(|(key, value)| (Key::from(key.to_string()), value.clone()))
-                .collect(),
-        ),
-        _ => None,
+    match Value::from(json) {
+        Value::Map(map) => Ok((*map).clone()),
+        _ => Err(wrong()),
+    }
+}
+
+impl Run {
+    /// Gives a host the facts that an earlier run kept.
+    pub(super) fn recall_facts(&self, host: &str, vars: &mut crate::vars::HostVars) {
+        let Some(cache) = self.cx.options.fact_cache.as_ref().filter(|c| !c.flush) else {
+            return;
+        };
+        match cache.load(host) {
+            Ok(Some(facts)) => vars.add_facts(&facts),
+            Ok(None) => {}
+            Err(error) => self.warn_of_cache(&error),
+        }
+    }
+
+    /// Keeps the facts of all hosts for later runs.
+    pub(super) fn keep_facts(&self) {
+        let Some(cache) = &self.cx.options.fact_cache else {
+            return;
+        };
+        let names = self.cx.hosts.names().into_iter();
+        for slot in names.filter_map(|name| self.cx.hosts.get(&name)) {
+            let facts = {
+                let vars = slot.vars.read().unwrap_or_else(PoisonError::into_inner);
+                vars.known_facts()
+            };
+            // What cannot be read is written anew.
+            let kept = cache.load(&slot.name).ok().flatten().unwrap_or_default();
+            if facts == kept {
+                continue;
+            }
+            if let Err(error) = cache.save(&slot.name, &facts) {
+                self.warn_of_cache(&error);
+            }
+        }
+    }
+
+    fn warn_of_cache(&self, error: &Error) {
+        self.cx.emit.run(EventKind::Notice {
+            level: Level::Warning,
+            text: error.to_string(),
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Key;
 
     #[test]
-    fn facts_of_one_run_are_there_in_the_next() {
-        let folder = here::private_folder().unwrap();
-        let options = CacheOptions {
-            folder: Some(folder.clone()),
-            prefix: "x_".into(),
-            timeout: 60,
-            flush: false,
+    fn facts_go_there_and_back_until_they_are_too_old_or_gone() {
+        let dir = here::private_folder().unwrap();
+        let cache = FactCache {
+            dir: dir.join("cache"),
+            timeout: 100,
+            ..FactCache::default()
         };
-        let host: Arc<str> = "gpu1".into();
-        let mut vars = HostVars::default();
-        let facts: Map = [(Key::from("ansible_answer"), Value::from("{{ 6 * 7 }}"))]
-            .into_iter()
-            .collect();
-        vars.add_facts(&facts);
-        assert_eq!(FactCache::new(options.clone()).keep(&host, &vars), None);
-        assert!(here::is_file(&folder.join("x_gpu1")));
-
-        let mut next = HostVars::default();
-        FactCache::new(options.clone()).load(&host, &mut next);
-        assert_eq!(next.facts.get("answer"), Some(&Value::from("{{ 6 * 7 }}")));
-
-        let flushed = CacheOptions {
-            flush: true,
-            ..options
-        };
-        let mut none = HostVars::default();
-        FactCache::new(flushed).load(&host, &mut none);
-        assert!(none.facts.is_empty() && !here::is_file(&folder.join("x_gpu1")));
-        here::remove_folder(&folder);
+        assert_eq!(cache.load("a/b").unwrap(), None);
+        let facts = Map::from([(Key::from("ansible_x"), Value::from("{{ y }}"))]);
+        cache.save("a/b", &facts).unwrap();
+        // Text that a host answered is never a template.
+        assert_eq!(cache.load("a/b").unwrap(), Some(facts));
+        let text = here::read_text(&cache.dir.join("s1_a_b")).unwrap().unwrap();
+        assert_eq!(text, r#"{"__payload__":"{\"ansible_x\":\"{{ y }}\"}"}"#);
+        here::write(&cache.path("old"), br#"{"ansible_y": 1}"#, 0o600).unwrap();
+        assert!(
+            cache
+                .load("old")
+                .unwrap()
+                .unwrap()
+                .contains_key("ansible_y")
+        );
+        here::write(&cache.path("bad"), b"[]", 0o600).unwrap();
+        assert!(cache.load("bad").is_err());
+        cache.save("a/b", &Map::new()).unwrap();
+        assert_eq!(cache.load("a/b").unwrap(), None);
+        here::remove_folder(&dir);
     }
 }

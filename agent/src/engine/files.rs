@@ -28,50 +28,51 @@ pub(super) fn find_assets(cx: &TaskCx<'_>, def: &ModuleDef, args: &mut Map) -> R
             // Whether a folder or what is in it is copied hangs on this slash.
             text.push('/');
         }
-        args.insert(Key::from(*param), Value::from(text));
+        let plain = match def.short_name() {
+            "copy" | "script" if wants_plain(args) => open_vault(cx, &path)?,
+            _ => None,
+        };
+        match plain {
+            Some(plain) if def.short_name() == "script" => {
+                args.insert(Key::from("_text"), Value::from(plain));
+                args.insert(Key::from(*param), Value::from(text));
+            }
+            Some(plain) => {
+                args.shift_remove(*param);
+                args.insert(Key::from("content"), Value::from(plain));
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                args.insert(Key::from("_original_basename"), Value::from(&*name));
+            }
+            None => drop(args.insert(Key::from(*param), Value::from(text))),
+        }
     }
     Ok(())
 }
 
-/// Opens a source file that is a vault: its text goes with the call, and never to a disk of this side.
-///
-/// # Errors
-/// When there is no key that opens it, or it holds no text.
-pub(super) fn open_vault(cx: &TaskCx<'_>, def: &ModuleDef, args: &mut Map) -> Result<()> {
-    let (param, text_param) = match def.short_name() {
-        "copy" => ("src", "content"),
-        "script" => ("_file", "_text"),
-        _ => return Ok(()),
-    };
-    let stays = args.get("decrypt").is_some_and(|v| match v {
-        Value::Str(text) => as_bool(text) == Some(false),
-        other => !other.is_truthy(),
-    });
-    if stays || def.is_from_host(args) {
-        return Ok(());
+/// `decrypt`: vaulted files go to the host in plain text, unless that is not wanted.
+fn wants_plain(args: &Map) -> bool {
+    match args.get("decrypt") {
+        Some(Value::Bool(b)) => *b,
+        Some(Value::Str(s)) => as_bool(s).unwrap_or(true),
+        _ => true,
     }
-    let Some(Value::Str(path)) = args.get(param).cloned() else {
-        return Ok(());
-    };
-    let path = Path::new(&*path);
-    if !here::is_file(path) || !here::begins_with(path, b"$ANSIBLE_VAULT;") {
-        return Ok(());
+}
+
+/// What is in a vaulted file; nothing if it is none.
+fn open_vault(cx: &TaskCx<'_>, path: &Path) -> Result<Option<String>> {
+    if !is_vault(path) {
+        return Ok(None);
     }
-    let Some(sealed) = here::read_text(path)? else {
-        return Ok(());
-    };
-    let text = cx.run.vault.decrypt_text(&sealed)?;
-    if text_param == "content" {
-        if args.get("mode").and_then(Value::as_str) == Some("preserve") {
-            let mode = format!("{:04o}", here::mode(path)?);
-            args.insert(Key::from("mode"), Value::from(mode));
-        }
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
-        args.insert(Key::from("_original_basename"), Value::from(name));
-        args.shift_remove(param);
-    }
-    args.insert(Key::from(text_param), Value::from(text));
-    Ok(())
+    let text = here::read_text(path)?.unwrap_or_default();
+    let plain = cx.run.vault.decrypt_text(&text);
+    plain
+        .map(Some)
+        .map_err(|e| e.context(path.display().to_string()))
+}
+
+/// Whether a file of the playbook's side is vaulted as a whole.
+pub(super) fn is_vault(path: &Path) -> bool {
+    here::read_start(path, 14).is_some_and(|start| start == b"$ANSIBLE_VAULT")
 }
 
 /// Finds a file as Ansible searches: the roles around the task (`FOLDER/NAME`, `NAME`), the folder
@@ -91,7 +92,8 @@ pub fn tasks_in(dirs: &[PathBuf], handler: bool, name: &str) -> Result<PathBuf> 
     if handler && let Ok(found) = find_in(dirs, "handlers", name) {
         return Ok(found);
     }
-    find_in(dirs, "tasks", name).map_err(|e| e.context("Could not find or access the file"))
+    let missing = format!("Could not find or access '{name}'");
+    find_or(dirs, "tasks", name, &missing)
 }
 
 /// As [`find`], in these folders.
@@ -99,6 +101,16 @@ pub fn tasks_in(dirs: &[PathBuf], handler: bool, name: &str) -> Result<PathBuf> 
 /// # Errors
 /// When there is none.
 pub fn find_in(dirs: &[PathBuf], folder: &str, name: &str) -> Result<PathBuf> {
+    find_or(
+        dirs,
+        folder,
+        name,
+        &format!("the file `{name}` was not found"),
+    )
+}
+
+/// As [`find_in`]; this is said when there is none.
+fn find_or(dirs: &[PathBuf], folder: &str, name: &str, missing: &str) -> Result<PathBuf> {
     let given = here::expand_home(name);
     if given.is_absolute() {
         return if here::exists(&given) {
@@ -120,7 +132,7 @@ pub fn find_in(dirs: &[PathBuf], folder: &str, name: &str) -> Result<PathBuf> {
         .flatten()
         .collect();
     let tried: Vec<String> = candidates.iter().map(|p| p.display().to_string()).collect();
-    Err(Error::params(format!("the file `{name}` was not found"))
+    Err(Error::params(missing)
         .did_you_mean(
             Path::new(name)
                 .file_name()

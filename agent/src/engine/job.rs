@@ -1,6 +1,7 @@
 //! From what a user asks for to a run that is ready: playbooks, inventory and variables are read and
 //! checked, and all that is wrong is told at once.
 
+use super::absent::Absent;
 use super::adhoc::Adhoc;
 use super::context::{Connector, RunCx};
 use super::emit::Emitter;
@@ -56,6 +57,8 @@ pub struct Findings {
     pub complaints: Vec<String>,
     /// Lines for the curious.
     pub notes: Vec<String>,
+    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
+    pub absent: Vec<Absent>,
 }
 
 impl Findings {
@@ -84,10 +87,29 @@ impl Job {
     /// # Errors
     /// All that is wrong, at once.
     pub fn prepare(self, run_id: &str, sink: Arc<dyn Sink>) -> Result<(Run, Findings), Findings> {
+        match self.read(run_id, sink) {
+            (Some(run), findings) if findings.errors.is_empty() => Ok((run, findings)),
+            (_, findings) => Err(findings),
+        }
+    }
+
+    /// As [`Job::prepare`], to look at the plays and not to run them: what lks does not have is told
+    /// apart from mistakes, and mistakes leave what could be read.
+    #[must_use]
+    pub fn look(self, sink: Arc<dyn Sink>) -> (Option<Run>, Findings) {
+        let mut dirs: Vec<PathBuf> = self.playbooks.iter().map(|p| run::vars_dir(p)).collect();
+        dirs.extend(self.options.roles_path.iter().cloned());
+        let (run, mut findings) = self.read("look", sink);
+        findings.set_aside_absent(&dirs);
+        (run, findings)
+    }
+
+    fn read(self, run_id: &str, sink: Arc<dyn Sink>) -> (Option<Run>, Findings) {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
-        }));
+        }))
+        .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);
         let cx = run::context(self.options, templar, emit, self.vault, self.connector);
         let mut findings = Findings::default();
@@ -121,18 +143,16 @@ impl Job {
         {
             findings.errors.push(error);
         }
-        match groups {
-            Some(groups) if findings.errors.is_empty() => {
-                let mut run = Run::new(cx, groups, playbooks);
-                run.sources = Some(Restock {
-                    sources: self.inventory,
-                    config: self.inventory_config,
-                    dirs,
-                });
-                Ok((run, findings))
-            }
-            _ => Err(findings),
-        }
+        let run = groups.map(|groups| {
+            let mut run = Run::new(cx, groups, playbooks);
+            run.sources = Some(Restock {
+                sources: self.inventory,
+                config: self.inventory_config,
+                dirs,
+            });
+            run
+        });
+        (run, findings)
     }
 }
 
@@ -150,9 +170,11 @@ fn read_playbooks(
         let base = dir.clone();
         let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
+        loader.private_role_vars = cx.options.private_role_vars;
         loader
             .collections_path
             .clone_from(&cx.options.collections_path);
+        loader.duplicate_keys = cx.options.duplicate_keys;
         if !here::is_file(path) {
             findings.errors.push(no_playbook(path));
             continue;

@@ -5,6 +5,7 @@
 //! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
 //! mistakes before anything runs. Events are all that leaves.
 
+mod absent;
 mod action;
 pub mod adhoc;
 pub mod background;
@@ -13,12 +14,14 @@ pub mod context;
 mod cursor;
 mod debugger;
 mod emit;
+mod expressions;
 mod fact_cache;
 mod files;
 mod groups;
 mod include;
 mod invoke;
 pub mod job;
+mod judge;
 mod library;
 mod load;
 mod login;
@@ -45,12 +48,14 @@ pub mod stock;
 pub mod strategy;
 mod tags;
 mod task;
+mod told;
 
+pub use absent::Absent;
 pub use action::load_yaml;
 pub use connect::LocalConnector;
 pub use context::{Connector, Login};
 pub use emit::Emitter;
-pub use fact_cache::CacheOptions;
+pub use fact_cache::FactCache;
 pub use groups::Groups;
 pub use library::Library;
 pub use load::HereFiles;

@@ -71,6 +71,10 @@ impl Outside for Controller {
         Ok(answer.body)
     }
 
+    fn tells_of_untrusted(&self) -> bool {
+        here::env("_ANSIBLE_TEMPLAR_UNTRUSTED_TEMPLATE_BEHAVIOR").as_deref() == Some("warning")
+    }
+
     fn warn(&self, message: &str) {
         here::print_error(&format!("[WARNING]: {message}"));
     }

@@ -15,7 +15,8 @@ impl Run {
         match self.cx.hosts.get(name) {
             Some(slot) => slot,
             None => {
-                let (vars, magic) = self.groups.host(name);
+                let (mut vars, magic) = self.groups.host(name);
+                self.recall_facts(name, &mut vars);
                 self.cx.hosts.add(name, vars, magic)
             }
         }
@@ -26,9 +27,7 @@ impl Run {
         let hosts = self.groups.inventory().hosts();
         let names: Vec<Arc<str>> = hosts.map(|h| Arc::clone(&h.name)).collect();
         for name in &names {
-            let slot = self.slot(name);
-            let mut vars = slot.vars.write().unwrap_or_else(PoisonError::into_inner);
-            self.cx.fact_cache.load(name, &mut vars);
+            self.slot(name);
         }
     }
 
@@ -48,11 +47,6 @@ impl Run {
         unreachable: bool,
         roles: &HashSet<String>,
     ) {
-        let vars = self.slot(name).snapshot();
-        if let Some(text) = self.cx.fact_cache.keep(name, &vars) {
-            let level = Level::Warning;
-            self.cx.emit.run(EventKind::Notice { level, text });
-        }
         self.counters.insert(Arc::clone(name), counters);
         self.roles_done.insert(Arc::clone(name), roles.clone());
         if failed {

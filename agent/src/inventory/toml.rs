@@ -3,6 +3,7 @@
 
 use super::{Inventory, address};
 use crate::error::{Error, ErrorKind, Result};
+use crate::playbook::yaml::timestamp;
 use crate::source::{SourceFile, Span};
 use crate::value::{Key, Map, Value};
 use ::toml::{Table, Value as Toml};
@@ -134,7 +135,11 @@ fn written(value: &Toml) -> Value {
         Toml::Integer(i) => Value::Int(*i),
         Toml::Float(f) => Value::Float(*f),
         Toml::Boolean(b) => Value::Bool(*b),
-        Toml::Datetime(time) => Value::from(time.to_string()),
+        Toml::Datetime(time) => {
+            // The text that the same date has in YAML.
+            let text = time.to_string();
+            Value::from(timestamp(&text).unwrap_or(text))
+        }
         Toml::Array(items) => Value::list(items.iter().map(written).collect()),
         Toml::Table(table) => Value::map(
             table

@@ -24,6 +24,12 @@ pub trait ActionCx {
     /// # Errors
     /// When its template cannot be evaluated.
     fn variable(&self, name: &str) -> Result<Option<Value>>;
+    /// The expressions in an argument, as the playbook wrote them: text, templates, truth values. A
+    /// variable of the playbook may stand for them; what a template gives does not.
+    ///
+    /// # Errors
+    /// When it is text that nobody may evaluate (`!unsafe`).
+    fn expressions(&self, name: &str) -> Result<Vec<Value>>;
     /// Evaluates a condition (`when`'s language) with the task's variables.
     ///
     /// # Errors
@@ -50,6 +56,8 @@ pub trait ActionCx {
     /// # Errors
     /// When it cannot be read.
     fn load_yaml(&self, path: &std::path::Path) -> Result<Value>;
+    /// Whether a file of the playbook's side is vaulted as a whole: what is in it must not be shown.
+    fn is_vault(&self, path: &std::path::Path) -> bool;
     /// Names in a directory of the playbook's side, sorted; `None` if it is none.
     ///
     /// # Errors

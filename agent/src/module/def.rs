@@ -178,9 +178,12 @@ impl ModuleDef {
         (self.specs)(&mut out);
         out
     }
-    /// The last part of the name: `copy`.
+    /// The last part of the name: `copy`. What is in ansible-core's inner collection has none.
     #[must_use]
     pub fn short_name(&self) -> &'static str {
-        self.name.rsplit('.').next().unwrap_or(self.name)
+        match self.name.rsplit_once('.') {
+            Some((collection, name)) if !collection.contains("._") => name,
+            _ => self.name,
+        }
     }
 }

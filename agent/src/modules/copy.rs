@@ -87,7 +87,7 @@ pub const RETURNS: &[(&str, &str)] = &[
 impl Module for Copy {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         check_validate(self.write.validate.as_deref())?;
-        // Vaults were opened where their keys are.
+        // The playbook's side has the passwords: it has decrypted what is to be decrypted.
         let _ = self.decrypt;
         let source = self.source(cx.host)?;
         let dest = self.dest.expand(cx.host)?;

@@ -15,6 +15,8 @@ mod blockinfile;
 mod command;
 mod copy;
 mod debug;
+mod debug_expressions;
+pub mod elsewhere;
 mod fail;
 mod fetch;
 mod file;
@@ -63,6 +65,8 @@ use crate::module::{ModuleDef, action, host_module};
 
 /// Every module, in the order of their names.
 pub static MODULES: &[ModuleDef] = &[
+    action::<debug_expressions::DebugExpressions>("ansible._protomatter.debug")
+        .returns(debug_expressions::RETURNS),
     action::<add_host::AddHost>("ansible.builtin.add_host")
         .any_name()
         .returns(add_host::RETURNS),

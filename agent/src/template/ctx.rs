@@ -181,7 +181,10 @@ impl<'t> Ctx<'t> {
             Value::Bool(b) => Val::Bool(*b),
             Value::Int(i) => Val::Int((*i).into()),
             Value::Float(f) => Val::Float(*f),
-            Value::Str(s) => Val::Str(Arc::clone(s)),
+            Value::Str(s) => {
+                self.run.templar.tell_of_untrusted(s);
+                Val::Str(Arc::clone(s))
+            }
             Value::Template(t) => self.nested(t, home),
             Value::List(l) => Val::List(List::lazy(l, home)),
             Value::Map(m) => Val::Map(Dict::lazy(m, home)),

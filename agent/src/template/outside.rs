@@ -107,6 +107,12 @@ pub trait Outside: Send + Sync + Debug {
         Ok(None)
     }
 
+    /// Whether to warn of text with template markers that is not evaluated, since a host answered it
+    /// or a file marked it (`_ANSIBLE_TEMPLAR_UNTRUSTED_TEMPLATE_BEHAVIOR=warning`).
+    fn tells_of_untrusted(&self) -> bool {
+        false
+    }
+
     /// Shows a warning.
     fn warn(&self, _message: &str) {}
 }

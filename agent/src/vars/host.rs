@@ -46,16 +46,18 @@ impl HostVars {
         );
     }
 
+    /// The facts under the names that they were given with, for a later run.
+    #[must_use]
+    pub fn known_facts(&self) -> Map {
+        let mut facts = (*self.injected).clone();
+        facts.shift_remove("ansible_facts");
+        facts
+    }
+
     /// Forgets the facts (`meta: clear_facts`).
     pub fn clear_facts(&mut self) {
         self.facts = Arc::default();
         self.injected = Arc::default();
-    }
-
-    /// The facts as variables of their own: the same handle as long as none is added.
-    #[must_use]
-    pub fn fact_variables(&self) -> &Arc<Map> {
-        &self.injected
     }
 
     /// Whether facts were gathered, so that `gathering = smart` need not do it again.

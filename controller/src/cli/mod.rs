@@ -17,6 +17,8 @@ pub static APP: App = App {
         cli::run_command(run),
         cli::adhoc_command(adhoc),
         cli::INVENTORY,
+        cli::VAULT,
+        cli::CONFIG,
         cli::lint_command(lint),
         cli::DOC,
         tour::TOUR,

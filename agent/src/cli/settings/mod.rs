@@ -3,9 +3,11 @@
 
 mod ini;
 mod inventories;
+mod names;
 mod read;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
 use ini::Ini;
 use read::{Place, Setting};
 
@@ -20,6 +22,21 @@ pub struct Spec {
     pub env: &'static [&'static str],
     /// What it is.
     pub doc: &'static str,
+}
+
+/// A setting, to be shown.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Its row.
+    pub spec: &'static Spec,
+    /// Ansible's word for its type.
+    pub type_name: &'static str,
+    /// What it is now.
+    pub value: Value,
+    /// What it would be by itself.
+    pub default: Value,
+    /// The environment variable or the key that says it; none if it is the default.
+    pub origin: Option<String>,
 }
 
 /// Where settings are read from.
@@ -89,6 +106,33 @@ macro_rules! settings {
                     },
                 )* })
             }
+        }
+
+        /// Each setting as it is now, its default, and where it comes from.
+        ///
+        /// # Errors
+        /// As [`Settings::read`].
+        pub fn shown(sources: &Sources<'_>) -> Result<Vec<Shown>> {
+            let now = Settings::read(sources)?;
+            let default = Settings::default();
+            let ini = match sources.file {
+                Some((text, _)) => Ini::parse(text)?,
+                None => Ini::default(),
+            };
+            let mut rows = SETTINGS.iter();
+            let mut out = Vec::new();
+            $(
+                if let Some(spec) = rows.next() {
+                    out.push(Shown {
+                        spec,
+                        type_name: <$type as Setting>::type_name(),
+                        value: Setting::value(&now.$field),
+                        default: Setting::value(&default.$field),
+                        origin: given(spec, sources, &ini).map(|(_, origin)| origin),
+                    });
+                }
+            )*
+            Ok(out)
         }
     };
 }
@@ -169,9 +213,9 @@ settings! {
     /// Where facts are kept between runs.
     fact_caching: String = "memory".into(), ["defaults" "fact_caching"] ["ANSIBLE_CACHE_PLUGIN"] Plain;
     /// The place of that cache.
-    fact_caching_connection: Option<String> = None, ["defaults" "fact_caching_connection"] ["ANSIBLE_CACHE_PLUGIN_CONNECTION"] Plain;
-    /// Before the names of that cache's files.
-    fact_caching_prefix: String = String::new(), ["defaults" "fact_caching_prefix"] ["ANSIBLE_CACHE_PLUGIN_PREFIX"] Plain;
+    fact_caching_connection: Option<String> = None, ["defaults" "fact_caching_connection"] ["ANSIBLE_CACHE_PLUGIN_CONNECTION"] Path;
+    /// What the names of that cache's files begin with.
+    fact_caching_prefix: Option<String> = None, ["defaults" "fact_caching_prefix"] ["ANSIBLE_CACHE_PLUGIN_PREFIX"] Plain;
     /// Seconds for which cached facts are good.
     fact_caching_timeout: u32 = 86_400, ["defaults" "fact_caching_timeout"] ["ANSIBLE_CACHE_PLUGIN_TIMEOUT"] Plain;
     /// Whether facts are variables of their own, too (`ansible_distribution`).
@@ -188,6 +232,10 @@ settings! {
     enable_task_debugger: bool = false, ["defaults" "enable_task_debugger"] ["ANSIBLE_ENABLE_TASK_DEBUGGER"] Plain;
     /// The debugger leaves failures alone that are ignored.
     task_debugger_ignore_errors: bool = true, ["defaults" "task_debugger_ignore_errors"] ["ANSIBLE_TASK_DEBUGGER_IGNORE_ERRORS"] Plain;
+    /// Say what is done besides tasks.
+    debug: bool = false, ["defaults" "debug"] ["ANSIBLE_DEBUG"] Plain;
+    /// Variables of roles stay theirs; no means that even included roles share them.
+    private_role_vars: Option<bool> = None, ["defaults" "private_role_vars"] ["ANSIBLE_PRIVATE_ROLE_VARS"] Plain;
     /// A handler that is notified and that nobody defined is an error.
     error_on_missing_handler: bool = true, ["defaults" "error_on_missing_handler"] ["ANSIBLE_ERROR_ON_MISSING_HANDLER"] Plain;
     /// Seconds that a task may take; 0 is for ever.
@@ -218,6 +266,10 @@ settings! {
     stdout_callback: String = "default".into(), ["defaults" "stdout_callback"] ["ANSIBLE_STDOUT_CALLBACK"] Plain;
     /// The form of results in the text for people: `json`, `yaml`.
     callback_result_format: String = "json".into(), ["defaults" "callback_result_format"] ["ANSIBLE_CALLBACK_RESULT_FORMAT"] Plain;
+    /// Lay results out over several lines: always, or (if not said) where the form asks for it.
+    callback_format_pretty: Option<bool> = None, ["defaults" "callback_format_pretty"] ["ANSIBLE_CALLBACK_FORMAT_PRETTY"] Plain;
+    /// Say when a task starts on a host.
+    show_per_host_start: bool = false, ["defaults" "show_per_host_start"] ["ANSIBLE_SHOW_PER_HOST_START"] Plain;
     /// Show hosts where nothing changed.
     display_ok_hosts: bool = true, ["defaults" "display_ok_hosts"] ["ANSIBLE_DISPLAY_OK_HOSTS"] Plain;
     /// Show hosts where a task was skipped.
@@ -260,6 +312,12 @@ settings! {
     inventory_use_extra_vars: bool = false, ["inventory_plugins" "use_extra_vars"] ["ANSIBLE_INVENTORY_USE_EXTRA_VARS"] Plain;
     /// A key that is twice in a mapping: `error`, `warn`, `ignore`.
     duplicate_dict_key: String = "warn".into(), ["defaults" "duplicate_dict_key"] ["ANSIBLE_DUPLICATE_YAML_DICT_KEY"] Plain;
+    /// Conditions may be of any type, as before ansible-core 2.19.
+    allow_broken_conditionals: bool = false, ["defaults" "allow_broken_conditionals"] ["ANSIBLE_ALLOW_BROKEN_CONDITIONALS"] Plain;
+    /// The version of ansible-core whose rules hold: `2.18` and earlier take conditions of any type.
+    compat: Option<String> = None, ["lks" "compat"] ["LKS_COMPAT"] Plain;
+    /// How much is written to the log; as much as is shown if nothing is said.
+    log_verbosity: Option<u32> = None, ["defaults" "log_verbosity"] ["ANSIBLE_LOG_VERBOSITY"] Plain;
     /// Where the output is written, too.
     log_path: Option<String> = None, ["defaults" "log_path"] ["ANSIBLE_LOG_PATH"] Path;
 }

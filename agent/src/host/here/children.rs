@@ -5,7 +5,7 @@
     reason = "this file is part of the seam"
 )]
 
-use super::now;
+use super::{monotonic, now, stopped};
 use crate::error::{Error, Result};
 use crate::host::Output;
 use std::io::{Read, Write};
@@ -17,28 +17,120 @@ pub fn program() -> Option<PathBuf> {
     std::env::current_exe().ok()
 }
 
-/// Runs a program and gives its status and what it printed: dynamic inventories, password scripts.
+/// Runs a program and gives its status and what it printed: dynamic inventories, lookups. It and
+/// whatever it started are ended when the run is asked to stop.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When it cannot be started, or was ended so.
 pub fn run(argv: &[String]) -> Result<Output> {
+    use std::os::unix::process::CommandExt;
+    start_and_wait(argv, |command| {
+        command.process_group(0);
+    })
+}
+
+/// As [`run`], for programs that may ask the user something on the terminal: only the program itself
+/// is ended, since a group of its own could not read there.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_in_front(argv: &[String]) -> Result<Output> {
+    start_and_wait(argv, |_| {})
+}
+
+fn start_and_wait(
+    argv: &[String],
+    prepare: impl FnOnce(&mut std::process::Command),
+) -> Result<Output> {
+    use std::process::Stdio;
     let (program, arguments) = argv
         .split_first()
         .ok_or_else(|| Error::host("no program to run"))?;
     let start = now();
-    let done = std::process::Command::new(program)
+    let mut command = std::process::Command::new(program);
+    command
         .args(arguments)
-        .stdin(std::process::Stdio::null())
-        .output()
-        .map_err(|e| Error::host(format!("cannot run {program}")).caused_by(e))?;
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    prepare(&mut command);
+    let failed = || Error::host(format!("cannot run {program}"));
+    let mut child = command.spawn().map_err(|e| failed().caused_by(e))?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (news, told) = std::sync::mpsc::channel();
+    let read = |stream: Option<Box<dyn Read + Send>>, is_out: bool| {
+        let news = news.clone();
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            // What was read before an error is all there is.
+            let _ = stream.map(|mut s| s.read_to_end(&mut bytes));
+            let _ = news.send((is_out, bytes));
+        });
+    };
+    read(stdout.map(|s| Box::new(s) as _), true);
+    read(stderr.map(|s| Box::new(s) as _), false);
+    let (mut out, mut err) = (None, None);
+    let mut ending = Ending::default();
+    while out.is_none() || err.is_none() {
+        match told.recv_timeout(std::time::Duration::from_millis(100)) {
+            Ok((true, bytes)) => out = Some(bytes),
+            Ok((false, bytes)) => err = Some(bytes),
+            Err(_) if stopped() => {
+                if ending.push(child.id()) {
+                    break;
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    let status = child.wait().map_err(|e| failed().caused_by(e))?;
+    if ending.begun.is_some() {
+        return Err(Error::host(format!("{program} was stopped by the user")));
+    }
     Ok(Output {
-        rc: done.status.code().unwrap_or(-1),
-        stdout: done.stdout,
-        stderr: done.stderr,
+        rc: status.code().unwrap_or(-1),
+        stdout: out.unwrap_or_default(),
+        stderr: err.unwrap_or_default(),
         start,
         end: now(),
         timed_out: false,
     })
+}
+
+/// The end of a program that the user wants no longer: SIGTERM, and SIGKILL after a while.
+#[derive(Default)]
+struct Ending {
+    begun: Option<f64>,
+}
+
+impl Ending {
+    /// Sends what is due; says whether nothing more can be done.
+    fn push(&mut self, pid: u32) -> bool {
+        use nix::sys::signal::{Signal, kill, killpg};
+        use nix::unistd::{Pid, getpgid};
+        let pid = Pid::from_raw(i32::try_from(pid).unwrap_or(0));
+        let own_group = getpgid(Some(pid)).is_ok_and(|group| group == pid);
+        let send = |signal: Signal| {
+            // It may have ended by itself.
+            let _ = if own_group {
+                killpg(pid, signal)
+            } else {
+                kill(pid, signal)
+            };
+        };
+        match self.begun {
+            None => {
+                self.begun = Some(monotonic());
+                send(Signal::SIGTERM);
+                false
+            }
+            Some(begun) if monotonic() - begun > 2.0 => {
+                send(Signal::SIGKILL);
+                true
+            }
+            Some(_) => false,
+        }
+    }
 }
 
 /// A program that is talked to by lines.

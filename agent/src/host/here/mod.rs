@@ -8,14 +8,19 @@
 
 mod children;
 mod clock;
+mod password;
 mod pause;
+mod replace;
 mod terminal;
 
 pub use children::{
-    Piped, Questions, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
+    Piped, Questions, detach, later, let_go, pipe, private_folder, program, program_for_others,
+    run, run_in_front,
 };
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
+pub use password::ask_password;
 pub use pause::{Paused, pause};
+pub use replace::{has_program, rewrite, run_interactive, shred};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
     terminal_width,
@@ -24,6 +29,7 @@ pub use terminal::{
 use crate::error::{Error, Result};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// The text of a file; `None` if there is none.
 ///
@@ -61,6 +67,15 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// The first bytes of a file, as many as there are; `None` if it is none or cannot be read.
+#[must_use]
+pub fn read_start(path: &Path, count: u64) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(count).read_to_end(&mut start).ok()?;
+    Some(start)
+}
+
 /// All of standard input, as text.
 ///
 /// # Errors
@@ -73,17 +88,16 @@ pub fn read_stdin() -> Result<String> {
     Ok(text)
 }
 
-/// Whether a file begins with these bytes.
-#[must_use]
-pub fn begins_with(path: &Path, bytes: &[u8]) -> bool {
-    let mut head = vec![0; bytes.len()];
-    let read = std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut head));
-    read.is_ok() && head == bytes
-}
-
-/// Removes a file of ours, if it is there.
-pub fn remove_file(path: &Path) {
-    let _ = std::fs::remove_file(path);
+/// All of standard input.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_stdin_bytes() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::host("cannot read standard input").caused_by(e))?;
+    Ok(bytes)
 }
 
 /// Whether anything is at this path, links followed.
@@ -120,6 +134,19 @@ pub fn mode(path: &Path) -> Result<u32> {
     std::fs::metadata(path)
         .map(|m| m.permissions().mode() & 0o7777)
         .map_err(|e| Error::host(format!("cannot look at {}", path.display())).caused_by(e))
+}
+
+/// Seconds since a file was changed; `None` if there is none.
+#[must_use]
+pub fn age(path: &Path) -> Option<f64> {
+    let changed = std::fs::metadata(path).ok()?.modified().ok()?;
+    // A file of the future is new.
+    Some(changed.elapsed().map_or(0.0, |d| d.as_secs_f64()))
+}
+
+/// Removes a file of ours, if it is there.
+pub fn remove_file(path: &Path) {
+    let _ = std::fs::remove_file(path);
 }
 
 /// Names in a directory, sorted; `None` if it is none or cannot be read.
@@ -272,6 +299,34 @@ pub fn remove_folder(path: &Path) {
 }
 
 /// Makes a file to write a report to.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn append(path: &Path) -> Result<Box<dyn Write + Send>> {
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
+    Ok(Box::new(file))
+}
+
+/// The number of this process.
+#[must_use]
+pub fn process_id() -> u32 {
+    std::process::id()
+}
+
+/// The name of the user who started this process.
+#[must_use]
+pub fn login_name() -> String {
+    ["LOGNAME", "USER"]
+        .iter()
+        .find_map(|name| env(name))
+        .unwrap_or_else(|| "root".into())
+}
+
+/// Opens a file for writing, empty.
 ///
 /// # Errors
 /// When it cannot be made.

@@ -104,6 +104,12 @@ impl ActionCx for FakeSeat<'_> {
     fn variable(&self, name: &str) -> Result<Option<Value>> {
         Ok(self.play.vars.get(name).cloned())
     }
+    fn expressions(&self, name: &str) -> Result<Vec<Value>> {
+        Ok(match self.args.get(name) {
+            Some(Value::List(items)) => items.to_vec(),
+            one => one.into_iter().cloned().collect(),
+        })
+    }
     fn condition(&self, expression: &Value) -> Result<bool> {
         match expression {
             Value::Bool(truth) => Ok(*truth),
@@ -148,6 +154,9 @@ impl ActionCx for FakeSeat<'_> {
     }
     fn load_yaml(&self, path: &Path) -> Result<Value> {
         self.file(path).cloned()
+    }
+    fn is_vault(&self, _: &Path) -> bool {
+        false
     }
     fn list_dir(&self, path: &Path) -> Result<Option<Vec<String>>> {
         let below = format!("{}/", path.to_string_lossy());
