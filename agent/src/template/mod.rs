@@ -11,7 +11,6 @@
 mod about;
 mod access;
 mod call;
-mod collections;
 mod compile;
 mod ctx;
 mod datetime;
@@ -29,7 +28,7 @@ mod lookups;
 mod loops;
 mod macros;
 mod methods;
-pub mod names;
+mod names;
 mod ops;
 mod outside;
 mod place;
@@ -40,6 +39,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod used;
 mod val;
 
 pub use files::FileOptions;

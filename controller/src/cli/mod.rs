@@ -1,10 +1,16 @@
 //! The commands of `lks-ctl`: one file for each that the agent does not have, too.
 
+mod agents;
+mod bootstrap;
+mod bundle;
+mod connection;
+mod lint;
+mod look;
+mod serve;
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
 use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
-use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use std::sync::Arc;
 
@@ -19,8 +25,16 @@ pub static APP: App = App {
         cli::INVENTORY,
         cli::VAULT,
         cli::CONFIG,
-        cli::lint_command(lint),
+        lint::LINT,
         cli::DOC,
+        serve::SERVE,
+        bootstrap::BOOTSTRAP,
+        bundle::BUNDLE,
+        look::TOKEN,
+        look::HOSTS,
+        look::RUNS,
+        look::EVENTS,
+        look::OPERATOR,
         tour::TOUR,
         cli::COMPLETION,
         VERSION,
@@ -30,6 +44,9 @@ pub static APP: App = App {
 };
 
 fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
+    if agents::is_meant(&call.parsed) {
+        return agents::run(call, io);
+    }
     let settings = cli::execute::read_settings()?;
     let options = RunOptions::new(&call.parsed, &settings)?;
     let connector = SshConnector::new(ssh_options(&options, &settings)?);
@@ -56,8 +73,4 @@ fn ssh_options(options: &RunOptions, settings: &Settings) -> Result<SshOptions> 
         extra_args: options.ssh_extra_args.clone(),
         host_key_checking: settings.host_key_checking,
     })
-}
-
-fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
-    cli::execute::lint(call, io, Arc::new(LocalConnector))
 }
