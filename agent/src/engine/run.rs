@@ -343,6 +343,9 @@ impl Run {
             return Ok(vec![hosts.to_vec()]);
         };
         let value = self.resolve_play(cx, setting)?;
+        if matches!(value, Value::Omit | Value::Null) {
+            return Ok(vec![hosts.to_vec()]);
+        }
         let sizes: Vec<usize> = match &value {
             Value::List(items) => items.to_vec(),
             single => vec![single.clone()],
