@@ -239,6 +239,7 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
     let vault = passwords::vault_keys(options)?;
     let text = |value: &Option<String>, default: &str| value.clone().unwrap_or(default.into());
     let engine = Options {
+        fact_cache: settings.fact_cache(options.flush_cache)?,
         check: options.check,
         diff: options.diff,
         verbosity: options.verbosity,

@@ -112,6 +112,7 @@ impl ActionCx for Actor<'_> {
     fn render_file(&self, path: &Path, options: &Map) -> Result<String> {
         let text = here::read_text(path)?
             .ok_or_else(|| Error::params(format!("{} does not exist", path.display())))?;
+        let text = self.cx.run.vault.open_text(text)?;
         let source = SourceFile::new(path.display().to_string(), text);
         let text = |name: &str| options.get(name).and_then(Value::as_str);
         let templar = &self.cx.run.templar;
@@ -131,6 +132,10 @@ impl ActionCx for Actor<'_> {
         let text = here::read_text(path)?
             .ok_or_else(|| Error::params(format!("{} does not exist", path.display())))?;
         super::load_yaml(&path.display().to_string(), text, &self.cx.run.vault)
+    }
+
+    fn is_vault(&self, path: &Path) -> bool {
+        super::files::is_vault(path)
     }
 
     fn list_dir(&self, path: &Path) -> Result<Option<Vec<String>>> {

@@ -33,9 +33,47 @@ pub(super) fn find_assets(cx: &TaskCx<'_>, def: &ModuleDef, args: &mut Map) -> R
             // Whether a folder or what is in it is copied hangs on this slash.
             text.push('/');
         }
-        args.insert(Key::from(*param), Value::from(text));
+        let plain = match def.short_name() {
+            "copy" if wants_plain(args) => open_vault(cx, &path)?,
+            _ => None,
+        };
+        match plain {
+            Some(plain) => {
+                args.shift_remove(*param);
+                args.insert(Key::from("content"), Value::from(plain));
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                args.insert(Key::from("_original_basename"), Value::from(&*name));
+            }
+            None => drop(args.insert(Key::from(*param), Value::from(text))),
+        }
     }
     Ok(())
+}
+
+/// `decrypt`: vaulted files go to the host in plain text, unless that is not wanted.
+fn wants_plain(args: &Map) -> bool {
+    match args.get("decrypt") {
+        Some(Value::Bool(b)) => *b,
+        Some(Value::Str(s)) => as_bool(s).unwrap_or(true),
+        _ => true,
+    }
+}
+
+/// What is in a vaulted file; nothing if it is none.
+fn open_vault(cx: &TaskCx<'_>, path: &Path) -> Result<Option<String>> {
+    if !is_vault(path) {
+        return Ok(None);
+    }
+    let text = here::read_text(path)?.unwrap_or_default();
+    let plain = cx.run.vault.decrypt_text(&text);
+    plain
+        .map(Some)
+        .map_err(|e| e.context(path.display().to_string()))
+}
+
+/// Whether a file of the playbook's side is vaulted as a whole.
+pub(super) fn is_vault(path: &Path) -> bool {
+    here::read_start(path, 14).is_some_and(|start| start == b"$ANSIBLE_VAULT")
 }
 
 /// Finds a file as Ansible searches: the roles around the task (`FOLDER/NAME`, `NAME`), the folder

@@ -124,7 +124,9 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective, attempt: Option<u32
         end.result.insert(Key::from("attempts"), number);
     }
     // Attempts that are followed by another are reported, too.
-    end.no_log = effective.no_log;
+    // A module may know that its result is a secret.
+    let secret = end.result.get("_ansible_no_log") == Some(&Value::Bool(true));
+    end.no_log = effective.no_log || secret;
     match judge(cx, seen, end) {
         Ok(end) => ignore_if_asked(cx, seen, place(cx, end)),
         Err(error) => ignore_if_asked(cx, seen, ItemEnd::error(&error)),

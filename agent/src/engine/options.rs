@@ -43,6 +43,8 @@ pub struct Options {
     pub collections_path: Vec<PathBuf>,
     /// Folders with modules of the user's own.
     pub library: Vec<PathBuf>,
+    /// Where facts are kept between runs.
+    pub fact_cache: Option<super::FactCache>,
     /// Facts are gathered when a play says nothing (`gathering = implicit`).
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
@@ -74,6 +76,7 @@ pub enum Gathering {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            fact_cache: None,
             check: false,
             diff: false,
             verbosity: 0,

@@ -15,7 +15,8 @@ impl Run {
         match self.cx.hosts.get(name) {
             Some(slot) => slot,
             None => {
-                let (vars, magic) = self.groups.host(name);
+                let (mut vars, magic) = self.groups.host(name);
+                self.recall_facts(name, &mut vars);
                 self.cx.hosts.add(name, vars, magic)
             }
         }

@@ -121,6 +121,7 @@ impl Run {
                 }
             }
         }
+        self.keep_facts();
         let status = self.status(broken);
         self.cx.emit.run(EventKind::RunFinished {
             stats: self.recap(),

@@ -50,6 +50,8 @@ pub trait ActionCx {
     /// # Errors
     /// When it cannot be read.
     fn load_yaml(&self, path: &std::path::Path) -> Result<Value>;
+    /// Whether a file of the playbook's side is vaulted as a whole: what is in it must not be shown.
+    fn is_vault(&self, path: &std::path::Path) -> bool;
     /// Names in a directory of the playbook's side, sorted; `None` if it is none.
     ///
     /// # Errors

@@ -46,6 +46,14 @@ impl HostVars {
         );
     }
 
+    /// The facts under the names that they were given with, for a later run.
+    #[must_use]
+    pub fn known_facts(&self) -> Map {
+        let mut facts = (*self.injected).clone();
+        facts.shift_remove("ansible_facts");
+        facts
+    }
+
     /// Forgets the facts (`meta: clear_facts`).
     pub fn clear_facts(&mut self) {
         self.facts = Arc::default();

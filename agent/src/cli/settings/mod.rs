@@ -213,7 +213,9 @@ settings! {
     /// Where facts are kept between runs.
     fact_caching: String = "memory".into(), ["defaults" "fact_caching"] ["ANSIBLE_CACHE_PLUGIN"] Plain;
     /// The place of that cache.
-    fact_caching_connection: Option<String> = None, ["defaults" "fact_caching_connection"] ["ANSIBLE_CACHE_PLUGIN_CONNECTION"] Plain;
+    fact_caching_connection: Option<String> = None, ["defaults" "fact_caching_connection"] ["ANSIBLE_CACHE_PLUGIN_CONNECTION"] Path;
+    /// What the names of that cache's files begin with.
+    fact_caching_prefix: Option<String> = None, ["defaults" "fact_caching_prefix"] ["ANSIBLE_CACHE_PLUGIN_PREFIX"] Plain;
     /// Seconds for which cached facts are good.
     fact_caching_timeout: u32 = 86_400, ["defaults" "fact_caching_timeout"] ["ANSIBLE_CACHE_PLUGIN_TIMEOUT"] Plain;
     /// Whether facts are variables of their own, too (`ansible_distribution`).

@@ -8,6 +8,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("collections_path", "COLLECTIONS_PATHS"),
     ("fact_caching", "CACHE_PLUGIN"),
     ("fact_caching_connection", "CACHE_PLUGIN_CONNECTION"),
+    ("fact_caching_prefix", "CACHE_PLUGIN_PREFIX"),
     ("fact_caching_timeout", "CACHE_PLUGIN_TIMEOUT"),
     ("tags", "TAGS_RUN"),
     ("skip_tags", "TAGS_SKIP"),

@@ -67,6 +67,15 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// The first bytes of a file, as many as there are; `None` if it is none or cannot be read.
+#[must_use]
+pub fn read_start(path: &Path, count: u64) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(count).read_to_end(&mut start).ok()?;
+    Some(start)
+}
+
 /// All of standard input, as text.
 ///
 /// # Errors
@@ -125,6 +134,19 @@ pub fn mode(path: &Path) -> Result<u32> {
     std::fs::metadata(path)
         .map(|m| m.permissions().mode() & 0o7777)
         .map_err(|e| Error::host(format!("cannot look at {}", path.display())).caused_by(e))
+}
+
+/// Seconds since a file was changed; `None` if there is none.
+#[must_use]
+pub fn age(path: &Path) -> Option<f64> {
+    let changed = std::fs::metadata(path).ok()?.modified().ok()?;
+    // A file of the future is new.
+    Some(changed.elapsed().map_or(0.0, |d| d.as_secs_f64()))
+}
+
+/// Removes a file of ours, if it is there.
+pub fn remove_file(path: &Path) {
+    let _ = std::fs::remove_file(path);
 }
 
 /// Names in a directory, sorted; `None` if it is none or cannot be read.

@@ -146,6 +146,9 @@ impl ActionCx for FakeSeat<'_> {
     fn load_yaml(&self, path: &Path) -> Result<Value> {
         self.file(path).cloned()
     }
+    fn is_vault(&self, _: &Path) -> bool {
+        false
+    }
     fn list_dir(&self, path: &Path) -> Result<Option<Vec<String>>> {
         let below = format!("{}/", path.to_string_lossy());
         let below = below.strip_prefix("/play/").unwrap_or(&below);
