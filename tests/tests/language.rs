@@ -27,10 +27,6 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
     ),
     ("include_missing", "the error says where it looked"),
     (
-        "max_fail",
-        "why the play ends is told on standard error, not as `NO MORE HOSTS LEFT`, twice",
-    ),
-    (
         "names_undefined",
         "a name that cannot be evaluated is shown as it is written",
     ),

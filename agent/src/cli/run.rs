@@ -84,6 +84,8 @@ pub struct RunOptions {
     pub vault_ids: Vec<String>,
     pub ask_vault_password: bool,
     pub vault_password_files: Vec<String>,
+    /// Conditions as ansible-core up to 2.18 took them.
+    pub compat: bool,
     /// The label of passwords without one.
     pub vault_identity: String,
     /// Only a password of a vault's own label opens it.
@@ -176,6 +178,8 @@ impl RunOptions {
             },
             vault_identity: settings.vault_identity.clone(),
             vault_id_match: settings.vault_id_match,
+            compat: settings.allow_broken_conditionals
+                || is_before_2_19(or("compat", &settings.compat).as_deref())?,
             output: output(parsed.value("output"), &settings.stdout_callback),
             output_file: text("output-file"),
             colour: colour(parsed, settings),
@@ -211,6 +215,20 @@ fn words(values: &[String]) -> Vec<String> {
         .filter(|w| !w.is_empty())
         .map(Into::into)
         .collect()
+}
+
+/// `--compat`: the version of ansible-core whose rules hold.
+fn is_before_2_19(version: Option<&str>) -> Result<bool> {
+    let Some(version) = version else {
+        return Ok(false);
+    };
+    let mut parts = version.split('.').map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(2)), Some(Ok(minor))) => Ok(minor < 19),
+        _ => Err(usage(&format!(
+            "--compat: `{version}` is no version of ansible-core, such as 2.18"
+        ))),
+    }
 }
 
 fn forks(parsed: &Parsed, settings: &Settings) -> Result<u32> {
@@ -292,8 +310,11 @@ impl RunOptions {
             display_skipped_hosts: settings.display_skipped_hosts,
             show_custom_stats: settings.show_custom_stats,
             failed_stderr: settings.display_failed_stderr,
+            deprecations: settings.deprecation_warnings,
             task_path_on_failure: settings.show_task_path_on_failure,
             display_args: settings.display_args_to_stdout,
+            pretty: settings.callback_format_pretty,
+            per_host_start: settings.show_per_host_start,
             yaml: wants_yaml(settings).then_some(yaml_scalar as fn(&Value) -> String),
         }
     }

@@ -58,6 +58,12 @@ pub const RUN_FLAGS: &[Flag] = &[
     .short('v')
     .group(OUTPUT),
     Flag::one(
+        &["compat"],
+        "VERSION",
+        "Take conditions as this version of ansible-core did: up to 2.18, they may be of any type.",
+    )
+    .group(OUTPUT),
+    Flag::one(
         &["output"],
         "FORM",
         "`human` (Ansible's text), `json` (one document), `junit` (XML) or `events` (JSON, one event a line).",

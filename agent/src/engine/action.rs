@@ -10,8 +10,11 @@ use crate::module::{ActionCx, ModuleDef, Returns};
 use crate::playbook::yaml;
 use crate::source::SourceFile;
 use crate::template::FileOptions;
+use crate::template::Variables;
 use crate::value::{Key, Map, Value};
+use crate::vars::Stack;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 /// Actions that stand for another module: that one's `module_defaults` hold for them.
 const GENERIC: &[&str] = &["gather_facts", "package", "service"];
@@ -91,15 +94,16 @@ impl ActionCx for Actor<'_> {
         }
     }
 
+    fn expressions(&self, name: &str) -> Result<Vec<Value>> {
+        super::expressions::of_argument(self.cx, self.seen, name, &self.args)
+    }
+
     fn condition(&self, expression: &Value) -> Result<bool> {
         let span = match expression {
             Value::Template(t) => t.span.as_ref(),
             _ => None,
         };
-        self.cx
-            .run
-            .templar
-            .condition(expression, span, &self.seen.vars)
+        self.cx.run.condition(expression, span, &self.seen.vars)
     }
 
     fn expression(&self, expression: &str) -> Result<Value> {
@@ -178,6 +182,22 @@ impl ActionCx for Actor<'_> {
         Ok(returns)
     }
 
+    fn forget_module(&mut self) {
+        self.ran = None;
+    }
+
+    fn read_here(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        here::read(path)
+    }
+
+    fn write_here(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+        here::write(path, bytes, 0o666)
+    }
+
+    fn is_dir_here(&self, path: &Path) -> bool {
+        here::is_dir(path)
+    }
+
     fn say(&self, line: &str) {
         self.cx.run.emit.run(EventKind::Notice {
             level: Level::Info,
@@ -225,15 +245,44 @@ impl ActionCx for Actor<'_> {
     }
 
     fn add_host(&mut self, name: &str, groups: &[String], variables: Map) -> Result<bool> {
-        let known = self.cx.run.hosts.get(name).is_some();
-        let changed = !known || groups.iter().any(|g| !self.is_in_group(name, g));
+        let mut added = self
+            .cx
+            .run
+            .added
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let slot = self.cx.run.hosts.get(name);
+        let mut changed = slot.is_none() && !added.contains_key(name);
+        let done = added.entry(name.to_string()).or_default();
+        for group in groups {
+            changed |= done.groups.insert(group.clone()) && !self.is_in_group(name, group);
+        }
+        for (key, value) in &variables {
+            let before = done.variables.insert(key.clone(), value.clone());
+            let before = before.or_else(|| {
+                let mut stack = Stack::default();
+                slot.as_ref()?.snapshot().lower(&mut stack);
+                stack.get(&key.to_string())
+            });
+            changed |= before.as_ref() != Some(value);
+        }
+        drop(added);
         self.requests
             .push(Request::AddHost(name.into(), groups.to_vec(), variables));
         Ok(changed)
     }
 
     fn group_by(&mut self, group: &str, parents: &[String]) -> Result<bool> {
-        let changed = !self.is_in_group(&self.cx.slot.name, group);
+        let name = self.cx.slot.name.to_string();
+        let mut added = self
+            .cx
+            .run
+            .added
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let groups = &mut added.entry(name.clone()).or_default().groups;
+        let changed = groups.insert(group.into()) && !self.is_in_group(&name, group);
+        drop(added);
         self.requests
             .push(Request::GroupBy(group.into(), parents.to_vec()));
         Ok(changed)

@@ -5,13 +5,14 @@ use super::emit::Emitter;
 use super::library::Library;
 use super::options::Options;
 use super::runner::TaskRunner;
-use crate::error::Result;
-use crate::event::{Counters, TaskInfo};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Counters, EventKind, Level, TaskInfo};
 use crate::host::here;
 use crate::playbook::play::Play;
 use crate::playbook::role::{RoleUse, role_variables};
 use crate::playbook::task::Task;
 use crate::playbook::vault::VaultKeys;
+use crate::source::Span;
 use crate::template::{Templar, Variables};
 use crate::value::{Key, Map, Value};
 use crate::vars::{HostVars, Layer, Others, Stack};
@@ -68,6 +69,18 @@ pub struct RunCx {
     pub runners: Mutex<HashMap<(Arc<str>, Login), SharedRunner>>,
     /// All hosts of the inventory, then those added by `add_host` and delegation.
     pub hosts: Arc<Hosts>,
+    /// What tasks added to the inventory, from the moment on at which they asked for it: a later item
+    /// of the same loop must not count it as a change again.
+    pub added: Mutex<HashMap<String, Added>>,
+}
+
+/// What `add_host` and `group_by` did for a host.
+#[derive(Debug, Default)]
+pub struct Added {
+    /// Groups that it is put into.
+    pub groups: HashSet<String>,
+    /// Variables that it gets.
+    pub variables: Map,
 }
 
 /// The hosts of a run, by name.
@@ -347,6 +360,32 @@ impl Others for HostsView {
 }
 
 impl RunCx {
+    /// Evaluates a condition, and tells of braces around it that need not be there.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated or gives no truth value.
+    pub fn condition(
+        &self,
+        condition: &Value,
+        span: Option<&Span>,
+        vars: &Arc<dyn Variables>,
+    ) -> Result<bool> {
+        let holds = self.templar.condition(condition, span, vars)?;
+        if let Value::Template(t) = condition
+            && self.templar.written(&t.text, vars).is_none()
+        {
+            let error = Error::new(
+                ErrorKind::Template,
+                "Conditionals should not be surrounded by templating delimiters such as {{ }} or {% %}.",
+            );
+            self.emit.run(EventKind::Notice {
+                level: Level::Deprecation,
+                text: super::told::told(&error.at_opt(t.span.as_ref().or(span))),
+            });
+        }
+        Ok(holds)
+    }
+
     /// The runner for a host and login; opened once and shared.
     ///
     /// # Errors

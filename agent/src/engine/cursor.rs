@@ -224,6 +224,10 @@ impl Cursor {
     /// The current step failed: goes to the nearest `rescue` or `always`. `false` when there is
     /// none, and the host is out of the play.
     pub fn fail(&mut self) -> bool {
+        if self.frames.is_empty() {
+            // Whoever is through with the play cannot fail in it any more.
+            return false;
+        }
         while let Some(frame) = self.frames.last_mut() {
             match frame.section {
                 Section::Body if frame.body.has_rescue() => {

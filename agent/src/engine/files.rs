@@ -13,12 +13,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When one is not found: the message lists where it was looked for.
 pub(super) fn find_assets(cx: &TaskCx<'_>, def: &ModuleDef, args: &mut Map) -> Result<()> {
-    let remote = match args.get("remote_src") {
-        Some(Value::Bool(b)) => *b,
-        Some(Value::Str(s)) => as_bool(s).unwrap_or(false),
-        _ => false,
-    };
-    if remote || args.contains_key("content") {
+    if def.is_from_host(args) || args.contains_key("content") {
         return Ok(());
     }
     for (param, folder) in def.assets {
@@ -93,7 +88,8 @@ pub fn tasks_in(dirs: &[PathBuf], handler: bool, name: &str) -> Result<PathBuf> 
     if handler && let Ok(found) = find_in(dirs, "handlers", name) {
         return Ok(found);
     }
-    find_in(dirs, "tasks", name).map_err(|e| e.context("Could not find or access the file"))
+    let missing = format!("Could not find or access '{name}'");
+    find_or(dirs, "tasks", name, &missing)
 }
 
 /// As [`find`], in these folders.
@@ -101,6 +97,16 @@ pub fn tasks_in(dirs: &[PathBuf], handler: bool, name: &str) -> Result<PathBuf> 
 /// # Errors
 /// When there is none.
 pub fn find_in(dirs: &[PathBuf], folder: &str, name: &str) -> Result<PathBuf> {
+    find_or(
+        dirs,
+        folder,
+        name,
+        &format!("the file `{name}` was not found"),
+    )
+}
+
+/// As [`find_in`]; this is said when there is none.
+fn find_or(dirs: &[PathBuf], folder: &str, name: &str, missing: &str) -> Result<PathBuf> {
     let given = here::expand_home(name);
     if given.is_absolute() {
         return if here::exists(&given) {
@@ -122,7 +128,7 @@ pub fn find_in(dirs: &[PathBuf], folder: &str, name: &str) -> Result<PathBuf> {
         .flatten()
         .collect();
     let tried: Vec<String> = candidates.iter().map(|p| p.display().to_string()).collect();
-    Err(Error::params(format!("the file `{name}` was not found"))
+    Err(Error::params(missing)
         .did_you_mean(
             Path::new(name)
                 .file_name()

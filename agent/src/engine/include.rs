@@ -133,9 +133,11 @@ impl IncludeCall {
             play.play.dir.clone(),
         );
         loader.roles_path.clone_from(&run.options.roles_path);
+        loader.private_role_vars = run.options.private_role_vars;
         loader
             .collections_path
             .clone_from(&run.options.collections_path);
+        loader.duplicate_keys = run.options.duplicate_keys;
         let scope = self.scope(task);
         let included = match &self.what {
             What::File(path) => self.load_file(&mut loader, path, &scope, task),
@@ -203,7 +205,7 @@ impl IncludeCall {
                 defaults: text("defaults_from").unwrap_or(main.defaults),
                 handlers: text("handlers_from").unwrap_or(main.handlers),
             },
-            public: flag("public").unwrap_or(false),
+            public: flag("public").unwrap_or_else(|| loader.is_public(false)),
             // A role that is included runs each time it is included.
             unvalidated: args
                 .get("rolespec_validate")
@@ -327,7 +329,7 @@ impl Batch<'_> {
                 }
                 Err(errors) => {
                     for &i in &hosts {
-                        self.include_failed(view, i, &errors);
+                        self.include_failed(view, i, &errors, &broken);
                     }
                     broken.extend(hosts);
                 }
@@ -356,11 +358,12 @@ impl Batch<'_> {
         }
     }
 
-    fn include_failed(&mut self, view: &TaskView, i: usize, errors: &[Error]) {
+    fn include_failed(&mut self, view: &TaskView, i: usize, errors: &[Error], broken: &[usize]) {
         let Some(first) = errors.first() else {
             return;
         };
-        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let text: Vec<String> = errors.iter().map(super::told::told).collect();
+        let again = broken.contains(&i);
         let mut end = TaskEnd::of_one(ItemEnd::error(first), &view.task);
         end.report.error = Some(text.join("\n\n"));
         self.run.cx.emit.host(
@@ -370,6 +373,11 @@ impl Batch<'_> {
                 report: end.report.clone(),
             },
         );
-        self.take(view, i, end, &[i], true);
+        if again {
+            // It failed already, and may have gone to its `rescue`.
+            self.hosts[i].counters.failed += 1;
+        } else {
+            self.take(view, i, end, &[i], true);
+        }
     }
 }

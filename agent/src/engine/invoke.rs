@@ -52,7 +52,10 @@ pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> I
                 // As Ansible counts where none helped: only what came after the first.
                 end.result
                     .insert(Key::from("attempts"), Value::from(retries));
-                end.status = Status::Failed;
+                // A task that `failed_when` judged is as that says, whatever became of `until`.
+                if end.result.get("failed_when_result") != Some(&Value::Bool(false)) {
+                    end.status = Status::Failed;
+                }
                 return ignore_if_asked(cx, seen, end);
             }
             Ok(false) => {}
@@ -95,7 +98,6 @@ fn all_hold(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<bool> {
     for condition in setting.items() {
         let holds = cx
             .run
-            .templar
             .condition(&condition, Some(&setting.span), &seen.vars)?;
         if !holds {
             return Ok(false);
@@ -127,10 +129,9 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective, attempt: Option<u32
     // A module may know that its result is a secret.
     let secret = end.result.get("_ansible_no_log") == Some(&Value::Bool(true));
     end.no_log = effective.no_log || secret;
-    match judge(cx, seen, end) {
-        Ok(end) => ignore_if_asked(cx, seen, place(cx, end)),
-        Err(error) => ignore_if_asked(cx, seen, ItemEnd::error(&error)),
-    }
+    let mut end = place(cx, judge(cx, seen, end));
+    end.mark_failure();
+    ignore_if_asked(cx, seen, end)
 }
 
 /// Whether the module works at the engine.
@@ -141,9 +142,9 @@ fn is_action(cx: &TaskCx<'_>, task: &Task) -> bool {
         .is_some_and(|def| matches!(def.seat, Seat::Engine(_)))
 }
 
-/// A module's failure, with the task's place. An assertion's own report says enough.
+/// A module's failure, with the task's place.
 fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
-    if end.status == Status::Failed && end.error.is_none() && cx.task().short_module() != "assert" {
+    if end.status == Status::Failed && end.error.is_none() {
         // Where `failed_when` judged, the module itself did not fail.
         let judged = end.result.contains_key("failed_when_result");
         let who = if judged || is_action(cx, cx.task()) {
@@ -158,7 +159,8 @@ fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
             Some(text) if !text.is_empty() => format!("{who} failed: {text}"),
             _ => format!("{who} failed."),
         };
-        end.error = Some(Error::host(message).at(&cx.task().module_span).to_string());
+        let error = Error::host(message).at(&cx.task().span);
+        end.error = Some(super::told::told(&error));
     }
     end
 }
@@ -170,56 +172,36 @@ pub(super) fn ignore_if_asked(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) ->
     end
 }
 
-/// `changed_when` and `failed_when`.
-fn judge(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> Result<ItemEnd> {
+/// `changed_when`, then `failed_when`. What cannot be judged has failed; what the module did is told
+/// all the same.
+fn judge(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> ItemEnd {
     if end.status == Status::MayChange || end.status == Status::Skipped {
-        return Ok(end);
+        return end;
     }
     let task = cx.task();
     let (changed_when, failed_when) = (task.own(Kw::ChangedWhen), task.own(Kw::FailedWhen));
-    if changed_when.is_none() && failed_when.is_none() {
-        return Ok(end);
-    }
-    let set = |end: &mut ItemEnd, name: &str, value: Value| {
-        end.result.insert(Key::from(name), value);
-    };
-    if let Some(setting) = failed_when {
-        match all_hold(cx, setting, &cx.with_result(seen, &end.result)) {
-            Ok(failed) => {
-                set(&mut end, "failed", Value::Bool(failed));
-                set(&mut end, "failed_when_result", Value::Bool(failed));
-                end.status = match (failed, end.result.get("changed")) {
-                    (true, _) => Status::Failed,
-                    (false, Some(Value::Bool(true))) => Status::Changed,
-                    (false, _) => Status::Ok,
-                };
-                if !failed {
-                    end.error = None;
-                }
-            }
-            Err(e) if e.is_unknown() => {
-                set(&mut end, "failed", Value::Unknown(e.message().into()));
-            }
-            Err(e) => return Err(e),
-        }
-    }
     if let Some(setting) = changed_when {
         match all_hold(cx, setting, &cx.with_result(seen, &end.result)) {
-            Ok(changed) => {
-                set(&mut end, "changed", Value::Bool(changed));
-                if end.status != Status::Failed {
-                    end.status = if changed { Status::Changed } else { Status::Ok };
-                }
-            }
+            Ok(changed) => end.judge_changed(changed),
             Err(e) if e.is_unknown() => {
-                set(&mut end, "changed", Value::Unknown(e.message().into()));
+                end.set("changed", Value::Unknown(e.message().into()));
                 end.status = Status::MayChange;
                 end.error = Some(e.message());
             }
-            Err(e) => return Err(e),
+            Err(e) => {
+                end.cannot_judge("changed_when_result", &e);
+                return end;
+            }
         }
     }
-    Ok(end)
+    if let Some(setting) = failed_when {
+        match all_hold(cx, setting, &cx.with_result(seen, &end.result)) {
+            Ok(failed) => end.judge_failed(failed),
+            Err(e) if e.is_unknown() => end.set("failed", Value::Unknown(e.message().into())),
+            Err(e) => end.cannot_judge("failed_when_result", &e),
+        }
+    }
+    end
 }
 
 /// Actions that leave their work to a module on the host, which can be done in the background.
@@ -242,7 +224,7 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
         }
         _ => {}
     }
-    match def.seat {
+    let mut end = match def.seat {
         Seat::Engine(bind) => {
             if effective.background.is_some() && !WITH_HOST_MODULE.contains(&def.short_name()) {
                 return Err(Error::params(format!(
@@ -255,13 +237,15 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
             let mut actor = cx.actor(seen, effective);
             actor.args = args;
             let returns = action.run(&mut actor)?;
-            Ok(actor.finish(returns, def))
+            actor.finish(returns, def)
         }
         Seat::Host(_) => {
             let call = call(cx, seen, effective, def, args)?;
-            carry_out(cx, seen, effective, &call)
+            carry_out(cx, seen, effective, &call)?
         }
-    }
+    };
+    end.action = (name != task.module).then(|| def.name.into());
+    Ok(end)
 }
 
 /// The module's name: it may be a template (`action: "{{ which }}"`).
@@ -455,10 +439,11 @@ fn arguments(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
     if let Some(whole) = &task.args.whole {
         match cx.resolve(whole, seen)? {
             Value::Map(map) => args.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
-            Value::Null => {}
+            Value::Null | Value::Omit => {}
             other => {
                 return Err(Error::params(format!(
-                    "the arguments must be a mapping, not a {}",
+                    "Finalization of task args for '{}' failed: the arguments must be a mapping, not a {}",
+                    def.name,
                     other.type_name()
                 ))
                 .at(&whole.span));
@@ -516,6 +501,12 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
     for key in args.keys() {
         let name = key.to_string();
         let known = specs.iter().any(|s| s.is_named(&name)) || def.free_form == Some(&name);
+        if !known && name == "_raw_params" {
+            return Err(Error::params(format!(
+                "Action '{}' does not support raw params: it takes no free text",
+                def.short_name()
+            )));
+        }
         if !known {
             let names = specs
                 .iter()

@@ -51,14 +51,14 @@ pub struct Findings {
     pub errors: Vec<Error>,
     /// Warnings.
     pub warnings: Vec<(String, Option<Span>)>,
+    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
+    pub absent: Vec<Absent>,
     /// Words that work today, and not for ever.
     pub deprecations: Vec<String>,
     /// Errors that do not end the run: what scripts wrote to standard error.
     pub complaints: Vec<String>,
     /// Lines for the curious.
     pub notes: Vec<String>,
-    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
-    pub absent: Vec<Absent>,
 }
 
 impl Findings {
@@ -108,7 +108,8 @@ impl Job {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
-        }));
+        }))
+        .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);
         let cx = run::context(self.options, templar, emit, self.vault, self.connector);
         let mut findings = Findings::default();
@@ -169,9 +170,11 @@ fn read_playbooks(
         let base = dir.clone();
         let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
+        loader.private_role_vars = cx.options.private_role_vars;
         loader
             .collections_path
             .clone_from(&cx.options.collections_path);
+        loader.duplicate_keys = cx.options.duplicate_keys;
         if !here::is_file(path) {
             findings.errors.push(no_playbook(path));
             continue;

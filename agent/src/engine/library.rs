@@ -104,6 +104,7 @@ fn row(name: &str, file: PathBuf) -> &'static ModuleDef {
         any_name: true,
         assets: &[],
         seat: Seat::Host(modules::foreign::bind),
+        from_host: false,
         file: Some(Box::leak(file.into_boxed_path())),
     }))
 }

@@ -3,7 +3,6 @@
 use super::library::Library;
 use crate::error::Result;
 use crate::host::here;
-use crate::modules;
 use crate::playbook::load::{Files, ModuleFace, Modules};
 use std::path::{Path, PathBuf};
 
@@ -26,23 +25,6 @@ impl Files for HereFiles {
     }
     fn absolute(&self, path: &Path) -> PathBuf {
         here::absolute(path)
-    }
-}
-
-/// The table of modules.
-#[derive(Clone, Copy, Debug)]
-pub struct TableModules;
-
-impl Modules for TableModules {
-    fn find(&self, name: &str) -> Option<ModuleFace> {
-        modules::find(name).map(|def| ModuleFace {
-            name: def.name,
-            free_form: def.free_form.is_some(),
-            command_line: is_command_line(def),
-        })
-    }
-    fn names(&self) -> Vec<&'static str> {
-        modules::names()
     }
 }
 

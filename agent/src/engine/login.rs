@@ -18,6 +18,7 @@ const MORE: &[&str] = &[
     "ansible_password",
     "ansible_become_password",
     "ansible_become_pass",
+    "ansible_sudo_chdir",
     "ansible_host_key_checking",
 ];
 
@@ -69,6 +70,8 @@ impl TaskCx<'_> {
             user,
             become_user: if become_ {
                 Some(match own("ansible_become_user")? {
+                    // No name at all means root, as for `sudo` itself.
+                    Some(user) if user.is_empty() => "root".into(),
                     Some(user) => user,
                     None => self
                         .text(Kw::BecomeUser, seen)?

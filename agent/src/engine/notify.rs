@@ -72,6 +72,13 @@ impl Batch<'_> {
         for &i in hosts {
             self.hosts[i].cursor.advance();
             self.run_handlers(i);
+            if self.run.cx.options.debug {
+                let name = &self.hosts[i].slot.name;
+                self.run.cx.emit.run(EventKind::Notice {
+                    level: Level::Info,
+                    text: format!("META: triggered running handlers for {name}"),
+                });
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a run is asked to do, apart from the playbook.
 
+use crate::playbook::load::DuplicateKeys;
 use crate::value::Map;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +40,11 @@ pub struct Options {
     pub timeout: u64,
     /// More folders with roles.
     pub roles_path: Vec<PathBuf>,
+    /// What a key that is twice in a mapping means.
+    pub duplicate_keys: DuplicateKeys,
+    /// Conditions of any type, as ansible-core up to 2.18 took them (`compat`,
+    /// `allow_broken_conditionals`).
+    pub compat: bool,
     /// More folders with collections.
     pub collections_path: Vec<PathBuf>,
     /// Folders with modules of the user's own.
@@ -57,6 +63,10 @@ pub struct Options {
     pub debugger: bool,
     /// The debugger leaves failures alone that are ignored.
     pub debugger_ignores_errors: bool,
+    /// Say what is done besides tasks (`ANSIBLE_DEBUG`).
+    pub debug: bool,
+    /// Whether variables of roles stay theirs (`private_role_vars`), where that is said.
+    pub private_role_vars: Option<bool>,
     /// A handler that nobody defined is an error, not a warning.
     pub error_on_missing_handler: bool,
 }
@@ -96,6 +106,8 @@ impl Default for Options {
             remote_user: None,
             timeout: 10,
             roles_path: Vec::new(),
+            duplicate_keys: DuplicateKeys::default(),
+            compat: false,
             collections_path: Vec::new(),
             library: Vec::new(),
             gather: Gathering::Implicit,
@@ -104,6 +116,8 @@ impl Default for Options {
             strategy: "linear".into(),
             debugger: false,
             debugger_ignores_errors: true,
+            debug: false,
+            private_role_vars: None,
             error_on_missing_handler: true,
         }
     }

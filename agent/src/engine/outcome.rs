@@ -59,9 +59,7 @@ impl Batch<'_> {
             }
         }
         if !end.notify.is_empty() {
-            for &j in sharing {
-                self.notify(&end.notify, j);
-            }
+            self.notify(&end.notify, i);
         }
         // Inclusions are counted one by one, when they are read.
         if counts || end.report.status != Status::Ok {
@@ -206,7 +204,13 @@ impl Batch<'_> {
 /// The task as `ansible_failed_task` has it: its keywords as they were written.
 fn failed_task(view: &TaskView) -> Value {
     let task = &view.task;
+    let shown = view.info.name.as_str();
+    let role = task.scope.role().map(|r| format!("{} : ", r.name));
+    let name = role.and_then(|r| shown.strip_prefix(&r)).unwrap_or(shown);
     let mut map = Map::new();
+    for kw in [Kw::Register, Kw::DelegateTo] {
+        map.insert(Key::from(kw.name()), Value::Null);
+    }
     for (kw, setting) in task.scope.keywords.iter() {
         map.insert(Key::from(kw.name()), setting.value.clone());
     }
@@ -217,14 +221,12 @@ fn failed_task(view: &TaskView) -> Value {
     if let Some(free) = &task.args.free {
         args.insert(Key::from("_raw_params"), free.value.clone());
     }
-    let name = task.name().map(|s| s.value.clone());
-    map.insert(Key::from("name"), name.unwrap_or_else(|| Value::from("")));
+    map.insert(Key::from("name"), Value::from(name));
     map.insert(Key::from("action"), Value::from(task.written_module()));
     map.insert(Key::from("resolved_action"), Value::from(&*task.module));
     map.insert(Key::from("args"), Value::map(args));
     map.insert(Key::from("path"), Value::from(view.info.path.as_str()));
-    let tags = task.scope.tags().into_iter().map(Value::from).collect();
-    map.insert(Key::from("tags"), Value::list(tags));
+    map.insert(Key::from("tags"), Value::from(task.scope.tags()));
     if let Some(role) = task.scope.role() {
         map.insert(Key::from("role"), Value::from(role.name.as_str()));
     }

@@ -131,6 +131,10 @@ impl Outside for Controller {
             ("DEFAULT_MANAGED_STR", None) => {
                 Some((Value::from(self.managed.as_str()), "default".into()))
             }
+            (name, Some(("become", method))) => {
+                let value = become_default(name, method);
+                value.map(|value| (Value::from(value), "default".into()))
+            }
             _ => None,
         })
     }
@@ -199,4 +203,17 @@ fn entry(host: &RealHost, path: &Path, stat: &Stat) -> Entry {
 /// Something that differs from call to call, where the kernel gives no random bytes.
 fn now_bits() -> u64 {
     here::now().to_bits()
+}
+
+/// What Ansible's ways to become another user are set to where nobody says anything.
+fn become_default(name: &str, method: &str) -> Option<&'static str> {
+    let method = method.strip_prefix("ansible.builtin.").unwrap_or(method);
+    match (name, method) {
+        ("become_flags", "sudo") => Some("-H -S -n"),
+        ("become_flags", "su" | "runas") => Some(""),
+        ("become_exe", "sudo") => Some("sudo"),
+        ("become_exe", "su") => Some("su"),
+        ("become_user", "sudo" | "su") => Some("root"),
+        _ => None,
+    }
 }

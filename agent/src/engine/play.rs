@@ -11,7 +11,7 @@ use super::strategy::Strategy;
 use super::task::TaskCx;
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Status, TaskInfo};
-use crate::playbook::keyword::{Kw, as_bool, plain_text};
+use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
 use crate::playbook::task::Task;
 use crate::value::{Map, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -143,7 +143,8 @@ impl<'r> Batch<'r> {
             Some(_) => run.flag(&cx, Kw::ForceHandlers)?,
             None => run.cx.options.force_handlers,
         };
-        let play_tags = run.tags_in(&cx, &play.scope);
+        let mut flush_tags = run.tags_in(&cx, &play.scope);
+        flush_tags.push("always".into());
         let steps = Arc::new(steps(&play, run.gathers(&play), forced));
         let mut hosts = Vec::new();
         let skips_known = run.gathers(&play) && run.cx.options.gather == Gathering::Smart;
@@ -169,7 +170,7 @@ impl<'r> Batch<'r> {
         let handlers = flatten(&play.handlers).into_iter().enumerate();
         let mut batch = Self {
             max_fail: run.percentage(&cx, Kw::MaxFailPercentage)?,
-            flushes: play_tags.is_empty() || run.cx.options.selects_tags(&play_tags),
+            flushes: run.cx.options.selects_tags(&flush_tags),
             run,
             cx: Arc::new(cx),
             hosts,
@@ -360,13 +361,19 @@ impl<'r> Batch<'r> {
             id: self.run.next_id(),
             name: in_role(task, task.title()),
             module: task.module.to_string(),
-            path: TaskInfo::path_of(Some(&task.span)),
+            path: super::told::path_of(&task.span),
             handler: task.handler,
-            check: self.run.cx.options.check,
+            check: checks(task.find(Kw::CheckMode), self.run.cx.options.check),
             no_log: task.find(Kw::NoLog).is_some_and(|s| s.value.is_truthy()),
             args: Value::Null,
         }
     }
+}
+
+/// Whether check mode holds where `check_mode` may say so.
+pub(super) fn checks(setting: Option<&Setting>, otherwise: bool) -> bool {
+    let said = setting.and_then(|s| as_bool(&plain_text(&s.value)));
+    said.unwrap_or(otherwise)
 }
 
 /// `ignore_unreachable`, as the task's host sees it.

@@ -11,7 +11,7 @@ use super::library::Library;
 use super::notify;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec};
-use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
+use crate::playbook::keyword::{Kw, Setting, as_bool, check_type, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::problems::Problems;
 use crate::playbook::scope::Scope;
@@ -195,6 +195,9 @@ impl<'a> Preflight<'a> {
 
     /// Templates and conditions of a keyword.
     fn keyword(&mut self, kw: Kw, setting: &Setting) {
+        if let Err(error) = check_type(kw, &setting.value, &setting.span) {
+            self.found(error);
+        }
         if kw == Kw::Vars {
             return self.variables(setting);
         }
@@ -329,6 +332,11 @@ impl<'a> Preflight<'a> {
         if arg.value.has_template() || matches!(arg.value, Value::Null) {
             return;
         }
+        if arg.name.ends_with("_from") && matches!(arg.value, Value::List(_) | Value::Map(_)) {
+            // Ansible's words for the files of a role.
+            let error = crate::playbook::role::not_text(&arg.name, &arg.value);
+            return self.found(error.at(&arg.span));
+        }
         if let Err(error) = (spec.check)(&arg.value) {
             self.found(error.context(format!("`{}`", arg.name)).at(&arg.span));
         }
@@ -367,7 +375,7 @@ impl<'a> Preflight<'a> {
             let first = specs.iter().find(|s| s.required).map_or("name", |s| s.name);
             self.found(
                 Error::params(format!(
-                    "`{}` takes no free text, only parameters",
+                    "Action '{}' does not support raw params: it takes no free text",
                     def.short_name()
                 ))
                 .at(&free.span)
@@ -437,10 +445,9 @@ impl<'a> Preflight<'a> {
 
     /// Files of the playbook's side that a task names without a template.
     fn files(&mut self, task: &Task, def: &ModuleDef) {
-        let remote = task
-            .args
-            .get("remote_src")
-            .is_some_and(|a| as_bool(&plain_text(&a.value)) != Some(false));
+        let remote = task.args.get("remote_src").map_or(def.from_host, |a| {
+            as_bool(&plain_text(&a.value)) != Some(false)
+        });
         let mut named: Vec<(Value, Span, &str)> = Vec::new();
         if !remote && task.args.get("content").is_none() {
             for (param, folder) in def.assets {

@@ -9,6 +9,7 @@ use crate::playbook::keyword::Kw;
 use crate::playbook::task::Task;
 use crate::value::{Key, Map, Value};
 use crate::vars::HostVars;
+use std::sync::Arc;
 
 /// A change to a host's variables, applied when the task has ended.
 #[derive(Clone, Debug)]
@@ -54,6 +55,8 @@ pub struct ItemEnd {
     pub(super) requests: Vec<Request>,
     pub(super) include: Option<IncludeCall>,
     pub(super) register: Option<String>,
+    /// The module, where the task names it by a template.
+    pub(super) action: Option<Arc<str>>,
     /// Handlers to notify if the task changed something.
     pub(super) notify: Vec<String>,
     pub(super) no_log: bool,
@@ -107,7 +110,9 @@ impl ItemEnd {
         let flag = if unreachable { "unreachable" } else { "failed" };
         result.insert(Key::from(flag), Value::Bool(true));
         let message = match error.kind() {
-            ErrorKind::Template => format!("Task failed: {}", error.message()),
+            ErrorKind::Template | ErrorKind::Undefined => {
+                format!("Task failed: {}", error.message())
+            }
             _ => error.message(),
         };
         result.insert(Key::from("msg"), Value::from(message));
@@ -118,7 +123,7 @@ impl ItemEnd {
                 Status::Failed
             },
             result,
-            error: Some(error.to_string()),
+            error: Some(super::told::told(error)),
             ..Self::default()
         }
     }
@@ -154,11 +159,19 @@ impl ItemEnd {
                     .or_insert_with(|| Value::Unknown(why.as_str().into()));
             }
         }
+        if !done.returns.warnings.is_empty() {
+            let warnings = Value::from(done.returns.warnings.clone());
+            result.insert(Key::from("warnings"), warnings);
+        }
         add_lines(&mut result);
         if done.returns.skipped {
             result.insert(Key::from("skipped"), Value::Bool(true));
         }
         result.insert(Key::from("failed"), Value::Bool(done.returns.failed));
+        if !done.returns.warnings.is_empty() {
+            let warnings = done.returns.warnings.clone();
+            result.insert(Key::from("warnings"), Value::from(warnings));
+        }
         let mut changes = Vec::new();
         if !done.returns.facts.is_empty() {
             result.insert(
@@ -237,16 +250,16 @@ impl ItemEnd {
             looped: false,
             seconds: 0.0,
         }
-        .with_action(task)
+        .with_action(self.action.as_deref().unwrap_or(&task.module))
     }
 }
 
 impl Report {
-    fn with_action(mut self, task: &Task) -> Self {
+    fn with_action(mut self, action: &str) -> Self {
         if let Value::Map(map) = &mut self.result {
             std::sync::Arc::make_mut(map)
                 .entry(Key::from("_ansible_action"))
-                .or_insert_with(|| Value::from(&*task.module));
+                .or_insert_with(|| Value::from(action));
         }
         self
     }
@@ -280,6 +293,14 @@ impl TaskEnd {
 
     /// A loop: its items were reported before.
     pub(super) fn of_loop(mut items: Vec<ItemEnd>, task: &Task) -> Self {
+        if items.is_empty() {
+            let why = [(Key::from("skipped_reason"), "No items in the list".into())];
+            let mut skipped = ItemEnd::skipped(why.into_iter().collect());
+            skipped
+                .result
+                .insert(Key::from("results"), Value::list(Vec::new()));
+            return Self::of_one(skipped, task);
+        }
         let any = |test: fn(&ItemEnd) -> bool| items.iter().any(test);
         let all_skipped = items.iter().all(|i| i.status == Status::Skipped);
         let failed = any(|i| i.status == Status::Failed && !i.ignored);
@@ -326,7 +347,7 @@ impl TaskEnd {
                 looped: true,
                 ..Report::default()
             }
-            .with_action(task),
+            .with_action(&task.module),
             ..Self::default()
         };
         for item in &mut items {
@@ -368,7 +389,10 @@ fn add_lines(result: &mut Map) {
 /// The result as views may show it.
 fn shown(result: &Map, no_log: bool) -> Value {
     if !no_log {
-        return Value::map(result.clone());
+        let mut all = result.clone();
+        // They are told on lines of their own.
+        all.shift_remove("warnings");
+        return Value::map(all);
     }
     let mut censored = Map::new();
     censored.insert(

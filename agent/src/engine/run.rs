@@ -160,8 +160,8 @@ impl Run {
     fn play(&mut self, play: &Arc<Play>) -> Result<()> {
         self.ended_play = false;
         self.roles_done.clear();
-        let hosts = self.hosts_of(play)?;
         let mut cx = self.play_cx(play)?;
+        let hosts = self.hosts_of(&cx)?;
         let name = self.shown_name(&cx, &Value::written(play.name(), None));
         let strategy = self.strategy(&cx)?;
         let info = |run: &mut Self, hosts: &[Arc<str>]| PlayInfo {
@@ -169,7 +169,7 @@ impl Run {
             name: name.clone(),
             hosts: hosts.to_vec(),
             strategy: strategy.name.into(),
-            check: run.cx.options.check,
+            check: super::play::checks(play.get(Kw::CheckMode), run.cx.options.check),
         };
         if hosts.is_empty() {
             let info = info(self, &[]);
@@ -299,12 +299,12 @@ impl Run {
     }
 
     /// The hosts that a play's pattern means, in the order it asks for.
-    fn hosts_of(&mut self, play: &Arc<Play>) -> Result<Vec<Arc<str>>> {
+    fn hosts_of(&mut self, cx: &PlayCx) -> Result<Vec<Arc<str>>> {
+        let play = &cx.play;
         let Some(setting) = play.get(Kw::Hosts) else {
             return Ok(Vec::new());
         };
-        let cx = self.play_cx_plain(play);
-        let value = self.resolve_play(&cx, setting)?;
+        let value = self.resolve_play(cx, setting)?;
         let pattern = match &value {
             Value::List(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(","),
             single => plain_text(single),
@@ -464,6 +464,7 @@ pub fn context(
         vault,
         connector,
         runners: std::sync::Mutex::default(),
+        added: std::sync::Mutex::default(),
         hosts: Arc::new(Hosts::default()),
     }
 }

@@ -25,6 +25,17 @@ pub struct Stock<'a> {
     pub dirs: &'a [PathBuf],
 }
 
+/// Where an inventory came from, kept to read it again.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// As [`Stock::sources`].
+    pub inventory: Vec<String>,
+    /// As [`Stock::config`].
+    pub config: Config,
+    /// As [`Stock::dirs`].
+    pub dirs: Vec<PathBuf>,
+}
+
 impl Stock<'_> {
     /// Reads hosts, groups and their variables; says what deserves a look.
     ///

@@ -173,7 +173,11 @@ impl TaskCx<'_> {
             }
             let seen = self.seen(vars).with(map);
             let mut end = self.item(&seen);
-            end.label = Some(self.label(&control, &seen, item));
+            if let Some(name) = self.task().own(Kw::Register) {
+                // The next item sees what this one gave, and so does the label.
+                vars.set(&self.run.text(&name.value), end.value());
+            }
+            self.name_item(&control, &seen, item, &mut end);
             if let Some(call) = &mut end.include {
                 call.label.clone_from(&end.label);
             }
@@ -210,13 +214,22 @@ impl TaskCx<'_> {
         );
     }
 
-    fn label(&self, control: &LoopControl, seen: &Seen, item: &Value) -> String {
-        match &control.label {
-            Some(label) => match self.resolve(label, seen) {
-                Ok(value) => self.run.text(&value),
-                Err(error) => error.message(),
-            },
-            None => self.run.text(item),
+    /// The text for an item. An item that cannot be named has failed.
+    fn name_item(&self, control: &LoopControl, seen: &Seen, item: &Value, end: &mut ItemEnd) {
+        end.label = Some(self.run.text(item));
+        let Some(label) = &control.label else {
+            return;
+        };
+        match self.resolve(label, &self.with_result(seen, &end.result)) {
+            Ok(value) => end.label = Some(self.run.text(&value)),
+            Err(error) if error.is_unknown() => {}
+            Err(error) => {
+                let failed =
+                    ItemEnd::error(&error.context("Failed to template loop_control.label"));
+                end.result.extend(failed.result);
+                end.status = failed.status;
+                end.error = failed.error;
+            }
         }
     }
 
@@ -227,7 +240,6 @@ impl TaskCx<'_> {
         let seen = self.with_result(seen, &end.result);
         setting.items().iter().all(|condition| {
             self.run
-                .templar
                 .condition(condition, Some(&setting.span), &seen.vars)
                 .unwrap_or(false)
         })
@@ -279,6 +291,14 @@ impl TaskCx<'_> {
             Ok(effective) => effective,
             Err(error) => return self.judge_error(seen, &error),
         };
+        let delegated;
+        let seen = match &effective.delegate_to {
+            Some(host) => {
+                delegated = seen.with(delegated_vars(host));
+                &delegated
+            }
+            None => seen,
+        };
         let mut end = invoke::attempts(self, seen, &effective);
         end.delegated_to = effective.delegate_to.as_deref().map(str::to_string);
         if !end.failed() {
@@ -305,10 +325,9 @@ impl TaskCx<'_> {
     fn conditions(&self, seen: &Seen) -> Result<Option<Map>> {
         for setting in self.task().scope.all(Kw::When) {
             for condition in setting.items() {
-                let holds =
-                    self.run
-                        .templar
-                        .condition(&condition, Some(&setting.span), &seen.vars)?;
+                let holds = self
+                    .run
+                    .condition(&condition, Some(&setting.span), &seen.vars)?;
                 if !holds {
                     let mut map = Map::new();
                     map.insert(Key::from("false_condition"), plain(&condition));
@@ -355,7 +374,11 @@ impl TaskCx<'_> {
             (Some(b), _) => Ok(Some(b)),
             (None, setting) => Err(Error::new(
                 crate::error::ErrorKind::Syntax,
-                format!("`{}` must be true or false", kw.name()),
+                format!(
+                    "The value '{}' could not be converted to 'bool': `{}` must be true or false",
+                    self.run.text(&value),
+                    kw.name()
+                ),
             )
             .at_opt(setting.map(|s| &s.span))),
         }
@@ -570,6 +593,19 @@ fn extended(items: &[Value], index: usize, all: bool) -> Value {
     Value::map(map)
 }
 
+/// `ansible_delegated_vars`: what the host knows that a task is delegated to, under its name.
+fn delegated_vars(host: &str) -> Map {
+    let name = Value::from(host).to_json();
+    let vars = Value::written(
+        format!("{{{{ hostvars[{name}] if {name} in hostvars else {{}} }}}}"),
+        None,
+    );
+    let of_host: Map = [(Key::from(host), vars)].into_iter().collect();
+    [(Key::from("ansible_delegated_vars"), Value::map(of_host))]
+        .into_iter()
+        .collect()
+}
+
 /// A condition as data for a result: no template any more.
 fn plain(value: &Value) -> Value {
     match value {
@@ -588,17 +624,16 @@ impl TaskCx<'_> {
         Ok(self.conditions(&seen)?.is_none())
     }
 
-    /// What the task notifies: its own `notify`, and that of the blocks around it.
+    /// What the task notifies: its own `notify`, or that of the blocks around it.
     fn notifies(&self, seen: &Seen) -> Vec<String> {
-        let mut names = Vec::new();
-        for setting in self.task().scope.all(Kw::Notify) {
-            match self.resolve(setting, seen) {
-                Ok(Value::List(items)) => names.extend(items.iter().map(|v| self.run.text(v))),
-                Ok(Value::Null | Value::Omit) => {}
-                Ok(value) => names.push(self.run.text(&value)),
-                Err(_) => names.extend(setting.words_kept()),
-            }
+        let Some(setting) = self.task().find(Kw::Notify) else {
+            return Vec::new();
+        };
+        match self.resolve(setting, seen) {
+            Ok(Value::List(items)) => items.iter().map(|v| self.run.text(v)).collect(),
+            Ok(Value::Null | Value::Omit) => Vec::new(),
+            Ok(value) => vec![self.run.text(&value)],
+            Err(_) => setting.words_kept(),
         }
-        names
     }
 }

@@ -292,6 +292,14 @@ pub enum Probe {
     },
     /// A path is gone.
     PathAbsent { path: PathBuf },
+    /// A server answers a request with a 2xx status (and a body that matches). The request is sent again
+    /// until it does, so it must be one that may be repeated.
+    Answer {
+        request: Box<Request>,
+        search: Option<String>,
+        /// Statuses after which no better answer is to be expected: waiting ends.
+        hopeless: Vec<u16>,
+    },
     /// Only time passes.
     Nothing,
 }

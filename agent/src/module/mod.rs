@@ -13,6 +13,7 @@ mod def;
 pub mod entry;
 pub mod glob;
 pub mod http;
+pub mod llm;
 mod mode;
 pub mod multipart;
 pub mod names;

@@ -8,8 +8,8 @@
 use crate::error::{Error, Result};
 use crate::host::{Attrs, Command, Content, Effect, Outcome, Output};
 use crate::module::{
-    Args, Bound, BoundModule, HostPath, Module, ModuleDef, Params, Plan, PlanCx, Returns, Seat,
-    command, shlex,
+    Args, Bound, BoundModule, Change, HostPath, Module, ModuleDef, Params, Plan, PlanCx, Returns,
+    Seat, command, shlex,
 };
 use crate::params;
 use crate::value::{Key, Map, Value};
@@ -42,6 +42,7 @@ pub static FOREIGN: ModuleDef = ModuleDef {
     any_name: false,
     assets: &[("_file", "library")],
     seat: Seat::Host(bind),
+    from_host: false,
     file: None,
 };
 
@@ -51,6 +52,117 @@ pub static FOREIGN: ModuleDef = ModuleDef {
 /// When they are not wrapped.
 pub fn bind(args: &Map) -> Result<Bound<dyn BoundModule>> {
     Ok(Box::new(Foreign::read(&Args::new(args))?))
+}
+
+params! {
+    /// Runs a script of the playbook's side on the host (internal; `script` uses it).
+    pub struct ScriptHere {
+        /// The script's file, on the playbook's side.
+        required _file: String,
+        /// The script as it was named, and its arguments.
+        required line: String,
+        /// The script as it was named.
+        required name: String,
+        /// Do not run if this path exists.
+        optional creates: Option<HostPath>,
+        /// Do not run unless this path exists.
+        optional removes: Option<HostPath>,
+        /// Run in this directory.
+        optional chdir: Option<HostPath>,
+        /// The program to run the script with.
+        optional executable: Option<String>,
+        /// Whether a script that is a vault is opened.
+        default(true) decrypt: bool,
+    }
+}
+
+/// The row that carries `script` out on the host.
+pub static SCRIPT: ModuleDef = ModuleDef {
+    name: "lks.builtin.script",
+    doc: ScriptHere::DOC,
+    specs: ScriptHere::specs,
+    rules: ScriptHere::rules,
+    returns: &[],
+    free_form: None,
+    any_name: false,
+    assets: &[("_file", "files")],
+    seat: Seat::Host(|args| Ok(Box::new(ScriptHere::read(&Args::new(args))?))),
+    from_host: false,
+    file: None,
+};
+
+impl Module for ScriptHere {
+    fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
+        let _ = self.decrypt;
+        for (path, wanted, how) in [
+            (&self.creates, true, "exists, matching creates option"),
+            (
+                &self.removes,
+                false,
+                "does not exist, matching removes option",
+            ),
+        ] {
+            let Some(path) = path else { continue };
+            if cx.host.stat(&path.expand(cx.host)?)?.is_some() == wanted {
+                let mut returns = Returns::default().with("msg", format!("{} {how}", path.0));
+                returns.skipped = true;
+                return Ok(Plan::returning(returns));
+            }
+        }
+        if let Some(dir) = self.chdir.as_ref().filter(|d| !d.0.starts_with('/')) {
+            return Err(Error::params(format!(
+                "chdir {} must be an absolute path for a Unix-aware remote node",
+                dir.0
+            )));
+        }
+        let folder = temporary(cx, &HostPath("~/.ansible/tmp".into()))?;
+        let script = folder.join(file_name(&self._file));
+        let line = self
+            .line
+            .replace(&self.name, &shlex::join(&[command::arg(&script)]));
+        let line = match self.executable.as_deref() {
+            Some(executable) => format!("{executable} {line}"),
+            None => line,
+        };
+        let mut plan = Plan::default();
+        make_folders(cx, &folder, &mut plan)?;
+        let file = Content::Asset(PathBuf::from(&self._file));
+        plan.act(write(script, file, 0o700));
+        let mut argv: Vec<String> = ["/bin/sh", "-c", RUN].map(String::from).to_vec();
+        argv.extend([command::arg(&folder), "/bin/sh".into(), "-c".into(), line]);
+        let mut run = Command::new(argv);
+        run.chdir = self.chdir.as_ref().map(|d| PathBuf::from(&d.0));
+        plan.changes.push(Change {
+            diff: None,
+            effect: run.effect(),
+            counts: true,
+        });
+        Ok(plan)
+    }
+
+    fn finish(&self, _: &PlanCx<'_>, returns: &mut Returns, outcomes: &[Outcome]) -> Result<()> {
+        let Some(outcome) = outcomes.last() else {
+            return Ok(());
+        };
+        let output = outcome.ran()?;
+        let (out, err) = (output.out(), output.err());
+        returns
+            .set("rc", output.rc)
+            .set("stdout_lines", Value::from(command::lines(&out)))
+            .set("stdout", out)
+            .set("stderr_lines", Value::from(command::lines(&err)))
+            .set("stderr", err);
+        if output.rc != 0 {
+            returns.fail("non-zero return code");
+        }
+        Ok(())
+    }
+}
+
+/// A folder for what one task needs, which nobody has yet.
+fn temporary(cx: &PlanCx<'_>, below: &HostPath) -> Result<PathBuf> {
+    let unique = (cx.host.now() * 1e9) as u64 ^ u64::from(cx.host.current_uid());
+    Ok(below.expand(cx.host)?.join(format!("lks-{unique:x}")))
 }
 
 /// How a module takes its arguments.
@@ -225,10 +337,7 @@ impl Module for Foreign {
         if kind == Kind::Python {
             return self.plan_python(cx, &text, &given);
         }
-        let folder = self._remote_tmp.expand(cx.host)?.join(format!(
-            "lks-{:x}",
-            (cx.host.now() * 1e9) as u64 ^ u64::from(cx.host.current_uid())
-        ));
+        let folder = temporary(cx, &self._remote_tmp)?;
         let (script, words) = (folder.join(file_name(&self._file)), folder.join("args"));
         let mut argv: Vec<String> = ["/bin/sh", "-c", RUN].map(String::from).to_vec();
         argv.push(command::arg(&folder));

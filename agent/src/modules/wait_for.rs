@@ -104,6 +104,7 @@ impl Module for WaitFor {
             met,
             elapsed,
             groups,
+            ..
         }) = outcomes.last()
         else {
             return match outcomes.last() {

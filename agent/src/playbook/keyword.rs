@@ -265,7 +265,17 @@ pub fn check_type(kw: Kw, value: &Value, span: &Span) -> Result<()> {
         (Type::Any, _) | (_, Value::Null | Value::Template(_)) => return Ok(()),
         (Type::Bool, Value::Bool(_) | Value::Int(0 | 1)) => return Ok(()),
         (Type::Bool, Value::Str(s)) if as_bool(s).is_some() => return Ok(()),
-        (Type::Bool, _) => "true or false",
+        (Type::Bool, other) => {
+            return Err(Error::new(
+                ErrorKind::Syntax,
+                format!(
+                    "The value '{}' could not be converted to 'bool': `{}` must be true or false",
+                    plain_text(other),
+                    kw.name()
+                ),
+            )
+            .at(span));
+        }
         (Type::Int, Value::Int(_)) => return Ok(()),
         (Type::Int, Value::Str(s)) if s.trim().parse::<i64>().is_ok() => return Ok(()),
         (Type::Int, _) => "a whole number",

@@ -32,6 +32,18 @@ pub trait Files {
     }
 }
 
+/// What a key that is twice in a mapping means (`duplicate_dict_key`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DuplicateKeys {
+    /// The last one counts, and a warning says so.
+    #[default]
+    Warn,
+    /// The file is refused.
+    Refuse,
+    /// The last one counts.
+    Ignore,
+}
+
 /// What the loader must know of modules.
 pub trait Modules {
     /// The module of this name.
@@ -71,6 +83,10 @@ pub struct Loader<'a> {
     pub roles_path: Vec<PathBuf>,
     /// Folders with collections, beside `collections/` of the playbook's folder.
     pub collections_path: Vec<PathBuf>,
+    /// What a key that is twice in a mapping means.
+    pub duplicate_keys: DuplicateKeys,
+    /// Whether variables of roles stay theirs, where the settings say so.
+    pub private_role_vars: Option<bool>,
     /// The playbook's folder.
     pub base: PathBuf,
     /// What was found wrong.
@@ -99,7 +115,9 @@ impl<'a> Loader<'a> {
             render,
             play_vars: Map::new(),
             roles_path: Vec::new(),
+            private_role_vars: None,
             collections_path: Vec::new(),
+            duplicate_keys: DuplicateKeys::default(),
             base,
             problems: Problems::default(),
             late_handlers: Vec::new(),
@@ -139,7 +157,14 @@ impl<'a> Loader<'a> {
         let loaded = yaml::load(&SourceFile::new(name, text));
         let loaded = self.problems.keep(loaded)?;
         for warning in loaded.warnings {
-            self.problems.warn(warning.message, Some(&warning.span));
+            match self.duplicate_keys {
+                DuplicateKeys::Warn => self.problems.warn(warning.message, Some(&warning.span)),
+                DuplicateKeys::Refuse => {
+                    let error = Error::new(ErrorKind::Syntax, warning.message);
+                    self.problems.error(error.at(&warning.span));
+                }
+                DuplicateKeys::Ignore => {}
+            }
         }
         loaded.docs.into_iter().next()
     }
@@ -265,7 +290,7 @@ impl<'a> Loader<'a> {
         self.problems.error(
             Error::new(
                 ErrorKind::Syntax,
-                format!("the file `{name}` was not found: Could not find or access it"),
+                format!("Could not find or access '{name}'"),
             )
             .at(span)
             .did_you_mean(name, beside.iter().map(String::as_str)),

@@ -110,9 +110,16 @@ impl Loader<'_> {
     /// Reads an entry of `roles:` or of a role's `dependencies`.
     pub(super) fn role_entry(&mut self, node: &Node) -> Option<(RoleCall, Span)> {
         if let Some(name) = node.scalar_text() {
+            if name.contains(',') {
+                self.problems.error(
+                    node.error(format!("Invalid old style role requirement: {name}"))
+                        .hint("a role is named alone; its parameters are written as a mapping"),
+                );
+                return None;
+            }
             let call = RoleCall {
                 name,
-                public: true,
+                public: self.is_public(true),
                 ..RoleCall::default()
             };
             return Some((call, node.span.clone()));
@@ -150,10 +157,16 @@ impl Loader<'_> {
             name,
             keywords,
             params,
-            public: true,
+            public: self.is_public(true),
             ..RoleCall::default()
         };
         Some((call, span))
+    }
+
+    /// Whether the rest of the play sees the variables of a role that does not say so itself.
+    #[must_use]
+    pub fn is_public(&self, imported: bool) -> bool {
+        self.private_role_vars.map_or(imported, |private| !private)
     }
 
     /// Reads a role for use below `parent`.
@@ -418,7 +431,7 @@ impl Loader<'_> {
     pub fn role_call(&mut self, task: &Task, keywords: Keywords) -> Option<RoleCall> {
         let mut call = RoleCall {
             keywords,
-            public: task.short_module() == "import_role",
+            public: self.is_public(task.short_module() == "import_role"),
             from_task: true,
             allow_duplicates: Some(true),
             ..RoleCall::default()

@@ -1,6 +1,6 @@
 //! Tasks and blocks: what a play is made of.
 
-use super::keyword::{HANDLER, Kw, Levels, Setting, TASK, check_type, plain_text};
+use super::keyword::{HANDLER, Kw, Levels, Setting, TASK, Type, check_type, plain_text};
 use super::load::Loader;
 use super::scope::{Keywords, Scope, ScopeKind};
 use super::yaml::{Kind, Node};
@@ -264,7 +264,7 @@ impl Loader<'_> {
             };
             match (Kw::find(name, level), name.strip_prefix("with_")) {
                 (Some(Kw::Block | Kw::Rescue | Kw::Always), _) => {}
-                (Some(kw), _) => self.set_keyword(&mut parts, kw, key, value),
+                (Some(kw), _) => self.set_keyword(&mut parts, kw, level, key, value),
                 (None, Some(lookup)) if level.allows(TASK) || level.allows(HANDLER) => {
                     let setting = self.setting(value);
                     self.set_loop(&mut parts, Loop::With(lookup.to_string(), setting), key);
@@ -275,14 +275,25 @@ impl Loader<'_> {
         parts
     }
 
-    fn set_keyword(&mut self, parts: &mut Parts, kw: Kw, key: &Node, value: &Node) {
+    fn set_keyword(&mut self, parts: &mut Parts, kw: Kw, level: Levels, key: &Node, value: &Node) {
         let setting = self.setting(value);
         if kw == Kw::Loop {
             return self.set_loop(parts, Loop::Over(setting), key);
         }
+        if kw == Kw::Register
+            && !matches!(setting.value, Value::Template(_) | Value::Null)
+            && let Err(error) =
+                crate::module::names::check_variable_name(&plain_text(&setting.value))
+        {
+            self.problems.error(error.at(&value.span));
+        }
         if let Err(error) = check_type(kw, &setting.value, &value.span) {
-            self.problems.error(error);
-            return;
+            // A flag of a task that is none fails the task, which its playbook may deal with: the
+            // check before the run knows.
+            if kw.value_type() != Type::Bool || !(level.allows(TASK) || level.allows(HANDLER)) {
+                self.problems.error(error);
+                return;
+            }
         }
         parts.keywords.set(kw, setting);
     }
@@ -502,8 +513,12 @@ impl Loader<'_> {
         if let Some(name_node) = value.get("module") {
             let name = name_node.as_str()?;
             for (k, v) in value.as_map()? {
-                if k.as_str() != Some("module") {
-                    self.add_arg(args, k, v);
+                match (k.as_str(), v.as_map()) {
+                    (Some("module"), _) => {}
+                    (Some("args"), Some(more)) => {
+                        more.iter().for_each(|(k, v)| self.add_arg(args, k, v));
+                    }
+                    _ => self.add_arg(args, k, v),
                 }
             }
             let face = self.modules.find(name);

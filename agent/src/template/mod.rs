@@ -11,7 +11,6 @@
 mod about;
 mod access;
 mod call;
-mod collections;
 mod compile;
 mod ctx;
 mod datetime;
@@ -29,7 +28,7 @@ mod lookups;
 mod loops;
 mod macros;
 mod methods;
-pub mod names;
+mod names;
 mod ops;
 mod outside;
 mod place;
@@ -40,6 +39,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod used;
 mod val;
 
 pub use files::FileOptions;
@@ -228,12 +228,13 @@ impl Templar {
             Value::Str(s) => (Arc::clone(s), span),
             Value::Template(t) => (Arc::clone(&t.text), t.span.as_ref().or(span)),
             Value::Unknown(why) => return Err(Error::unknown(why.to_string())),
+            Value::Null if self.compat => return Ok(true),
             other if self.compat => return Ok(other.is_truthy()),
             other => {
                 return Err(Error::new(
                     ErrorKind::Template,
                     format!(
-                        "a condition must be an expression, not {}",
+                        "Conditional expressions must be strings, not {}",
                         other.type_name()
                     ),
                 )
@@ -241,17 +242,35 @@ impl Templar {
             }
         };
         if text.trim().is_empty() {
-            return Err(
-                Error::new(ErrorKind::Template, "a condition must not be empty").at_opt(span),
-            );
+            if self.compat {
+                return Ok(true);
+            }
+            return Err(Error::new(
+                ErrorKind::Template,
+                "Empty conditional expressions are not allowed",
+            )
+            .at_opt(span));
         }
         if whole_template(&text) {
+            match self.written(&text, vars) {
+                // A variable of the playbook that holds an expression.
+                Some(inner @ Value::Str(_)) => return self.condition(&inner, span, vars),
+                Some(Value::Template(inner)) if *inner.text != *text => {
+                    return self.condition(&Value::Template(inner), span, vars);
+                }
+                _ => {}
+            }
             let template = TemplateText {
                 text: text.trim().into(),
                 span: span.cloned(),
             };
-            let value = Value::Template(Arc::new(template));
-            return self.boolean(self.resolve(&value, vars)?, &text, span);
+            let value = self.resolve(&Value::Template(Arc::new(template)), vars)?;
+            return match &value {
+                Value::Str(s) if !matches!(&**s, "True" | "true" | "False" | "false") => {
+                    self.untrusted(s, &text, span)
+                }
+                _ => self.boolean(value, &text, span),
+            };
         }
         let program = self.condition_program(&text).map_err(|f| {
             // The commonest slip: braces where the whole is an expression already.
@@ -290,12 +309,41 @@ impl Templar {
         Err(Error::new(
             ErrorKind::Template,
             format!(
-                "a condition must give true or false, and `{text}` gave a value of type {}",
-                value.type_name()
+                "Conditional result ({}) was derived from value of type '{}': `{text}`. Conditionals must have a boolean result.",
+                if value.is_truthy() { "True" } else { "False" },
+                match value.type_name() {
+                    "null" => "NoneType",
+                    name => name,
+                }
             ),
         )
         .at_opt(span)
         .hint(how))
+    }
+
+    /// A template gave text where a truth value is needed. It is not evaluated: nobody knows who
+    /// wrote it.
+    fn untrusted(&self, given: &str, text: &str, span: Option<&Span>) -> Result<bool> {
+        if self.compat {
+            return Ok(!given.is_empty());
+        }
+        Err(Error::new(
+            ErrorKind::Template,
+            format!("Encountered untrusted template or expression: `{text}` gave the text `{given}`, which is not evaluated"),
+        )
+        .at_opt(span)
+        .hint("write the expression itself, without `{{ }}` and quotes around it"))
+    }
+
+    /// What the playbook wrote in the variable that a template consists of: `{{ name }}`.
+    #[must_use]
+    pub fn written(&self, text: &str, vars: &Arc<dyn Variables>) -> Option<Value> {
+        let name = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+        let is_name = |c: char| c.is_alphanumeric() || c == '_';
+        if name.is_empty() || !name.chars().all(is_name) {
+            return None;
+        }
+        vars.written(name)
     }
 
     /// Evaluates an expression without braces, as the `debug` module's `var` has it.
@@ -328,8 +376,7 @@ impl Templar {
         vars: &Arc<dyn Variables>,
     ) -> Result<Vec<Value>> {
         let run = Run::new(self, vars);
-        let text = format!("with_{lookup}").into();
-        let ctx = run.ctx(vars, &text, span);
+        let ctx = run.ctx(vars, &"".into(), None);
         let find = || -> Res<Value> {
             let terms = match ctx.lift(terms, vars).usable()? {
                 Val::List(list) => list.items(&ctx),
@@ -344,7 +391,7 @@ impl Templar {
             }
             finish::value(&ctx, &lookups::with(&ctx, lookup, terms, action)?)
         };
-        let found = find().map_err(|f| f.at(|| ctx.place(0)).into_error(vars))?;
+        let found = find().map_err(|f| f.into_error(vars).at_opt(span))?;
         Ok(found.as_list().unwrap_or_default().to_vec())
     }
 

@@ -62,7 +62,7 @@ impl<W: Write, E: Write> State<W, E> {
             let result = Value::map(result);
             let result = match self.options.yaml {
                 Some(scalar) => {
-                    let text = yaml::indented(&yaml::dump(&result, scalar));
+                    let text = yaml::indented(&yaml::dump(&result, scalar, false));
                     format!("\n{}", text.trim_end_matches('\n'))
                 }
                 None => json_pretty(&result),

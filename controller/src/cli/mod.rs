@@ -1,10 +1,10 @@
 //! The commands of `lks-ctl`: one file for each that the agent does not have, too.
 
+mod lint;
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
 use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
-use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub static APP: App = App {
         cli::INVENTORY,
         cli::VAULT,
         cli::CONFIG,
-        cli::lint_command(lint),
+        lint::LINT,
         cli::DOC,
         tour::TOUR,
         cli::COMPLETION,
@@ -56,8 +56,4 @@ fn ssh_options(options: &RunOptions, settings: &Settings) -> Result<SshOptions> 
         extra_args: options.ssh_extra_args.clone(),
         host_key_checking: settings.host_key_checking,
     })
-}
-
-fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
-    cli::execute::lint(call, io, Arc::new(LocalConnector))
 }

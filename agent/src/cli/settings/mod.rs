@@ -232,6 +232,10 @@ settings! {
     enable_task_debugger: bool = false, ["defaults" "enable_task_debugger"] ["ANSIBLE_ENABLE_TASK_DEBUGGER"] Plain;
     /// The debugger leaves failures alone that are ignored.
     task_debugger_ignore_errors: bool = true, ["defaults" "task_debugger_ignore_errors"] ["ANSIBLE_TASK_DEBUGGER_IGNORE_ERRORS"] Plain;
+    /// Say what is done besides tasks.
+    debug: bool = false, ["defaults" "debug"] ["ANSIBLE_DEBUG"] Plain;
+    /// Variables of roles stay theirs; no means that even included roles share them.
+    private_role_vars: Option<bool> = None, ["defaults" "private_role_vars"] ["ANSIBLE_PRIVATE_ROLE_VARS"] Plain;
     /// A handler that is notified and that nobody defined is an error.
     error_on_missing_handler: bool = true, ["defaults" "error_on_missing_handler"] ["ANSIBLE_ERROR_ON_MISSING_HANDLER"] Plain;
     /// Seconds that a task may take; 0 is for ever.
@@ -262,6 +266,10 @@ settings! {
     stdout_callback: String = "default".into(), ["defaults" "stdout_callback"] ["ANSIBLE_STDOUT_CALLBACK"] Plain;
     /// The form of results in the text for people: `json`, `yaml`.
     callback_result_format: String = "json".into(), ["defaults" "callback_result_format"] ["ANSIBLE_CALLBACK_RESULT_FORMAT"] Plain;
+    /// Lay results out over several lines: always, or (if not said) where the form asks for it.
+    callback_format_pretty: Option<bool> = None, ["defaults" "callback_format_pretty"] ["ANSIBLE_CALLBACK_FORMAT_PRETTY"] Plain;
+    /// Say when a task starts on a host.
+    show_per_host_start: bool = false, ["defaults" "show_per_host_start"] ["ANSIBLE_SHOW_PER_HOST_START"] Plain;
     /// Show hosts where nothing changed.
     display_ok_hosts: bool = true, ["defaults" "display_ok_hosts"] ["ANSIBLE_DISPLAY_OK_HOSTS"] Plain;
     /// Show hosts where a task was skipped.
@@ -304,6 +312,16 @@ settings! {
     inventory_use_extra_vars: bool = false, ["inventory_plugins" "use_extra_vars"] ["ANSIBLE_INVENTORY_USE_EXTRA_VARS"] Plain;
     /// A key that is twice in a mapping: `error`, `warn`, `ignore`.
     duplicate_dict_key: String = "warn".into(), ["defaults" "duplicate_dict_key"] ["ANSIBLE_DUPLICATE_YAML_DICT_KEY"] Plain;
+    /// Conditions may be of any type, as before ansible-core 2.19.
+    allow_broken_conditionals: bool = false, ["defaults" "allow_broken_conditionals"] ["ANSIBLE_ALLOW_BROKEN_CONDITIONALS"] Plain;
+    /// The version of ansible-core whose rules hold: `2.18` and earlier take conditions of any type.
+    compat: Option<String> = None, ["lks" "compat"] ["LKS_COMPAT"] Plain;
+    /// How much is written to the log; as much as is shown if nothing is said.
+    log_verbosity: Option<u32> = None, ["defaults" "log_verbosity"] ["ANSIBLE_LOG_VERBOSITY"] Plain;
+    /// Rules of `lint` that are looked at: names, or `all`; none given means those that are on.
+    lint_select: Vec<String> = Vec::new(), ["lint" "select"] ["LKS_LINT_SELECT"] Plain;
+    /// Rules of `lint` that are left out.
+    lint_ignore: Vec<String> = Vec::new(), ["lint" "ignore"] ["LKS_LINT_IGNORE"] Plain;
     /// Where the output is written, too.
     log_path: Option<String> = None, ["defaults" "log_path"] ["ANSIBLE_LOG_PATH"] Path;
 }

@@ -42,6 +42,8 @@ struct Floor {
     done: Receiver<Done>,
     /// The task that each host is at.
     busy: Vec<Option<Arc<TaskView>>>,
+    /// How many hosts are busy.
+    running: usize,
     /// Hosts that began and are not through (`host_pinned`).
     inside: HashSet<usize>,
     /// Tasks that were announced.
@@ -74,6 +76,7 @@ fn drive(batch: &mut Batch<'_>, pinned: bool) {
             jobs,
             done,
             busy: vec![None; batch.hosts.len()],
+            running: 0,
             inside: HashSet::new(),
             announced: HashSet::new(),
             width,
@@ -113,7 +116,7 @@ impl Floor {
             if !stop {
                 self.hand_out(batch);
             }
-            if self.running() == 0 {
+            if self.running == 0 {
                 return;
             }
             let Ok((host, end)) = self.done.recv() else {
@@ -123,8 +126,9 @@ impl Floor {
         }
     }
 
-    fn running(&self) -> usize {
-        self.busy.iter().flatten().count()
+    fn occupy(&mut self, i: usize, view: &Arc<TaskView>) {
+        self.busy[i] = Some(Arc::clone(view));
+        self.running += 1;
     }
 
     /// Gives work to hosts until all workers are busy, or no host is free that has any.
@@ -136,7 +140,7 @@ impl Floor {
             if self.pinned && !self.inside.contains(&i) && self.inside.len() >= self.width {
                 continue;
             }
-            while self.busy[i].is_none() && self.running() < self.width && !here::stopped() {
+            while self.busy[i].is_none() && self.running < self.width && !here::stopped() {
                 let Some(step) = batch.peek(i) else {
                     self.inside.remove(&i);
                     break;
@@ -146,7 +150,7 @@ impl Floor {
                     break;
                 }
             }
-            if self.running() >= self.width {
+            if self.running >= self.width {
                 self.first = (i + 1) % count;
                 return;
             }
@@ -171,7 +175,7 @@ impl Floor {
             Err(error) => {
                 self.announce(batch, &view);
                 let end = batch.broken(&view, i, &error);
-                self.busy[i] = Some(view);
+                self.occupy(i, &view);
                 self.finish(batch, i, end);
                 return true;
             }
@@ -184,7 +188,7 @@ impl Floor {
             return true;
         }
         self.announce(batch, &view);
-        self.busy[i] = Some(Arc::clone(&view));
+        self.occupy(i, &view);
         if super::super::play::bypasses_loop(task) {
             let end = batch.broken(&view, i, &bypass(task));
             self.finish(batch, i, end);
@@ -221,6 +225,7 @@ impl Floor {
         let Some(view) = self.busy[i].take() else {
             return;
         };
+        self.running -= 1;
         batch.debug(&view, i, &mut end);
         batch.hosts[i].cursor.advance();
         if view.task.handler {

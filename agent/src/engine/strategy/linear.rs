@@ -78,18 +78,27 @@ fn task_step(batch: &mut Batch<'_>, task: &Arc<Task>, hosts: &[usize]) {
     }
     let mut includes: Vec<(usize, Vec<IncludeCall>)> = Vec::new();
     let mut broken: Vec<usize> = Vec::new();
+    // What a task that runs once finds out is for all hosts, wherever they are in the play.
+    let all: Vec<usize> = match once {
+        true => (0..batch.hosts.len())
+            .filter(|j| !batch.hosts[*j].unreachable)
+            .collect(),
+        false => Vec::new(),
+    };
     for (i, mut end) in running.iter().copied().zip(ends) {
         let calls = std::mem::take(&mut end.includes);
-        let sharing: &[usize] = if once { hosts } else { &[i] };
-        if !calls.is_empty() {
-            includes.extend(sharing.iter().map(|j| (*j, calls.clone())));
+        let sharing: &[usize] = if once { &all } else { &[i] };
+        let counts = calls.is_empty();
+        if !counts {
+            // A file is included for the hosts that ran the include, and no others.
+            includes.push((i, calls));
         }
         match end.report.status {
             Status::Failed if !end.report.ignored => broken.extend(sharing),
             Status::Unreachable if !batch.ignores_unreachable(&view, i, &end) => broken.push(i),
             _ => {}
         }
-        batch.take(&view, i, end, sharing, calls.is_empty());
+        batch.take(&view, i, end, sharing, counts);
     }
     broken.extend(batch.include(&view, includes));
     if !broken.is_empty() && (once || batch.is_fatal(&view, hosts[0])) {

@@ -136,15 +136,42 @@ impl Ending {
 /// A program that is talked to by lines.
 pub struct Piped {
     child: std::process::Child,
-    input: Option<std::process::ChildStdin>,
+    input: Input,
     output: std::io::BufReader<std::process::ChildStdout>,
+    complaints: std::sync::Arc<std::sync::Mutex<Complaints>>,
 }
 
-/// Starts a program to talk to by lines; its standard error goes to ours.
+/// A program's standard input, which whoever answers its questions writes to as well.
+type Input = std::sync::Arc<std::sync::Mutex<Option<std::process::ChildStdin>>>;
+
+/// How a program on the way to another user asks for a password, and what it is told.
+#[derive(Clone, Default)]
+pub struct Questions {
+    /// What the question ends with.
+    pub prompt: String,
+    /// The answer.
+    pub password: Option<String>,
+    /// The method's name, for errors.
+    pub method: String,
+}
+
+/// What a program said on its standard error while it started.
+#[derive(Default)]
+struct Complaints {
+    text: String,
+    asked: u32,
+    /// What is wrong with the password.
+    verdict: Option<String>,
+    /// It has started: what it says now goes to our standard error.
+    started: bool,
+}
+
+/// Starts a program to talk to by lines, in this folder if one is given. It may ask for a password
+/// on its standard error; what else it says there is told by [`Piped::complaint`].
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn pipe(argv: &[String]) -> Result<Piped> {
+pub fn pipe(argv: &[String], questions: Questions) -> Result<Piped> {
     use std::process::Stdio;
     let (program, arguments) = argv
         .split_first()
@@ -154,15 +181,70 @@ pub fn pipe(argv: &[String]) -> Result<Piped> {
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| failed().caused_by(e))?;
-    let input = child.stdin.take();
+    let input: Input = std::sync::Arc::new(std::sync::Mutex::new(child.stdin.take()));
     let output = child.stdout.take().ok_or_else(failed)?;
+    let complaints = std::sync::Arc::default();
+    if let Some(errors) = child.stderr.take() {
+        let (input, complaints) = (
+            std::sync::Arc::clone(&input),
+            std::sync::Arc::clone(&complaints),
+        );
+        std::thread::spawn(move || listen(errors, &questions, &input, &complaints));
+    }
     Ok(Piped {
         child,
         input,
         output: std::io::BufReader::new(output),
+        complaints,
     })
+}
+
+/// Hears what a program says on its standard error, and answers its one question.
+fn listen(
+    mut errors: std::process::ChildStderr,
+    questions: &Questions,
+    input: &Input,
+    complaints: &std::sync::Mutex<Complaints>,
+) {
+    let mut buffer = [0_u8; 4096];
+    while let Ok(count @ 1..) = errors.read(&mut buffer) {
+        let mut heard = complaints
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&buffer[..count]);
+        if heard.started {
+            super::print_error(text.trim_end());
+            continue;
+        }
+        heard.text.push_str(&text);
+        let prompt = &questions.prompt;
+        if prompt.is_empty() || !heard.text.trim_end().ends_with(prompt.trim_end()) {
+            continue;
+        }
+        let end = heard.text.trim_end().len() - prompt.trim_end().len();
+        heard.text.truncate(end);
+        heard.asked += 1;
+        let mut input = input
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let method = &questions.method;
+        match (&questions.password, heard.asked) {
+            (Some(password), 1) => {
+                if let Some(input) = input.as_mut() {
+                    // If it is gone already, the end of its output tells that.
+                    let _ = writeln!(input, "{password}").and_then(|()| input.flush());
+                }
+                continue;
+            }
+            (None, _) => heard.verdict = Some(format!("Missing {method} password")),
+            (Some(_), _) => heard.verdict = Some(format!("Incorrect {method} password")),
+        }
+        // The end of its input ends a program that waits for a password.
+        *input = None;
+    }
 }
 
 impl Piped {
@@ -172,10 +254,46 @@ impl Piped {
     /// When the program is gone.
     pub fn send(&mut self, line: &str) -> Result<()> {
         let gone = || Error::host("the program is gone");
-        let input = self.input.as_mut().ok_or_else(gone)?;
+        let mut input = self
+            .input
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let input = input.as_mut().ok_or_else(gone)?;
         writeln!(input, "{line}")
             .and_then(|()| input.flush())
             .map_err(|e| gone().caused_by(e))
+    }
+
+    /// It has started: what it says on its standard error goes to ours from now on.
+    pub fn has_started(&self) {
+        let mut heard = self
+            .complaints
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        heard.started = true;
+        if !heard.text.trim().is_empty() {
+            super::print_error(heard.text.trim());
+        }
+    }
+
+    /// Why it did not start, as far as it said so.
+    #[must_use]
+    pub fn complaint(&mut self) -> String {
+        *self
+            .input
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        // Its standard error is heard by another thread, which may be a moment behind.
+        let _ = self.child.wait();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let heard = self
+            .complaints
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &heard.verdict {
+            Some(verdict) => verdict.clone(),
+            None => heard.text.trim().to_string(),
+        }
     }
 
     /// Waits for a line; `None` when the program is gone.
@@ -196,7 +314,10 @@ impl Piped {
 impl Drop for Piped {
     fn drop(&mut self) {
         // End of input is the program's sign to end.
-        self.input = None;
+        *self
+            .input
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = None;
         let _ = self.child.wait();
     }
 }

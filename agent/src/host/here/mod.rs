@@ -14,8 +14,8 @@ mod replace;
 mod terminal;
 
 pub use children::{
-    Piped, detach, later, let_go, pipe, private_folder, program, program_for_others, run,
-    run_in_front,
+    Piped, Questions, detach, later, let_go, pipe, private_folder, program, program_for_others,
+    run, run_in_front,
 };
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
 pub use password::ask_password;
@@ -299,6 +299,34 @@ pub fn remove_folder(path: &Path) {
 }
 
 /// Makes a file to write a report to.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn append(path: &Path) -> Result<Box<dyn Write + Send>> {
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
+    Ok(Box::new(file))
+}
+
+/// The number of this process.
+#[must_use]
+pub fn process_id() -> u32 {
+    std::process::id()
+}
+
+/// The name of the user who started this process.
+#[must_use]
+pub fn login_name() -> String {
+    ["LOGNAME", "USER"]
+        .iter()
+        .find_map(|name| env(name))
+        .unwrap_or_else(|| "root".into())
+}
+
+/// Opens a file for writing, empty.
 ///
 /// # Errors
 /// When it cannot be made.

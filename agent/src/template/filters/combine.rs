@@ -6,9 +6,10 @@ use super::super::ctx::Ctx;
 use super::super::fault::{Fault, Res};
 use super::super::ops;
 use super::super::text;
-use super::super::val::{Val, ValMap};
+use super::super::val::{Args, Val, ValMap};
 use super::Filter;
 use crate::value::Key;
+use std::sync::Arc;
 
 pub(super) static TABLE: &[Filter] = &[
     Filter::new(
@@ -46,6 +47,16 @@ enum Lists {
     Prepend,
     AppendNew,
     PrependNew,
+}
+
+/// Two mappings merged as `combine` merges them, with its options.
+pub(super) fn merged(ctx: &Ctx, a: &Val, b: &Val, options: &[(Arc<str>, Val)]) -> Res<Val> {
+    let args = Args {
+        pos: vec![b.clone()],
+        named: options.to_vec(),
+    };
+    let params = &["map", "*others", "**options"];
+    combine(&Call::bind(ctx, params, Some(a.clone()), args)?)
 }
 
 fn combine(c: &Call) -> Res<Val> {
@@ -93,6 +104,10 @@ fn combine(c: &Call) -> Res<Val> {
 fn flatten(ctx: &Ctx, value: &Val, out: &mut Vec<ValMap>) -> Res<()> {
     if let Some(entries) = access::entries(ctx, value)? {
         out.push(entries.into_iter().collect());
+        return Ok(());
+    }
+    // As where lists are flattened, nothing counts for nothing.
+    if matches!(value, Val::Null) {
         return Ok(());
     }
     if !value.is_sequence() {

@@ -293,7 +293,7 @@ fn choose(
 }
 
 fn subelements_filter(c: &Call) -> Res<Val> {
-    subelements(c.ctx, c.need(0)?, c.need(1)?, c.truth_or(2, false)?)
+    subelements(c.ctx, c.need(0)?, c.need(1)?, c.truth_or(2, false)?, false)
 }
 
 /// Each item of `items` with each element of the list at `path` inside it.
@@ -302,6 +302,8 @@ pub(in super::super) fn subelements(
     items: &Val,
     path: &Val,
     skip_missing: bool,
+    // Whether `skip_missing` passes over what is no mapping, too.
+    lenient: bool,
 ) -> Res<Val> {
     let items = match (access::entries(ctx, items)?, items.usable()?) {
         (Some(entries), _) => entries.into_iter().map(|(_, v)| v).collect(),
@@ -320,6 +322,7 @@ pub(in super::super) fn subelements(
         for key in &keys {
             let inner = match &value {
                 Val::Map(map) => map.get(ctx, &key.to_key()?),
+                _ if skip_missing && lenient => None,
                 other => {
                     return Err(Fault::error(format!(
                         "the key {} should point to a dictionary, got '{}'",

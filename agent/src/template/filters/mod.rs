@@ -2,12 +2,16 @@
 
 mod combine;
 mod crypt;
+mod csv;
 mod data;
+mod general;
 mod hashes;
 mod inner;
+mod jmespath;
 mod lists;
 mod logic;
 mod math;
+pub(super) mod net;
 mod paths;
 mod pick;
 mod random;
@@ -19,6 +23,7 @@ mod urls;
 mod wrap;
 
 pub(super) use crypt::{crypt, random_salt, salt_size};
+pub(super) use csv::rows as csv_rows;
 pub(super) use data::{decoded, inert};
 pub(super) use lists::{flatten_one, subelements};
 pub(super) use paths::{expand_user, normal as normal_path};
@@ -70,11 +75,14 @@ static TABLES: &[&[Filter]] = &[
     combine::TABLE,
     crypt::TABLE,
     data::TABLE,
+    general::TABLE,
     hashes::TABLE,
     inner::TABLE,
+    jmespath::TABLE,
     lists::TABLE,
     logic::TABLE,
     math::TABLE,
+    net::TABLE,
     paths::TABLE,
     pick::TABLE,
     random::TABLE,
@@ -93,12 +101,12 @@ fn all() -> impl Iterator<Item = &'static Filter> {
 /// The filter `name`, with or without the collection it comes from.
 pub(super) fn find(name: &str) -> Option<&'static Filter> {
     static BY_NAME: OnceLock<HashMap<&'static str, &'static Filter>> = OnceLock::new();
-    let (collection, short) = super::collections::split(name);
+    let (collection, short) = super::names::split(name);
     BY_NAME
         .get_or_init(|| all().map(|f| (f.name, f)).collect())
         .get(short)
         .copied()
-        .filter(|filter| super::collections::belongs(filter.from, collection))
+        .filter(|filter| super::names::belongs(filter.from, collection))
 }
 
 /// Names of all filters.

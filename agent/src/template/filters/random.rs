@@ -27,7 +27,8 @@ pub(super) static TABLE: &[Filter] = &[
         &["prefix", "seed"],
         "A MAC address that begins with a prefix.",
         random_mac,
-    ),
+    )
+    .of("community.general"),
 ];
 
 const SIZE: usize = 624;
@@ -231,9 +232,12 @@ fn random_mac(c: &Call) -> Res<Val> {
             "Invalid value ({prefix}) for random_mac"
         )));
     }
+    // Forty bits of which the first four are not all zero; their first digits fill the address up.
+    let (least, most) = (0x10_0000_0000, 0xff_ffff_ffff_u128);
     let mut twister = Twister::new(c.ctx, c.given(1))?;
-    while parts.len() < 6 {
-        parts.push(format!("{:02x}", twister.below(256)));
-    }
+    let digits = format!("{:x}", least + twister.below(most - least + 1));
+    let more = digits.as_bytes().as_chunks::<2>().0.iter();
+    let more = more.map(|pair| pair.iter().copied().map(char::from).collect::<String>());
+    parts.extend(more.take(6 - parts.len()));
     Ok(Val::from(parts.join(":")))
 }

@@ -44,7 +44,8 @@ pub(super) static TABLE: &[Lookup] = &[
         &["exclude"],
         "Everything below a directory.",
         filetree,
-    ),
+    )
+    .of("community.general"),
 ];
 
 fn found(l: &Look, kind: &str, name: &str) -> Res<PathBuf> {

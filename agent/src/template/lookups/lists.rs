@@ -23,7 +23,8 @@ pub(super) static TABLE: &[Lookup] = &[
         &[],
         "The items of nested lists in one list.",
         deep,
-    ),
+    )
+    .of("community.general"),
     Lookup::new(
         "dict",
         &[],
@@ -48,7 +49,7 @@ pub(super) static TABLE: &[Lookup] = &[
         "Every combination of one item of each list.",
         nested,
     ),
-    Lookup::new("cartesian", &[], "As `nested`.", nested),
+    Lookup::new("cartesian", &[], "As `nested`.", nested).of("community.general"),
     Lookup::new(
         "subelements",
         &["skip_missing"],
@@ -89,7 +90,7 @@ fn dict(l: &Look) -> Res<Vec<Val>> {
     for term in flattened(l)? {
         let Some(entries) = access::entries(l.ctx, &term)? else {
             return Err(Fault::error(format!(
-                "the dict lookup expects a dictionary, got {}",
+                "the 'dict' lookup plugin expects a dictionary, got {}",
                 term.type_name()
             )));
         };
@@ -198,7 +199,7 @@ fn sub(l: &Look) -> Res<Vec<Val>> {
             wanted.push(item);
         }
     }
-    let pairs = subelements(l.ctx, &Val::list(wanted), path, skip)?;
+    let pairs = subelements(l.ctx, &Val::list(wanted), path, skip, true)?;
     let keys = text::to_text(l.ctx, path)?;
     let keys: Vec<&str> = keys.split('.').collect();
     let mut out = Vec::new();

@@ -221,8 +221,8 @@ fn all() -> impl Iterator<Item = &'static Lookup> {
 
 /// The lookup `name`, with or without the collection it comes from.
 pub(super) fn find(name: &str) -> Option<&'static Lookup> {
-    let (collection, short) = super::collections::split(name);
-    all().find(|l| l.name == short && super::collections::belongs(l.from, collection))
+    let (collection, short) = super::names::split(name);
+    all().find(|l| l.name == short && super::names::belongs(l.from, collection))
 }
 
 /// Names of all lookups.

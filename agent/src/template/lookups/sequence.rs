@@ -91,9 +91,11 @@ fn short(l: &mut Look, term: &str) -> bool {
 
 fn numbers(l: &Look, out: &mut Vec<Val>) -> Res<()> {
     let number = |name: &str| match l.option(name) {
-        Some(Val::Str(text)) => digits(text.trim())
-            .map(Some)
-            .ok_or_else(|| Fault::error(format!("can't parse {name}={text} as integer"))),
+        Some(Val::Str(text)) => digits(text.trim()).map(Some).ok_or_else(|| {
+            Fault::error(format!(
+                "the option '{name}' has an invalid value: can't parse {name}={text} as integer"
+            ))
+        }),
         _ => l.number(name),
     };
     let start = number("start")?.unwrap_or(1);

@@ -2,6 +2,7 @@
 
 use super::super::access;
 use super::super::fault::{Fault, Res};
+use super::super::filters::csv_rows as rows;
 use super::super::text;
 use super::super::val::Val;
 use super::{Look, Lookup, file_text};
@@ -74,34 +75,4 @@ fn cell(l: &Look, key: &str) -> Res<Option<Val>> {
         }
     }
     Ok(l.option("default").cloned())
-}
-
-/// Rows of cells; quotes may hold delimiters and line breaks.
-fn rows(text: &str, delimiter: char) -> Vec<Vec<String>> {
-    let mut rows = Vec::new();
-    let (mut row, mut cell, mut quoted) = (Vec::new(), String::new(), false);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                cell.push('"');
-            }
-            '"' if quoted => quoted = false,
-            // A quote opens a cell only at its start, as in Python's dialect `excel`.
-            '"' if cell.is_empty() => quoted = true,
-            c if c == delimiter && !quoted => row.push(std::mem::take(&mut cell)),
-            '\r' if !quoted => {}
-            '\n' if !quoted => {
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
-            }
-            c => cell.push(c),
-        }
-    }
-    if !cell.is_empty() || !row.is_empty() {
-        row.push(cell);
-        rows.push(row);
-    }
-    rows
 }

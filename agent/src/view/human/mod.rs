@@ -61,6 +61,12 @@ pub struct HumanOptions {
     pub task_path_on_failure: bool,
     /// Show the arguments of tasks in their banners (`display_args_to_stdout`).
     pub display_args: bool,
+    /// Show deprecation warnings (`deprecation_warnings`).
+    pub deprecations: bool,
+    /// Lay results out over several lines, or never (`callback_format_pretty`).
+    pub pretty: Option<bool>,
+    /// Say when a task starts on a host (`show_per_host_start`).
+    pub per_host_start: bool,
     /// Show results as YAML (`callback_result_format = yaml`); this is how a scalar is written.
     pub yaml: Option<fn(&Value) -> String>,
 }
@@ -81,6 +87,9 @@ impl Default for HumanOptions {
             failed_stderr: false,
             task_path_on_failure: false,
             display_args: false,
+            deprecations: true,
+            pretty: None,
+            per_host_start: false,
             yaml: None,
         }
     }
@@ -100,6 +109,7 @@ impl<W: Write + Send, E: Write + Send> Human<W, E> {
                 screen: Screen::new(out, err, &options),
                 options,
                 tasks: HashMap::new(),
+                started: None,
                 banner: None,
                 eager: true,
                 check: false,
@@ -133,6 +143,8 @@ pub(super) struct State<W, E> {
     pub(super) screen: Screen<W, E>,
     /// Tasks of the present play.
     pub(super) tasks: HashMap<u64, Arc<TaskInfo>>,
+    /// The task that started last.
+    started: Option<u64>,
     /// The task whose banner was printed last.
     banner: Option<u64>,
     /// Whether banners are printed when a task starts, and not only before its first result.
@@ -180,6 +192,17 @@ impl<W: Write, E: Write> State<W, E> {
                 self.screen.out(Colour::Skip, "skipping: no hosts matched");
             }
             EventKind::TaskStarted { task } => self.task(task),
+            EventKind::HostTaskStarted { task } if self.options.verbosity > 2 => {
+                if let Some(task) = self.tasks.get(task) {
+                    let text = format!("<{host}> EXEC {}", task.module);
+                    self.screen.out(Colour::Verbose, &text);
+                }
+            }
+            EventKind::HostTaskStarted { task } if self.options.per_host_start => {
+                let task = self.tasks.get(task).map(|t| t.name.clone());
+                let text = format!(" [started TASK: {} on {host}]", task.unwrap_or_default());
+                self.screen.out(Colour::Ok, &text);
+            }
             EventKind::Retry { task, left, result } => self.retry(host, *task, *left, result),
             EventKind::Job {
                 news,
@@ -242,6 +265,7 @@ impl<W: Write, E: Write> State<W, E> {
 
     fn task(&mut self, task: &Arc<TaskInfo>) {
         self.tasks.insert(task.id, Arc::clone(task));
+        self.started = Some(task.id);
         if self.eager {
             self.task_banner(task.id);
         }
@@ -281,6 +305,9 @@ impl<W: Write, E: Write> State<W, E> {
     }
 
     fn included(&mut self, file: &str, hosts: &[String], label: Option<&str>) {
+        if let Some(id) = self.started {
+            self.task_banner(id);
+        }
         let mut text = format!("included: {file} for {}", hosts.join(", "));
         if let Some(label) = label.filter(|l| !l.is_empty()) {
             text.push_str(&format!(" => (item={label})"));

@@ -15,6 +15,7 @@ impl<W: Write, E: Write> State<W, E> {
             Level::Banner => self.screen.banner(text),
             Level::Info => self.screen.out(Colour::Plain, text),
             Level::Warning => self.aside(Colour::Warning, "WARNING", text),
+            Level::Deprecation if !self.options.deprecations => {}
             Level::Deprecation => self.aside(Colour::Deprecated, "DEPRECATION WARNING", text),
             Level::Error => self.aside(Colour::Failed, "ERROR", text),
         }

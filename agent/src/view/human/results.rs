@@ -40,7 +40,8 @@ impl<W: Write, E: Write> State<W, E> {
                 self.line(Colour::Changed, &text, &shown);
             }
             Status::Skipped => self.line(Colour::Skip, &format!("skipping: [{host}]"), &shown),
-            Status::Failed if report.looped => {}
+            // Only of `debug`, a loop that failed is summed up.
+            Status::Failed if report.looped && module(task.as_deref(), report) != "debug" => {}
             Status::Failed => self.fatal(host, "FAILED", task.as_ref(), report, &shown),
             Status::Unreachable => self.fatal(host, "UNREACHABLE", None, report, &shown),
         }
@@ -209,10 +210,13 @@ impl Shown {
             };
         }
         let value = Value::map(displayed(&report.result, &module, verbosity));
+        let pretty = state.options.pretty;
         let json = if let Some(scalar) = state.options.yaml {
-            let text = yaml::indented(&yaml::dump(&without_lines(value), scalar));
-            format!("\n{}", text.trim_end_matches('\n'))
-        } else if always || verbosity > 2 {
+            let exact = pretty == Some(false);
+            let value = if exact { value } else { without_lines(value) };
+            let text = yaml::indented(&yaml::dump(&value, scalar, exact));
+            format!("\n{}", text.strip_suffix('\n').unwrap_or(&text))
+        } else if pretty.unwrap_or(always || verbosity > 2) {
             json_pretty(&value)
         } else {
             json_line(&value)
