@@ -21,6 +21,7 @@ mod groups;
 mod include;
 mod invoke;
 pub mod job;
+pub mod journal;
 mod judge;
 mod library;
 mod load;

@@ -466,6 +466,7 @@ pub fn context(
         runners: std::sync::Mutex::default(),
         added: std::sync::Mutex::default(),
         hosts: Arc::new(Hosts::default()),
+        journal: std::sync::OnceLock::new(),
     }
 }
 
