@@ -56,7 +56,8 @@ params! {
         default(false) no_block: bool,
     }
     rules [
-        Rule::OneOf(&["state", "enabled", "masked", "daemon_reload", "daemon_reexec"]),
+        // With a name alone the unit's status is asked for, as Ansible's module allows: its rule that
+        // one of the others is needed is always met by the defaults of the reloads.
         Rule::Needs("state", &["name"]),
         Rule::Needs("enabled", &["name"]),
         Rule::Needs("masked", &["name"]),
