@@ -2,6 +2,8 @@
 //! and what is complained of? `cargo run -p lks-tests --bin corpus -- FOLDER…` (with `--all`, notes and
 //! warnings are counted by rule, too). The corpus itself is no part of the project.
 
+#![allow(clippy::print_stdout)]
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

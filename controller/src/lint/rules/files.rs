@@ -82,8 +82,7 @@ fn world_writable(task: &Arc<Task>, out: &mut Vec<Found>) {
     let by_bits = written.is_some_and(|bits| bits & 0o002 != 0 && bits & 0o1000 == 0);
     let by_letters = mode.split(',').any(|part| {
         part.split_once(['+', '=']).is_some_and(|(who, what)| {
-            (who.is_empty() && false)
-                || (who.contains(['o', 'a']) && what.contains('w') && !what.contains('t'))
+            who.contains(['o', 'a']) && what.contains('w') && !what.contains('t')
         })
     });
     if let Some(arg) = arg.filter(|_| by_bits || by_letters) {
