@@ -1,6 +1,7 @@
 //! The engine of lks: playbooks, hosts and modules. See README.md for the code map.
 
 pub mod cli;
+pub mod encoding;
 pub mod engine;
 pub mod error;
 pub mod event;

@@ -1,6 +1,6 @@
 //! `lks-agent`: playbooks on the host itself, with no controller.
 
-use lks_agent::cli::{self, App, Call, Io, SEAT, VERSION};
+use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, SEAT, VERSION};
 use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use lks_agent::host::{complete_environment, here};
@@ -12,11 +12,15 @@ static APP: App = App {
     version: env!("CARGO_PKG_VERSION"),
     commands: &[
         cli::run_command(run),
-        cli::lint_command(lint),
+        cli::adhoc_command(adhoc),
+        cli::INVENTORY,
+        cli::VAULT,
+        cli::CONFIG,
         cli::DOC,
         cli::COMPLETION,
         VERSION,
         SEAT,
+        JOB,
     ],
 };
 
@@ -24,8 +28,10 @@ fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
     cli::execute::run(call, io, Arc::new(LocalConnector))
 }
 
-fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
-    cli::execute::lint(call, io, Arc::new(LocalConnector))
+fn adhoc(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
+    let settings = cli::execute::read_settings()?;
+    let options = AdhocOptions::new(&call.parsed, &settings)?;
+    cli::adhoc_with(&options, &settings, call, io, Arc::new(LocalConnector))
 }
 
 fn main() {

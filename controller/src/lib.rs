@@ -2,4 +2,5 @@
 //! laptop with nothing else running. See README.md for the code map.
 
 pub mod cli;
+pub mod lint;
 pub mod ssh;

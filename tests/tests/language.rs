@@ -21,11 +21,11 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
         "check_overlay",
         "check mode remembers what earlier tasks would have done",
     ),
-    ("include_missing", "the error says where it looked"),
     (
-        "max_fail",
-        "why the play ends is told on standard error, not as `NO MORE HOSTS LEFT`, twice",
+        "handled_mistakes",
+        "errors of templates and parameters in our own words",
     ),
+    ("include_missing", "the error says where it looked"),
     (
         "names_undefined",
         "a name that cannot be evaluated is shown as it is written",
@@ -45,10 +45,6 @@ const KNOWN_DIFFERENCES: &[(&str, &str)] = &[
     (
         "recursion",
         "the error names the variable that needs itself",
-    ),
-    (
-        "role_argument_spec",
-        "argument specifications of roles are not checked yet",
     ),
     ("template_errors", "errors of templates in our own words"),
     ("when_not_boolean", "the error in our own words"),

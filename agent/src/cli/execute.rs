@@ -1,4 +1,4 @@
-//! Carries `run` and `lint` out: settings, variables, inventory and playbooks are read, and run.
+//! Carries `run` out: settings, variables, inventory and playbooks are read, and run.
 
 use super::app::{Call, Io};
 use super::exit;
@@ -6,17 +6,22 @@ use super::list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
 use super::passwords;
 use super::run::{RunOptions, Terminal};
 use super::settings::{self, Settings, Sources};
+use crate::engine::adhoc::Adhoc;
 use crate::engine::job::{Findings, Job};
-use crate::engine::{Connector, Gathering, Options, Run};
+use crate::engine::stock::Stock;
+use crate::engine::{Connector, Controller, Gathering, Groups, Options, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
 use crate::playbook::keyword::Kw;
 use crate::playbook::kv;
+use crate::playbook::load::DuplicateKeys;
 use crate::playbook::play::Play;
 use crate::playbook::task::{Item, Task};
 use crate::playbook::vault::VaultKeys;
+use crate::template::Templar;
 use crate::value::{Map, Value};
+use crate::view::{Log, Tee};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,6 +45,93 @@ pub fn run_with(
     io: &mut Io<'_>,
     connector: Arc<dyn Connector>,
 ) -> Result<i32> {
+    let job = job(options, settings, connector)?;
+    prepared(job, options, settings, io)
+}
+
+/// Runs one task, as `adhoc` has it.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_task(
+    options: &RunOptions,
+    task: &Adhoc,
+    settings: &Settings,
+    io: &mut Io<'_>,
+    connector: Arc<dyn Connector>,
+) -> Result<i32> {
+    let job = Job {
+        adhoc: Some(task.clone()),
+        ..job(options, settings, connector)?
+    };
+    prepared(job, options, settings, io)
+}
+
+/// `adhoc --list-hosts`.
+///
+/// # Errors
+/// When inventory or pattern are wrong.
+pub(super) fn list_hosts(
+    options: &RunOptions,
+    settings: &Settings,
+    task: &Adhoc,
+    io: &mut Io<'_>,
+) -> Result<i32> {
+    let (groups, findings) = read_inventory(options, settings, std::slice::from_ref(&task.dir))?;
+    warn(&findings, settings, io);
+    let limit = options.limit.as_deref();
+    let hosts = groups.matching(task.hosts(), limit, "")?;
+    if hosts.is_empty() {
+        for part in groups.unmatched(task.hosts())? {
+            io.complain(&format!(
+                "[WARNING]: Could not match supplied host pattern, ignoring: {part}\n"
+            ));
+        }
+        if limit.is_some_and(|l| !l.is_empty()) {
+            return Err(Error::host(
+                "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
+            ));
+        }
+        io.complain("[WARNING]: No hosts matched, nothing to do\n");
+    }
+    let mut text = format!("  hosts ({}):\n", hosts.len());
+    for host in hosts {
+        text.push_str(&format!("    {host}\n"));
+    }
+    io.print(&text);
+    Ok(exit::OK)
+}
+
+/// Hosts and groups, for commands that run nothing. The findings hold no errors.
+///
+/// # Errors
+/// When an inventory, a vault or extra variables cannot be read.
+pub(super) fn read_inventory(
+    options: &RunOptions,
+    settings: &Settings,
+    dirs: &[PathBuf],
+) -> Result<(Groups, Findings)> {
+    let vault = passwords::vault_keys(options)?.keeping_sealed();
+    let extra = Arc::new(extra_vars(&options.extra_vars, &vault)?);
+    let templar = Templar::new(Arc::new(Controller {
+        vault: vault.clone(),
+        managed: settings.ansible_managed.clone(),
+    }));
+    let stock = Stock {
+        sources: &options.inventory,
+        config: &settings.inventories(&extra)?,
+        vault: &vault,
+        templar: &templar,
+        dirs,
+    };
+    let (groups, remarks) = stock.read()?;
+    let mut findings = Findings::default();
+    findings.remarks(remarks, options.verbosity);
+    Ok((groups, findings))
+}
+
+/// Reads, checks and runs what a job says.
+fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>) -> Result<i32> {
     here::stop_on_interrupt();
     let terminal = Terminal {
         tty: here::stdout_is_terminal(),
@@ -50,48 +142,85 @@ pub fn run_with(
         None => None,
     };
     let sink = options.view(settings, terminal, (here::stdout(), here::stderr()), file);
-    match job(options, settings, connector)?.prepare(&run_id(), sink) {
-        Err(findings) => Ok(refuse(&findings, io)),
+    let sink = with_log(sink, options, settings, terminal, io);
+    if options.only_lists() {
+        return look(job, options, settings, io);
+    }
+    match job.prepare(&run_id(), sink) {
+        Err(findings) => Ok(refuse(&findings, settings, io)),
         Ok((run, findings)) => {
-            warn(&findings, io);
-            go(run, options, io)
+            warn(&findings, settings, io);
+            Ok(run.execute())
         }
     }
 }
 
-/// The command `lint`: reads and checks playbooks, runs nothing.
-///
-/// # Errors
-/// When the command line is wrong.
-pub fn lint(call: &Call<'_>, io: &mut Io<'_>, connector: Arc<dyn Connector>) -> Result<i32> {
-    let settings = read_settings()?;
-    let options = RunOptions::new(&call.parsed, &settings)?;
-    let job = job(&options, &settings, connector)?;
-    match job.prepare("lint", Arc::new(Silent)) {
-        Err(findings) => Ok(refuse(&findings, io)),
-        Ok((run, findings)) => {
-            warn(&findings, io);
-            let advice = super::lint::advice(&run);
-            for line in &advice {
-                io.complain(&format!("{line}\n\n"));
-            }
-            let found = findings.warnings.len() + advice.len();
-            io.print(&format!(
-                "{} playbooks read, {}\n",
-                options.playbooks.len(),
-                match found {
-                    0 => "nothing to say".to_string(),
-                    1 => "1 thing to look at".to_string(),
-                    n => format!("{n} things to look at"),
-                }
-            ));
-            Ok(exit::OK)
+/// The view and, where `log_path` asks for it, the log. That the log cannot be written is no reason
+/// not to run.
+fn with_log(
+    sink: Arc<dyn Sink>,
+    options: &RunOptions,
+    settings: &Settings,
+    terminal: Terminal,
+    io: &mut Io<'_>,
+) -> Arc<dyn Sink> {
+    let Some(path) = &settings.log_path else {
+        return sink;
+    };
+    match here::append(Path::new(path)) {
+        Ok(file) => {
+            let who = format!(
+                "p={} u={} n=ansible",
+                here::process_id(),
+                here::login_name()
+            );
+            let mut human = options.human(settings, terminal);
+            let wanted = settings.log_verbosity.unwrap_or(0);
+            human.verbosity = human.verbosity.max(u8::try_from(wanted).unwrap_or(u8::MAX));
+            Arc::new(Tee(vec![sink, Arc::new(Log::new(file, who, human))]))
         }
+        Err(error) => {
+            io.complain(&format!(
+                "[WARNING]: log file at {path} is not writeable and we cannot create it: {}\n",
+                error.message()
+            ));
+            sink
+        }
+    }
+}
+
+/// `--list-…` and `--syntax-check`: that lks lacks a module does not make a playbook wrong.
+fn look(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>) -> Result<i32> {
+    match job.look(Arc::new(Silent)) {
+        (Some(run), findings) if findings.errors.is_empty() => {
+            warn(&findings, settings, io);
+            warn_absent(&findings, io);
+            list(&run, options, io)
+        }
+        (_, findings) => Ok(refuse(&findings, settings, io)),
+    }
+}
+
+/// What lks does not have, in a line for each collection.
+fn warn_absent(findings: &Findings, io: &mut Io<'_>) {
+    let mut by: std::collections::BTreeMap<&str, Vec<&str>> = Default::default();
+    for absent in &findings.absent {
+        by.entry(&absent.from).or_default().push(&absent.name);
+    }
+    for (from, mut names) in by {
+        let uses = names.len();
+        names.sort_unstable();
+        names.dedup();
+        io.complain(&format!(
+            "[WARNING]: not available in lks, a run would be refused: {} (of {from}, used {uses} times)\n",
+            names.join(", ")
+        ));
     }
 }
 
 /// Takes no events: nothing runs.
-struct Silent;
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
 
 impl Sink for Silent {
     fn emit(&self, _event: &crate::event::Event) {}
@@ -102,24 +231,62 @@ impl Sink for Silent {
 /// # Errors
 /// When the file is none, or a value is of the wrong type.
 pub fn read_settings() -> Result<Settings> {
-    let env = |name: &str| here::env(name);
-    let found = settings::candidates(&env).into_iter().find_map(|name| {
-        let path = PathBuf::from(&name);
-        let text = here::read_text(&path).ok().flatten()?;
-        let dir = here::absolute(&path);
-        let dir = dir.parent().unwrap_or(Path::new("/")).display().to_string();
-        Some((text, dir))
-    });
+    let found = settings_file();
     Settings::read(&Sources {
-        file: found.as_ref().map(|(text, dir)| (&**text, &**dir)),
-        env: &env,
+        file: found.as_ref().map(|f| (&*f.text, &*f.dir)),
+        env: &|name| here::env(name),
     })
 }
 
-fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>) -> Result<Job> {
+/// The `ansible.cfg` that counts.
+pub(super) struct SettingsFile {
+    /// Its path from the root.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// Its folder.
+    pub dir: String,
+}
+
+/// The `ansible.cfg` that counts, if there is one.
+pub(super) fn settings_file() -> Option<SettingsFile> {
+    settings::candidates(&|name| here::env(name))
+        .iter()
+        .find_map(|name| settings_file_at(name))
+}
+
+/// The settings in the file of this name; a folder stands for the `ansible.cfg` in it.
+pub(super) fn settings_file_at(name: &str) -> Option<SettingsFile> {
+    let mut path = here::absolute(&here::expand_home(name));
+    if here::is_dir(&path) {
+        path = path.join("ansible.cfg");
+    }
+    let text = here::read_text(&path).ok().flatten()?;
+    let dir = path
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .display()
+        .to_string();
+    Some(SettingsFile {
+        path: path.display().to_string(),
+        text,
+        dir,
+    })
+}
+
+/// The job that options and settings describe.
+///
+/// # Errors
+/// When a vault, a password or extra variables cannot be read.
+pub fn job(
+    options: &RunOptions,
+    settings: &Settings,
+    connector: Arc<dyn Connector>,
+) -> Result<Job> {
     let vault = passwords::vault_keys(options)?;
     let text = |value: &Option<String>, default: &str| value.clone().unwrap_or(default.into());
     let engine = Options {
+        fact_cache: settings.fact_cache(options.flush_cache)?,
         check: options.check,
         diff: options.diff,
         verbosity: options.verbosity,
@@ -138,6 +305,25 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
         connection: options.connection.clone(),
         remote_user: options.user.clone(),
         timeout: options.timeout.unwrap_or(10),
+        duplicate_keys: match settings.duplicate_dict_key.as_str() {
+            "error" => DuplicateKeys::Refuse,
+            "ignore" => DuplicateKeys::Ignore,
+            _ => DuplicateKeys::Warn,
+        },
+        compat: options.compat,
+        collections_path: settings
+            .collections_path
+            .iter()
+            .map(PathBuf::from)
+            .collect(),
+        library: options
+            .module_path
+            .iter()
+            .flat_map(|text| text.split(':'))
+            .filter(|dir| !dir.is_empty())
+            .map(here::expand_home)
+            .chain(settings.library.iter().map(PathBuf::from))
+            .collect(),
         roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
         gather: match settings.gathering.as_str() {
             "explicit" => Gathering::Explicit,
@@ -145,20 +331,26 @@ fn job(options: &RunOptions, settings: &Settings, connector: Arc<dyn Connector>)
             _ => Gathering::Implicit,
         },
         any_errors_fatal: settings.any_errors_fatal,
+        managed: settings.ansible_managed.clone(),
+        strategy: settings.strategy.clone(),
+        debugger: settings.enable_task_debugger,
+        debugger_ignores_errors: settings.task_debugger_ignore_errors,
+        error_on_missing_handler: settings.error_on_missing_handler,
+        debug: settings.debug,
+        private_role_vars: settings.private_role_vars,
     };
     Ok(Job {
         playbooks: options.playbooks.iter().map(PathBuf::from).collect(),
+        adhoc: None,
         inventory: options.inventory.clone(),
+        inventory_config: settings.inventories(&engine.extra_vars)?,
         options: engine,
         vault,
         connector,
     })
 }
 
-fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
-    if !options.only_lists() {
-        return Ok(run.execute());
-    }
+fn list(run: &Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
     let listing = Listing {
         hosts: options.list_hosts,
         tasks: options.list_tasks,
@@ -166,7 +358,7 @@ fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
     };
     // Without a choice of tags, `--list-tags` also shows those that never run by themselves.
     let every = options.list_tags && options.tags.is_empty() && options.skip_tags.is_empty();
-    io.print(&listing.text(&listed(&run, every)?));
+    io.print(&listing.text(&listed(run, every)?));
     Ok(exit::OK)
 }
 
@@ -178,8 +370,8 @@ fn run_id() -> String {
 }
 
 /// Shows everything that is wrong; nothing was run.
-fn refuse(findings: &Findings, io: &mut Io<'_>) -> i32 {
-    warn(findings, io);
+pub(super) fn refuse(findings: &Findings, settings: &Settings, io: &mut Io<'_>) -> i32 {
+    warn(findings, settings, io);
     for error in &findings.errors {
         io.complain(&format!("[ERROR]: {error}\n\n"));
     }
@@ -197,7 +389,18 @@ fn refuse(findings: &Findings, io: &mut Io<'_>) -> i32 {
     }
 }
 
-fn warn(findings: &Findings, io: &mut Io<'_>) {
+/// Shows what deserves a look.
+pub(super) fn warn(findings: &Findings, settings: &Settings, io: &mut Io<'_>) {
+    for text in &findings.notes {
+        io.print(&format!("{text}\n"));
+    }
+    for text in &findings.complaints {
+        io.complain(&format!("[ERROR]: {}\n", text.trim_end()));
+    }
+    let deprecations = findings.deprecations.iter();
+    for text in deprecations.filter(|_| settings.deprecation_warnings) {
+        io.complain(&format!("[DEPRECATION WARNING]: {text}\n"));
+    }
     for (text, span) in &findings.warnings {
         let mut line = format!("[WARNING]: {text}\n");
         if let Some(span) = span {
@@ -210,7 +413,7 @@ fn warn(findings: &Findings, io: &mut Io<'_>) {
 }
 
 /// All of `-e`, later ones over earlier ones.
-fn extra_vars(given: &[String], vault: &VaultKeys) -> Result<Map> {
+pub(super) fn extra_vars(given: &[String], vault: &VaultKeys) -> Result<Map> {
     let mut all = Map::new();
     for text in given {
         all.extend(match text.strip_prefix('@') {
@@ -253,7 +456,7 @@ fn listed(run: &Run, every: bool) -> Result<Vec<ListedPlaybook>> {
     Ok(out)
 }
 
-fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
+fn listed_play(run: &Run, every: bool, play: &Arc<Play>) -> Result<ListedPlay> {
     let patterns = play
         .get(Kw::Hosts)
         .map(|s| s.words_kept())
@@ -262,24 +465,30 @@ fn listed_play(run: &Run, every: bool, play: &Play) -> Result<ListedPlay> {
     let hosts = run.groups.matching(&patterns.join(","), limit, "")?;
     let mut tasks = Vec::new();
     for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
-        listed_tasks(run, every, section, &mut tasks);
+        listed_tasks(run, every, play, section, &mut tasks);
     }
     Ok(ListedPlay {
         name: play.name(),
         patterns,
         hosts: hosts.iter().map(ToString::to_string).collect(),
-        tags: play.scope.tags(),
+        tags: run.listed_tags(play, &play.scope),
         tasks,
     })
 }
 
-fn listed_tasks(run: &Run, every: bool, items: &[Item], out: &mut Vec<ListedTask>) {
+fn listed_tasks(
+    run: &Run,
+    every: bool,
+    play: &Arc<Play>,
+    items: &[Item],
+    out: &mut Vec<ListedTask>,
+) {
     for item in items {
         match item {
             // As Ansible: what may run only after a failure, or always, is not listed.
-            Item::Block(block) => listed_tasks(run, every, &block.body, out),
+            Item::Block(block) => listed_tasks(run, every, play, &block.body, out),
             Item::Task(task) => {
-                let tags = task.scope.tags();
+                let tags = run.listed_tags(play, &task.scope);
                 if every || run.cx.options.selects_tags(&tags) {
                     out.push(ListedTask {
                         name: listed_name(task),
@@ -299,23 +508,6 @@ fn listed_name(task: &Task) -> String {
     }
 }
 
-/// The command `lint`, with the body that the binary gives it.
-#[must_use]
-pub const fn lint_command(body: super::app::Body) -> super::app::Command {
-    super::app::Command {
-        name: "lint",
-        called_as: None,
-        summary: "Check playbooks without running anything",
-        details: "Everything that `run` would refuse, and advice on what works but not as meant.\n",
-        args: super::app::Args {
-            usage: "PLAYBOOK...",
-            complete: super::flag::Complete::File,
-        },
-        flags: super::run_flags::RUN_FLAGS,
-        body,
-    }
-}
-
 /// The hidden command that carries modules out for another lks process (see `engine/seat`).
 pub const SEAT: super::app::Command = super::app::Command {
     name: crate::engine::seat::COMMAND,
@@ -326,6 +518,20 @@ pub const SEAT: super::app::Command = super::app::Command {
     flags: &[],
     body: |_, _| {
         crate::engine::seat::serve(here::stdin(), here::stdout())?;
+        Ok(exit::OK)
+    },
+};
+
+/// The hidden command that carries a module out in the background (see `engine/background`).
+pub const JOB: super::app::Command = super::app::Command {
+    name: crate::engine::background::COMMAND,
+    called_as: None,
+    summary: "Carry a module out in the background (internal)",
+    details: "",
+    args: super::app::Args::NONE,
+    flags: &[],
+    body: |_, _| {
+        crate::engine::background::serve(here::stdin())?;
         Ok(exit::OK)
     },
 };

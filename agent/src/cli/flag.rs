@@ -1,7 +1,7 @@
 //! One flag: a row of a table, and the source of its parsing, help and completion.
 
 /// A flag of a command.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Flag {
     /// Long names without dashes; the first is the one that is asked for.
     pub names: &'static [&'static str],
@@ -152,6 +152,57 @@ impl Flag {
         let long = self.names.iter().map(|n| format!("--{n}"));
         short.into_iter().chain(long).collect()
     }
+}
+
+/// The rows of these names, for a command that shares them.
+///
+/// # Panics
+/// When there is none: in the compiler, since tables are constants.
+#[must_use]
+pub const fn pick<const N: usize>(rows: &[Flag], names: [&str; N]) -> [Flag; N] {
+    let mut out = [Flag::switch(&[""], ""); N];
+    let mut i = 0;
+    while i < N {
+        let mut row = 0;
+        while !same(rows[row].names[0], names[i]) {
+            row += 1;
+            assert!(row < rows.len(), "no flag of this name");
+        }
+        out[i] = rows[row];
+        i += 1;
+    }
+    out
+}
+
+/// Two tables as one.
+#[must_use]
+pub const fn join<const A: usize, const B: usize, const N: usize>(
+    first: [Flag; A],
+    second: [Flag; B],
+) -> [Flag; N] {
+    assert!(A + B == N, "the length of the whole is that of its parts");
+    let mut out = [Flag::switch(&[""], ""); N];
+    let mut i = 0;
+    while i < N {
+        out[i] = if i < A { first[i] } else { second[i - A] };
+        i += 1;
+    }
+    out
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 /// `-h`, which every command has.

@@ -4,14 +4,16 @@
 //! To add a flag: one row in the command's table (`run_flags.rs` for `run`), and where it is read.
 //! To add a command: a [`Command`] in the binary's list.
 
+mod adhoc;
 mod app;
 mod completion;
+mod config;
 mod doc;
 pub mod execute;
 pub mod exit;
 mod flag;
 mod help;
-mod lint;
+mod inventory;
 mod list;
 mod markdown;
 mod parse;
@@ -21,16 +23,21 @@ mod run_flags;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+mod vault;
 
+pub use adhoc::{AdhocOptions, command as adhoc_command, run_with as adhoc_with};
 pub use app::{ANSIBLE, App, Args, Body, Call, Command, Io, VERSION};
 pub use completion::{COMPLETION, Shell, script as completion_script};
+pub use config::CONFIG;
 pub use doc::{DOC, page as doc_page};
-pub use execute::{SEAT, lint_command, main};
+pub use execute::{JOB, SEAT, main};
 pub use flag::{Complete, Flag, Takes};
 pub use help::{command_help, overview};
+pub use inventory::INVENTORY;
 pub use list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
 pub use parse::Parsed;
 pub use passwords::login_password;
 pub use run::{Colour, Output, RunOptions, Terminal, command as run_command, yaml_scalar};
 pub use run_flags::RUN_FLAGS;
 pub use settings::Settings;
+pub use vault::VAULT;

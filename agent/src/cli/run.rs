@@ -7,9 +7,10 @@ use super::run_flags::RUN_FLAGS;
 use super::settings::Settings;
 use crate::error::Result;
 use crate::event::Sink;
+use crate::host::here;
 use crate::playbook::yaml::{Style, to_styled_string};
 use crate::value::Value;
-use crate::view::{Human, HumanOptions, Json, Junit, Lines, Tee};
+use crate::view::{Form, Human, HumanOptions, Json, Junit, Lines, Tee, Tree};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -83,9 +84,19 @@ pub struct RunOptions {
     pub vault_ids: Vec<String>,
     pub ask_vault_password: bool,
     pub vault_password_files: Vec<String>,
+    /// Conditions as ansible-core up to 2.18 took them.
+    pub compat: bool,
+    /// The label of passwords without one.
+    pub vault_identity: String,
+    /// Only a password of a vault's own label opens it.
+    pub vault_id_match: bool,
     pub output: Output,
     pub output_file: Option<String>,
     pub colour: Colour,
+    /// The form of the text for people.
+    pub form: Form,
+    /// A folder for one file of results for each host.
+    pub tree: Option<String>,
 }
 
 impl RunOptions {
@@ -97,6 +108,17 @@ impl RunOptions {
         if parsed.args.is_empty() {
             return Err(usage("the following arguments are required: PLAYBOOK"));
         }
+        Ok(Self {
+            playbooks: parsed.args.clone(),
+            ..Self::shared(parsed, settings)?
+        })
+    }
+
+    /// As [`RunOptions::new`], for commands without playbooks.
+    ///
+    /// # Errors
+    /// When a number is none.
+    pub fn shared(parsed: &Parsed, settings: &Settings) -> Result<Self> {
         let has = |name: &str| parsed.has(name);
         let text = |name: &str| parsed.value(name).map(String::from);
         let or = |name: &str, setting: &Option<String>| text(name).or_else(|| setting.clone());
@@ -105,7 +127,7 @@ impl RunOptions {
             given => u32::try_from(given).unwrap_or(u32::MAX),
         };
         Ok(Self {
-            playbooks: parsed.args.clone(),
+            playbooks: Vec::new(),
             inventory: or_list(parsed.values("inventory"), &settings.inventory),
             limit: text("limit"),
             extra_vars: parsed.values("extra-vars"),
@@ -149,13 +171,24 @@ impl RunOptions {
             ]
             .concat(),
             ask_vault_password: has("ask-vault-password") || settings.ask_vault_pass,
-            vault_password_files: or_list(
-                parsed.values("vault-password-file"),
-                &Vec::from_iter(settings.vault_password_file.clone()),
-            ),
+            vault_password_files: {
+                let mut files = parsed.values("vault-password-file");
+                files.extend(settings.vault_password_file.clone());
+                files
+            },
+            vault_identity: settings.vault_identity.clone(),
+            vault_id_match: settings.vault_id_match,
+            compat: settings.allow_broken_conditionals
+                || is_before_2_19(or("compat", &settings.compat).as_deref())?,
             output: output(parsed.value("output"), &settings.stdout_callback),
             output_file: text("output-file"),
             colour: colour(parsed, settings),
+            form: match settings.stdout_callback.rsplit('.').next() {
+                Some("minimal") => Form::Minimal,
+                Some("oneline") => Form::OneLine,
+                _ => Form::Default,
+            },
+            tree: None,
         })
     }
 
@@ -182,6 +215,20 @@ fn words(values: &[String]) -> Vec<String> {
         .filter(|w| !w.is_empty())
         .map(Into::into)
         .collect()
+}
+
+/// `--compat`: the version of ansible-core whose rules hold.
+fn is_before_2_19(version: Option<&str>) -> Result<bool> {
+    let Some(version) = version else {
+        return Ok(false);
+    };
+    let mut parts = version.split('.').map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(2)), Some(Ok(minor))) => Ok(minor < 19),
+        _ => Err(usage(&format!(
+            "--compat: `{version}` is no version of ansible-core, such as 2.18"
+        ))),
+    }
 }
 
 fn forks(parsed: &Parsed, settings: &Settings) -> Result<u32> {
@@ -248,6 +295,7 @@ impl RunOptions {
     #[must_use]
     pub fn human(&self, settings: &Settings, terminal: Terminal) -> HumanOptions {
         HumanOptions {
+            form: self.form,
             colour: match self.colour {
                 Colour::Auto => terminal.tty,
                 Colour::Always => true,
@@ -262,8 +310,11 @@ impl RunOptions {
             display_skipped_hosts: settings.display_skipped_hosts,
             show_custom_stats: settings.show_custom_stats,
             failed_stderr: settings.display_failed_stderr,
+            deprecations: settings.deprecation_warnings,
             task_path_on_failure: settings.show_task_path_on_failure,
             display_args: settings.display_args_to_stdout,
+            pretty: settings.callback_format_pretty,
+            per_host_start: settings.show_per_host_start,
             yaml: wants_yaml(settings).then_some(yaml_scalar as fn(&Value) -> String),
         }
     }
@@ -283,10 +334,11 @@ impl RunOptions {
     {
         let human = self.human(settings, terminal);
         let Some(file) = file else {
-            return match self.output {
+            let sink = match self.output {
                 Output::Human => Arc::new(Human::new(out, err, human)),
                 form => form.sink(Box::new(out), human),
             };
+            return self.with_tree(sink);
         };
         let plain = HumanOptions {
             colour: self.colour == Colour::Always,
@@ -298,6 +350,20 @@ impl RunOptions {
             Arc::new(Human::new(out, err, human)),
             self.output.sink(file, plain),
         ]))
+    }
+
+    /// With files of results beside it, where those were asked for.
+    fn with_tree(&self, sink: Arc<dyn Sink>) -> Arc<dyn Sink> {
+        let Some(tree) = &self.tree else {
+            return sink;
+        };
+        let dir = here::expand_home(tree);
+        let tree = Tree::new(move |host, result| {
+            if let Err(error) = here::write(&dir.join(host), result.as_bytes(), 0o644) {
+                here::print_error(&format!("[WARNING]: {error}"));
+            }
+        });
+        Arc::new(Tee(vec![sink, Arc::new(tree)]))
     }
 }
 

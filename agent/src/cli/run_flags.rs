@@ -9,7 +9,7 @@ const LISTING: &str = "Instead of running";
 const OUTPUT: &str = "Output options";
 
 /// One row for each flag, in the order of the help text.
-pub static RUN_FLAGS: &[Flag] = &[
+pub const RUN_FLAGS: &[Flag] = &[
     Flag::many(
         &["inventory", "inventory-file"],
         "PATH|HOSTS",
@@ -41,7 +41,7 @@ pub static RUN_FLAGS: &[Flag] = &[
     Flag::many(
         &["module-path"],
         "DIRS",
-        "Accepted for compatibility: modules are built in, and none is loaded from a path.",
+        "More folders with modules of your own, before those of `library` in the settings.",
     )
     .short('M')
     .complete(Complete::Directory),
@@ -56,6 +56,12 @@ pub static RUN_FLAGS: &[Flag] = &[
         "Say more: results at `-v`, files of tasks at `-vv`, arguments of modules at `-vvv`.",
     )
     .short('v')
+    .group(OUTPUT),
+    Flag::one(
+        &["compat"],
+        "VERSION",
+        "Take conditions as this version of ansible-core did: up to 2.18, they may be of any type.",
+    )
     .group(OUTPUT),
     Flag::one(
         &["output"],

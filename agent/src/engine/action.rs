@@ -7,12 +7,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Level};
 use crate::host::{Paused, here};
 use crate::module::{ActionCx, ModuleDef, Returns};
-use crate::modules;
 use crate::playbook::yaml;
 use crate::source::SourceFile;
 use crate::template::FileOptions;
-use crate::value::{Map, Value};
+use crate::template::Variables;
+use crate::value::{Key, Map, Value};
+use crate::vars::Stack;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+/// Actions that stand for another module: that one's `module_defaults` hold for them.
+const GENERIC: &[&str] = &["gather_facts", "package", "service"];
 
 /// The engine's side of one action.
 pub(super) struct Actor<'a> {
@@ -50,6 +55,14 @@ impl<'a> Actor<'a> {
         let mut end = match self.ran {
             Some(mut ran) => {
                 ran.result.extend(returns.values);
+                ran.warnings.extend(returns.warnings);
+                if !returns.facts.is_empty() {
+                    ran.result.insert(
+                        Key::from("ansible_facts"),
+                        Value::map(returns.facts.clone()),
+                    );
+                    ran.changes.push(VarChange::Facts(returns.facts));
+                }
                 if returns.failed {
                     let failed = ItemEnd::error(&Error::host("the module failed"));
                     ran.status = failed.status;
@@ -81,15 +94,16 @@ impl ActionCx for Actor<'_> {
         }
     }
 
+    fn expressions(&self, name: &str) -> Result<Vec<Value>> {
+        super::expressions::of_argument(self.cx, self.seen, name, &self.args)
+    }
+
     fn condition(&self, expression: &Value) -> Result<bool> {
         let span = match expression {
             Value::Template(t) => t.span.as_ref(),
             _ => None,
         };
-        self.cx
-            .run
-            .templar
-            .condition(expression, span, &self.seen.vars)
+        self.cx.run.condition(expression, span, &self.seen.vars)
     }
 
     fn expression(&self, expression: &str) -> Result<Value> {
@@ -102,12 +116,16 @@ impl ActionCx for Actor<'_> {
     fn render_file(&self, path: &Path, options: &Map) -> Result<String> {
         let text = here::read_text(path)?
             .ok_or_else(|| Error::params(format!("{} does not exist", path.display())))?;
+        let text = self.cx.run.vault.open_text(text)?;
         let source = SourceFile::new(path.display().to_string(), text);
-        let options = file_options(options);
-        self.cx
-            .run
-            .templar
-            .render_file(&source, &options, &self.seen.vars)
+        let text = |name: &str| options.get(name).and_then(Value::as_str);
+        let templar = &self.cx.run.templar;
+        let name = text("src").map_or_else(|| path.display().to_string(), String::from);
+        let seen = &self.seen.vars;
+        let vars = templar.vars_of_file(&name, path, text("dest"), Map::new(), seen);
+        let mut options = file_options(options);
+        options.search.extend(path.parent().map(Path::to_path_buf));
+        templar.render_file(&source, &options, &vars)
     }
 
     fn find(&self, folder: &str, name: &str) -> Result<PathBuf> {
@@ -120,22 +138,64 @@ impl ActionCx for Actor<'_> {
         super::load_yaml(&path.display().to_string(), text, &self.cx.run.vault)
     }
 
+    fn is_vault(&self, path: &Path) -> bool {
+        super::files::is_vault(path)
+    }
+
     fn list_dir(&self, path: &Path) -> Result<Option<Vec<String>>> {
         Ok(here::list(path))
     }
 
     fn run_module(&mut self, name: &str, args: Map) -> Result<Returns> {
-        let def = modules::find(name).ok_or_else(|| invoke::no_module(name))?;
-        let call = invoke::call(self.cx, self.effective, def, args)?;
-        let end = invoke::on_host(self.cx, self.effective, &call)?;
+        let def = self.cx.run.library.find(name);
+        let def = def.ok_or_else(|| invoke::no_module(name))?;
+        let task = self.cx.task().short_module();
+        let args = if GENERIC.contains(&task) && def.short_name() != task {
+            let mut all = invoke::module_defaults(self.cx, self.seen, def)?;
+            all.extend(args);
+            all
+        } else {
+            args
+        };
+        let mut call = invoke::call(self.cx, self.seen, self.effective, def, args)?;
+        let end = if def.short_name() == "setup" {
+            // Other modules of the action go by these facts: they are needed now.
+            call.background = None;
+            invoke::on_host(self.cx, self.effective, &call)?
+        } else {
+            invoke::carry_out(self.cx, self.seen, self.effective, &call)?
+        };
+        let facts = match end.result.get("ansible_facts") {
+            Some(Value::Map(facts)) => (**facts).clone(),
+            _ => Map::new(),
+        };
         let mut returns = Returns {
             values: end.result.clone(),
             failed: end.failed(),
+            facts,
             ..Returns::default()
         };
         returns.changed = end.result.get("changed").and_then(Value::as_bool);
-        self.ran = Some(end);
+        if let Some(before) = self.ran.replace(end) {
+            self.changes.extend(before.changes);
+        }
         Ok(returns)
+    }
+
+    fn forget_module(&mut self) {
+        self.ran = None;
+    }
+
+    fn read_here(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        here::read(path)
+    }
+
+    fn write_here(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+        here::write(path, bytes, 0o666)
+    }
+
+    fn is_dir_here(&self, path: &Path) -> bool {
+        here::is_dir(path)
     }
 
     fn say(&self, line: &str) {
@@ -150,7 +210,8 @@ impl ActionCx for Actor<'_> {
     }
 
     fn sleep(&mut self, seconds: f64) {
-        here::sleep(seconds);
+        let most = self.effective.timeout.map_or(f64::INFINITY, |t| t as f64);
+        here::sleep(seconds.min(most));
     }
 
     fn now(&self) -> f64 {
@@ -184,15 +245,44 @@ impl ActionCx for Actor<'_> {
     }
 
     fn add_host(&mut self, name: &str, groups: &[String], variables: Map) -> Result<bool> {
-        let known = self.cx.run.hosts.get(name).is_some();
-        let changed = !known || groups.iter().any(|g| !self.is_in_group(name, g));
+        let mut added = self
+            .cx
+            .run
+            .added
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let slot = self.cx.run.hosts.get(name);
+        let mut changed = slot.is_none() && !added.contains_key(name);
+        let done = added.entry(name.to_string()).or_default();
+        for group in groups {
+            changed |= done.groups.insert(group.clone()) && !self.is_in_group(name, group);
+        }
+        for (key, value) in &variables {
+            let before = done.variables.insert(key.clone(), value.clone());
+            let before = before.or_else(|| {
+                let mut stack = Stack::default();
+                slot.as_ref()?.snapshot().lower(&mut stack);
+                stack.get(&key.to_string())
+            });
+            changed |= before.as_ref() != Some(value);
+        }
+        drop(added);
         self.requests
             .push(Request::AddHost(name.into(), groups.to_vec(), variables));
         Ok(changed)
     }
 
     fn group_by(&mut self, group: &str, parents: &[String]) -> Result<bool> {
-        let changed = !self.is_in_group(&self.cx.slot.name, group);
+        let name = self.cx.slot.name.to_string();
+        let mut added = self
+            .cx
+            .run
+            .added
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let groups = &mut added.entry(name.clone()).or_default().groups;
+        let changed = groups.insert(group.into()) && !self.is_in_group(&name, group);
+        drop(added);
         self.requests
             .push(Request::GroupBy(group.into(), parents.to_vec()));
         Ok(changed)

@@ -2,15 +2,17 @@
 
 use super::cursor::Cursor;
 use super::emit::Emitter;
+use super::library::Library;
 use super::options::Options;
 use super::runner::TaskRunner;
-use crate::error::Result;
-use crate::event::{Counters, TaskInfo};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Counters, EventKind, Level, TaskInfo};
 use crate::host::here;
 use crate::playbook::play::Play;
 use crate::playbook::role::{RoleUse, role_variables};
 use crate::playbook::task::Task;
 use crate::playbook::vault::VaultKeys;
+use crate::source::Span;
 use crate::template::{Templar, Variables};
 use crate::value::{Key, Map, Value};
 use crate::vars::{HostVars, Layer, Others, Stack};
@@ -57,6 +59,8 @@ pub struct RunCx {
     pub templar: Templar,
     /// Events.
     pub emit: Emitter,
+    /// Modules: the table's, and the user's own.
+    pub library: Library,
     /// Keys of vaults.
     pub vault: VaultKeys,
     /// The way to hosts.
@@ -65,6 +69,18 @@ pub struct RunCx {
     pub runners: Mutex<HashMap<(Arc<str>, Login), SharedRunner>>,
     /// All hosts of the inventory, then those added by `add_host` and delegation.
     pub hosts: Arc<Hosts>,
+    /// What tasks added to the inventory, from the moment on at which they asked for it: a later item
+    /// of the same loop must not count it as a change again.
+    pub added: Mutex<HashMap<String, Added>>,
+}
+
+/// What `add_host` and `group_by` did for a host.
+#[derive(Debug, Default)]
+pub struct Added {
+    /// Groups that it is put into.
+    pub groups: HashSet<String>,
+    /// Variables that it gets.
+    pub variables: Map,
 }
 
 /// The hosts of a run, by name.
@@ -114,6 +130,16 @@ impl Hosts {
         slot
     }
 
+    /// Forgets the hosts that are not to stay.
+    pub fn retain(&self, stays: &dyn Fn(&str) -> bool) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|slot| stays(&slot.name));
+        index.clear();
+        let names = slots.iter().map(|s| Arc::clone(&s.name));
+        index.extend(names.enumerate().map(|(i, name)| (name, i)));
+    }
+
     /// The host of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<HostSlot>> {
@@ -131,6 +157,7 @@ impl Hosts {
 }
 
 /// What a play's tasks share.
+#[derive(Clone)]
 pub struct PlayCx {
     /// The play.
     pub play: Arc<Play>,
@@ -154,19 +181,25 @@ pub struct HostState {
     pub cursor: Cursor,
     /// `vars_files` of the play, read for this host.
     pub files: Arc<Map>,
-    /// Handlers (by number) that it notified.
+    /// What it notified since handlers last ran: names are looked up when they run, so that the
+    /// handler defined last is meant.
+    pub pending: Vec<String>,
+    /// Handlers (by number) that are to run.
     pub notified: BTreeSet<usize>,
+    /// Roles of which a task ran.
+    pub roles_begun: HashSet<String>,
     /// Roles that ran.
     pub roles_done: HashSet<String>,
     /// Whether it cannot be reached.
     pub unreachable: bool,
-    /// Whether its handlers were forced to run after it had failed.
-    pub forced: bool,
+    /// Whether it was told to leave the play.
+    pub ended: bool,
     /// The recap's numbers.
     pub counters: Counters,
 }
 
 /// A task as a step sees it: what is the same for all hosts is worked out once.
+#[derive(Clone)]
 pub struct TaskView {
     /// The task.
     pub task: Arc<Task>,
@@ -190,15 +223,36 @@ impl TaskView {
         let layers = |pick: fn(&RoleUse) -> &Arc<Map>| -> Vec<Arc<Map>> {
             roles.iter().map(|r| Arc::clone(pick(r))).collect()
         };
+        // The defaults of dependencies are the weakest; their `vars/` win over those of the roles
+        // around the task's own.
+        let needs = roles.last().map(|r| r.all_dependencies());
+        let needs = needs.unwrap_or_default();
+        let mut role_defaults: Vec<_> = needs.iter().map(|r| Arc::clone(&r.defaults)).collect();
+        role_defaults.extend(layers(|r| &r.defaults));
+        let mut role_vars = layers(|r| &r.vars);
+        let own = role_vars.len().saturating_sub(1);
+        role_vars.splice(own..own, needs.iter().map(|r| Arc::clone(&r.vars)));
         Self {
             inner: Arc::new(task.scope.inner_vars()),
             include: Arc::new(task.scope.include_vars()),
-            role_defaults: layers(|r| &r.defaults),
-            role_vars: layers(|r| &r.vars),
+            role_defaults,
+            role_vars,
             role_params: layers(|r| &r.params),
             magic: Arc::new(task_magic(task, play, &roles)),
             task: Arc::clone(task),
             info,
+        }
+    }
+
+    /// The same with another task in its place, and variables that win over all others.
+    #[must_use]
+    pub fn with(&self, task: Arc<Task>, vars: &Map) -> Self {
+        let mut magic = (*self.magic).clone();
+        magic.extend(vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+        Self {
+            task,
+            magic: Arc::new(magic),
+            ..self.clone()
         }
     }
 
@@ -306,6 +360,32 @@ impl Others for HostsView {
 }
 
 impl RunCx {
+    /// Evaluates a condition, and tells of braces around it that need not be there.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated or gives no truth value.
+    pub fn condition(
+        &self,
+        condition: &Value,
+        span: Option<&Span>,
+        vars: &Arc<dyn Variables>,
+    ) -> Result<bool> {
+        let holds = self.templar.condition(condition, span, vars)?;
+        if let Value::Template(t) = condition
+            && self.templar.written(&t.text, vars).is_none()
+        {
+            let error = Error::new(
+                ErrorKind::Template,
+                "Conditionals should not be surrounded by templating delimiters such as {{ }} or {% %}.",
+            );
+            self.emit.run(EventKind::Notice {
+                level: Level::Deprecation,
+                text: super::told::told(&error.at_opt(t.span.as_ref().or(span))),
+            });
+        }
+        Ok(holds)
+    }
+
     /// The runner for a host and login; opened once and shared.
     ///
     /// # Errors
@@ -320,6 +400,13 @@ impl RunCx {
         let runner = Arc::new(Mutex::new(self.connector.connect(host, login)?));
         runners.insert(key, Arc::clone(&runner));
         Ok(runner)
+    }
+
+    /// Ends the processes that work on a host as this user. They come back when they are needed.
+    pub fn close_runners_as(&self, host: &str, user: &str) {
+        let mut runners = self.runners.lock().unwrap_or_else(PoisonError::into_inner);
+        runners
+            .retain(|(at, login), _| &**at != host || login.become_user.as_deref() != Some(user));
     }
 
     /// Folders in which a task's files are looked for, the nearest first.

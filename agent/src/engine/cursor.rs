@@ -25,6 +25,35 @@ enum Body {
     Block(Arc<Block>),
     /// Sections of the play, included blocks, or the like: steps without rescue.
     Steps(Arc<Vec<Entry>>),
+    /// Steps whose `always` is to run notified handlers.
+    Guarded(Arc<Vec<Entry>>),
+    /// Handlers that run now.
+    Handlers(Arc<Vec<Entry>>),
+}
+
+impl Body {
+    /// The entry at this place of a section.
+    fn entry(&self, at: Section, next: usize) -> Option<Entry> {
+        match (self, at) {
+            (Self::Block(block), _) => section(block, at).get(next).cloned().map(Entry::Item),
+            (Self::Guarded(_), Section::Always) => (next == 0).then_some(Entry::Flush),
+            (Self::Steps(list) | Self::Guarded(list) | Self::Handlers(list), _) => {
+                list.get(next).cloned()
+            }
+        }
+    }
+
+    fn has_rescue(&self) -> bool {
+        matches!(self, Self::Block(b) if !b.rescue.is_empty())
+    }
+
+    fn has_always(&self) -> bool {
+        match self {
+            Self::Block(b) => !b.always.is_empty(),
+            Self::Guarded(_) => true,
+            Self::Steps(_) | Self::Handlers(_) => false,
+        }
+    }
 }
 
 /// An entry of a made-up list.
@@ -38,6 +67,8 @@ pub enum Entry {
     Only(Arc<Block>, Arc<Vec<usize>>),
     /// A handler: runs if the host notified it.
     Handler(usize, Arc<Task>),
+    /// Steps after which notified handlers run even if they failed (`force_handlers`).
+    Guarded(Arc<Vec<Entry>>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,12 +98,10 @@ pub struct Cursor {
 
 /// What the cursor asks about a host.
 pub trait Filter {
-    /// Whether tags (and `--start-at-task`) let the task run.
-    fn selects(&self, task: &Task) -> bool;
+    /// Whether tags, `--start-at-task` and a role that ran already let the task run.
+    fn selects(&mut self, task: &Arc<Task>) -> bool;
     /// Whether the host notified this handler.
     fn notified(&self, handler: usize) -> bool;
-    /// Whether this role ran already on the host.
-    fn role_done(&self, key: &str) -> bool;
     /// The role's block is through.
     fn finish_role(&mut self, key: &str);
 }
@@ -99,23 +128,36 @@ impl Cursor {
         });
     }
 
-    /// Puts more steps before what comes next: includes, handlers.
+    /// Passes the first step by: the gathering of facts, for a host whose facts are known.
+    pub fn skip_first(&mut self) {
+        if let Some(frame) = self.frames.first_mut() {
+            frame.next = frame.next.max(1);
+        }
+    }
+
+    /// Puts more steps before what comes next.
     pub fn insert(&mut self, steps: Arc<Vec<Entry>>) {
         self.push(Body::Steps(steps));
+    }
+
+    /// Runs handlers before what comes next.
+    pub fn insert_handlers(&mut self, handlers: Arc<Vec<Entry>>) {
+        self.push(Body::Handlers(handlers));
+    }
+
+    /// Whether the host is in the middle of running handlers.
+    #[must_use]
+    pub fn in_handlers(&self) -> bool {
+        self.frames
+            .iter()
+            .any(|f| matches!(f.body, Body::Handlers(_)))
     }
 
     /// Moves to the next step that this host must take, and tells it. Does not pass it.
     pub fn peek(&mut self, filter: &mut dyn Filter) -> Option<Step> {
         loop {
             let frame = self.frames.last_mut()?;
-            let entry = match &frame.body {
-                Body::Steps(steps) => steps.get(frame.next as usize).cloned(),
-                Body::Block(block) => section(block, frame.section)
-                    .get(frame.next as usize)
-                    .cloned()
-                    .map(Entry::Item),
-            };
-            let Some(entry) = entry else {
+            let Some(entry) = frame.body.entry(frame.section, frame.next as usize) else {
                 self.end_section(filter);
                 continue;
             };
@@ -127,10 +169,11 @@ impl Cursor {
                 Entry::Handler(index, task) if filter.notified(index) => {
                     return Some(Step::Task(task));
                 }
-                Entry::Item(Item::Block(block)) => self.enter(block, filter),
+                Entry::Item(Item::Block(block)) => self.enter(Body::Block(block)),
                 Entry::Only(block, hosts) if hosts.contains(&self.host) => {
-                    self.enter(block, filter);
+                    self.enter(Body::Block(block));
                 }
+                Entry::Guarded(steps) => self.enter(Body::Guarded(steps)),
                 Entry::Item(Item::Task(_)) | Entry::Handler(..) | Entry::Only(..) => {
                     frame.next += 1
                 }
@@ -138,18 +181,9 @@ impl Cursor {
         }
     }
 
-    /// Goes into a block, unless it is a role that ran already.
-    fn enter(&mut self, block: Arc<Block>, filter: &dyn Filter) {
-        if let Some(frame) = self.frames.last_mut() {
-            frame.next += 1;
-        }
-        let done = block
-            .role
-            .as_ref()
-            .is_some_and(|r| !r.allow_duplicates && filter.role_done(&r.key));
-        if !done {
-            self.push(Body::Block(block));
-        }
+    fn enter(&mut self, body: Body) {
+        self.advance();
+        self.push(body);
     }
 
     /// The current section has no more entries.
@@ -157,9 +191,8 @@ impl Cursor {
         let Some(frame) = self.frames.last_mut() else {
             return;
         };
-        let has_always = matches!(&frame.body, Body::Block(b) if !b.always.is_empty());
         match frame.section {
-            Section::Body | Section::Rescue if has_always => {
+            Section::Body | Section::Rescue if frame.body.has_always() => {
                 frame.section = Section::Always;
                 frame.next = 0;
             }
@@ -191,18 +224,18 @@ impl Cursor {
     /// The current step failed: goes to the nearest `rescue` or `always`. `false` when there is
     /// none, and the host is out of the play.
     pub fn fail(&mut self) -> bool {
+        if self.frames.is_empty() {
+            // Whoever is through with the play cannot fail in it any more.
+            return false;
+        }
         while let Some(frame) = self.frames.last_mut() {
-            let (rescue, always) = match &frame.body {
-                Body::Block(b) => (!b.rescue.is_empty(), !b.always.is_empty()),
-                Body::Steps(_) => (false, false),
-            };
             match frame.section {
-                Section::Body if rescue => {
+                Section::Body if frame.body.has_rescue() => {
                     frame.section = Section::Rescue;
                     frame.next = 0;
                     return true;
                 }
-                Section::Body | Section::Rescue if always => {
+                Section::Body | Section::Rescue if frame.body.has_always() => {
                     frame.section = Section::Always;
                     frame.next = 0;
                     frame.failed = true;
@@ -223,31 +256,50 @@ impl Cursor {
         self.failed
     }
 
-    /// Forgets the failure (`meta: clear_host_errors`, handlers that are forced).
+    /// Whether the host failed, though an `always` may still be at work.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failed || self.frames.iter().any(|f| f.failed)
+    }
+
+    /// Forgets failures (`meta: clear_host_errors`).
     pub fn forgive(&mut self) {
         self.failed = false;
+        for frame in &mut self.frames {
+            frame.failed = false;
+        }
     }
 
     /// Whether a failure here would be caught by a `rescue`.
     #[must_use]
     pub fn would_rescue(&self) -> bool {
-        self.frames.iter().any(|f| {
-            f.section == Section::Body && matches!(&f.body, Body::Block(b) if !b.rescue.is_empty())
-        })
+        self.frames
+            .iter()
+            .any(|f| f.section == Section::Body && f.body.has_rescue())
     }
 
-    /// Leaves the play.
+    /// Leaves the play. What failed before, and was not rescued, stays failed.
     pub fn end(&mut self) {
+        self.failed |= self.is_failing();
         self.frames.clear();
     }
 
-    /// Leaves the innermost role (`meta: end_role`).
-    pub fn end_role(&mut self) {
+    /// Leaves the innermost role (`meta: end_role`), and tells its key.
+    pub fn end_role(&mut self) -> Option<String> {
+        let mut failed = false;
         while let Some(frame) = self.frames.pop() {
-            if matches!(&frame.body, Body::Block(b) if b.role.is_some()) {
-                break;
+            failed |= frame.failed;
+            if let Body::Block(block) = &frame.body
+                && let Some(role) = &block.role
+            {
+                if failed {
+                    self.fail();
+                }
+                return Some(role.key.clone());
             }
         }
+        self.failed |= failed;
+        None
     }
 
     /// Where the step that [`Cursor::peek`] told stands.

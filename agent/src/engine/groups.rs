@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::host::here;
 use crate::inventory::{Files, Inventory, Limit, NearVars, Origin, ScriptOutput, Selection, Side};
+use crate::playbook::vault::VaultKeys;
 use crate::value::{Key, Map, Value};
 use crate::vars::{HostVars, Layer};
 use std::path::Path;
@@ -39,7 +40,7 @@ impl Files for InventoryFiles {
         let done = here::run(&argv)?;
         Ok(ScriptOutput {
             status: Some(done.rc),
-            stdout: done.out(),
+            stdout: done.stdout.clone(),
             stderr: done.err(),
         })
     }
@@ -148,6 +149,32 @@ impl Groups {
         (HostVars::of_inventory(layers), self.magic(name))
     }
 
+    /// All that a host is told, laid over each other.
+    #[must_use]
+    pub fn flat_vars(&self, host: &str) -> Map {
+        let layers = self.inventory.host_vars(host, &self.near);
+        over_each_other(layers.iter().map(|l| l.vars.values()))
+    }
+
+    /// What the inventory says of a host itself, with the files of its name.
+    #[must_use]
+    pub fn own_host_vars(&self, host: &str) -> Map {
+        let layers = self.inventory.host_vars(host, &self.near);
+        let own = layers
+            .iter()
+            .filter(|l| matches!(l.origin, Origin::Host | Origin::HostFile(..)));
+        over_each_other(own.map(|l| l.vars.values()))
+    }
+
+    /// What the inventory says of a group itself, with the files of its name.
+    #[must_use]
+    pub fn own_group_vars(&self, group: &str) -> Map {
+        let own = self.inventory.group(group).map(|g| Arc::clone(&g.vars));
+        let files = self.near.iter().flat_map(|near| near.of_group(group));
+        let all: Vec<_> = own.into_iter().chain(files).collect();
+        over_each_other(all.iter().map(|vars| vars.values()))
+    }
+
     fn magic(&self, name: &str) -> Map {
         let groups: Vec<Value> = self
             .inventory
@@ -186,6 +213,17 @@ impl Groups {
         Value::map(map)
     }
 
+    /// Reads the files beside inventory and playbook for a host that is new, or in new groups.
+    ///
+    /// # Errors
+    /// When a file is none of variables.
+    pub fn learn(&mut self, host: &Arc<str>, vault: &VaultKeys) -> Result<()> {
+        for near in &mut self.near {
+            near.learn(&self.inventory, host, &InventoryFiles, vault)?;
+        }
+        Ok(())
+    }
+
     /// `add_host`.
     pub fn add_host(&mut self, name: &str, groups: &[String]) {
         if groups.is_empty() {
@@ -207,6 +245,14 @@ impl Groups {
         }
         self.inventory.reconcile();
     }
+}
+
+fn over_each_other<'m>(maps: impl Iterator<Item = &'m Map>) -> Map {
+    let mut all = Map::new();
+    for map in maps {
+        all.extend(map.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    all
 }
 
 fn layer_of(origin: &Origin) -> Layer {

@@ -3,20 +3,21 @@
 use super::context::{PlayCx, RunCx, TaskView};
 use super::cursor::Entry;
 use super::files;
-use super::load::{HereFiles, TableModules};
+use super::load::HereFiles;
 use super::play::Batch;
 use super::result::{ItemEnd, TaskEnd};
 use super::task::{Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::module::ModuleDef;
-use crate::playbook::keyword::{Kw, Setting, plain_text};
+use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
 use crate::playbook::load::Loader;
-use crate::playbook::role::{LoadedRole, RoleCall, RoleFiles};
+use crate::playbook::role::{LoadedRole, RoleCall, RoleFiles, RoleUse, not_text};
 use crate::playbook::scope::{Keywords, Scope, ScopeKind};
 use crate::playbook::task::{Block, Item, Task};
 use crate::source::Span;
 use crate::value::{Key, Map, Value};
+use crate::vars::Layer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub struct Included {
     pub block: Arc<Block>,
     /// Handlers of a role.
     pub handlers: Vec<Item>,
+    /// Roles whose variables the rest of the play sees.
+    pub public: Vec<Arc<RoleUse>>,
     /// The name to show.
     pub shown: String,
 }
@@ -60,6 +63,12 @@ impl IncludeCall {
     pub(super) fn new(cx: &TaskCx<'_>, def: &ModuleDef, args: Map, seen: &Seen) -> Result<Self> {
         let task = cx.task();
         let what = if def.short_name() == "include_role" {
+            if let Some((name, value)) = args
+                .iter()
+                .find(|(k, v)| k.to_string().ends_with("_from") && v.as_str().is_none())
+            {
+                return Err(not_text(&name.to_string(), value).at(&task.module_span));
+            }
             What::Role(args.clone())
         } else {
             let name = ["file", "_raw_params"]
@@ -67,7 +76,8 @@ impl IncludeCall {
                 .find_map(|n| args.get(*n))
                 .map(plain_text)
                 .ok_or_else(|| {
-                    Error::params("`include_tasks` needs a file").at(&task.module_span)
+                    Error::params(format!("No file specified for {}", def.name))
+                        .at(&task.module_span)
                 })?;
             What::File(find_file(cx, &name)?)
         };
@@ -76,23 +86,23 @@ impl IncludeCall {
             _ => Map::new(),
         };
         let mut vars = Map::new();
-        for (layer, name) in ["item", "ansible_loop_var", "ansible_index_var"]
-            .iter()
-            .filter_map(|n| seen.stack.definitions(n).next().map(|(l, v)| (l, (*n, v))))
-        {
-            if layer == crate::vars::Layer::Loop {
-                vars.insert(Key::from(name.0), name.1.clone());
+        let own = |name: &str| {
+            let found = seen.stack.definitions(name).next();
+            found
+                .filter(|(layer, _)| *layer == Layer::Loop)
+                .map(|(_, v)| v.clone())
+        };
+        for named in ["ansible_loop_var", "ansible_index_var"] {
+            let Some(var) = own(named) else { continue };
+            if let Value::Str(name) = &var
+                && let Some(value) = own(name)
+            {
+                vars.insert(Key::Str(Arc::clone(name)), value);
             }
+            vars.insert(Key::from(named), var);
         }
-        if let Some(Value::Str(var)) = vars.get("ansible_loop_var").cloned()
-            && let Some((_, value)) = seen.stack.definitions(&var).next()
-        {
-            vars.insert(Key::Str(var.clone()), value.clone());
-        }
-        if let Some(Value::Str(var)) = vars.get("ansible_index_var").cloned()
-            && let Some((_, value)) = seen.stack.definitions(&var).next()
-        {
-            vars.insert(Key::Str(var.clone()), value.clone());
+        if let Some(extended) = own("ansible_loop") {
+            vars.insert(Key::from("ansible_loop"), extended);
         }
         Ok(Self {
             what,
@@ -102,21 +112,32 @@ impl IncludeCall {
         })
     }
 
-    /// Reads what is included.
+    /// Reads what is included; `rescued` says that a block around the task has a `rescue`.
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub fn load(&self, run: &RunCx, play: &PlayCx, task: &Task) -> Result<Included, Vec<Error>> {
+    pub fn load(
+        &self,
+        run: &RunCx,
+        play: &PlayCx,
+        task: &Task,
+        rescued: bool,
+    ) -> Result<Included, Vec<Error>> {
         let dir = &play.play.dir;
         let render = |value: &Value, vars: &Map| super::job::render(run, dir, vars, value);
         let mut loader = Loader::new(
             &HereFiles,
-            &TableModules,
+            &run.library,
             &run.vault,
             &render,
             play.play.dir.clone(),
         );
         loader.roles_path.clone_from(&run.options.roles_path);
+        loader.private_role_vars = run.options.private_role_vars;
+        loader
+            .collections_path
+            .clone_from(&run.options.collections_path);
+        loader.duplicate_keys = run.options.duplicate_keys;
         let scope = self.scope(task);
         let included = match &self.what {
             What::File(path) => self.load_file(&mut loader, path, &scope, task),
@@ -128,13 +149,19 @@ impl IncludeCall {
         let mut included = included
             .ok_or_else(|| vec![Error::new(ErrorKind::Syntax, "nothing could be included")])?;
         included.handlers.append(&mut loader.late_handlers);
-        let mut preflight = super::preflight::Preflight::new(&run.templar);
+        let imported = std::mem::take(&mut loader.late_roles);
+        included
+            .public
+            .extend(imported.into_iter().filter(|r| r.public));
+        let mut preflight =
+            super::preflight::Preflight::new(&run.templar, &run.library).handled(rescued);
         preflight.items(&included.block.body);
         preflight.items(&included.handlers);
-        if preflight.problems.errors.is_empty() {
+        let problems = preflight.finish();
+        if problems.errors.is_empty() {
             Ok(included)
         } else {
-            Err(preflight.problems.errors)
+            Err(problems.errors)
         }
     }
 
@@ -155,6 +182,7 @@ impl IncludeCall {
                 role: None,
             }),
             handlers: Vec::new(),
+            public: Vec::new(),
             shown: path.display().to_string(),
         })
     }
@@ -167,6 +195,7 @@ impl IncludeCall {
         task: &Task,
     ) -> Option<Included> {
         let text = |name: &str| args.get(name).map(plain_text);
+        let flag = |name: &str| args.get(name).and_then(|v| as_bool(&plain_text(v)));
         let main = RoleFiles::default();
         let call = RoleCall {
             name: text("name").or_else(|| text("role")).unwrap_or_default(),
@@ -176,17 +205,23 @@ impl IncludeCall {
                 defaults: text("defaults_from").unwrap_or(main.defaults),
                 handlers: text("handlers_from").unwrap_or(main.handlers),
             },
-            public: args.get("public").is_some_and(Value::is_truthy),
+            public: flag("public").unwrap_or_else(|| loader.is_public(false)),
             // A role that is included runs each time it is included.
-            allow_duplicates: Some(args.get("allow_duplicates").is_none_or(Value::is_truthy)),
+            unvalidated: args
+                .get("rolespec_validate")
+                .is_some_and(|v| as_bool(&plain_text(v)) == Some(false)),
+            allow_duplicates: Some(flag("allow_duplicates").unwrap_or(true)),
+            from_task: true,
             ..RoleCall::default()
         };
         let LoadedRole {
             block, handlers, ..
         } = loader.role(&call, &task.span, scope)?;
+        let role = block.role.clone().filter(|r| r.public);
         Some(Included {
             block,
             handlers,
+            public: role.into_iter().collect(),
             shown: call.name,
         })
     }
@@ -235,12 +270,8 @@ fn find_file(cx: &TaskCx<'_>, name: &str) -> Result<PathBuf> {
     let span = task
         .free_or("file")
         .map_or_else(|| task.module_span.clone(), |s| s.span);
-    files::find_in(
-        &cx.run.search_dirs(task, &cx.play.play),
-        if task.handler { "handlers" } else { "tasks" },
-        name,
-    )
-    .map_err(|e| e.at(&span))
+    files::tasks_in(&cx.run.search_dirs(task, &cx.play.play), task.handler, name)
+        .map_err(|e| e.at(&span))
 }
 
 /// Makes the steps that the hosts of a task take, in the order in which calls first appeared: each
@@ -264,14 +295,21 @@ fn group(calls: Vec<(usize, Vec<IncludeCall>)>) -> Vec<(IncludeCall, Vec<usize>)
 
 impl Batch<'_> {
     /// Reads what hosts include and puts it before their next steps.
-    pub(super) fn include(&mut self, view: &TaskView, calls: Vec<(usize, Vec<IncludeCall>)>) {
+    /// Tells the hosts for which that failed.
+    pub(super) fn include(
+        &mut self,
+        view: &TaskView,
+        calls: Vec<(usize, Vec<IncludeCall>)>,
+    ) -> Vec<usize> {
+        let mut broken = Vec::new();
         if calls.is_empty() {
-            return;
+            return broken;
         }
         let mut entries = Vec::new();
         let mut including: Vec<usize> = Vec::new();
         for (call, hosts) in group(calls) {
-            match call.load(&self.run.cx, &self.cx, &view.task) {
+            let rescued = hosts.iter().all(|i| self.hosts[*i].cursor.would_rescue());
+            match call.load(&self.run.cx, &self.cx, &view.task, rescued) {
                 Ok(included) => {
                     self.run.cx.emit.run(EventKind::Included {
                         file: included.shown,
@@ -282,6 +320,7 @@ impl Batch<'_> {
                         label: call.label.clone(),
                     });
                     self.add_handlers(&included.handlers);
+                    self.publish(&included.public);
                     for &i in &hosts {
                         self.hosts[i].counters.ok += 1;
                     }
@@ -289,9 +328,10 @@ impl Batch<'_> {
                     entries.push(Entry::Only(included.block, Arc::new(hosts)));
                 }
                 Err(errors) => {
-                    for i in hosts {
-                        self.include_failed(view, i, &errors);
+                    for &i in &hosts {
+                        self.include_failed(view, i, &errors, &broken);
                     }
+                    broken.extend(hosts);
                 }
             }
         }
@@ -299,15 +339,31 @@ impl Batch<'_> {
         including.dedup();
         let entries = Arc::new(entries);
         for i in including {
-            self.hosts[i].cursor.insert(Arc::clone(&entries));
+            if !broken.contains(&i) {
+                self.hosts[i].cursor.insert(Arc::clone(&entries));
+            }
+        }
+        broken
+    }
+
+    /// The rest of the play sees the variables of these roles.
+    fn publish(&mut self, roles: &[Arc<RoleUse>]) {
+        if roles.is_empty() {
+            return;
+        }
+        let cx = Arc::make_mut(&mut self.cx);
+        for role in roles {
+            cx.role_defaults.push(Arc::clone(&role.defaults));
+            cx.role_vars.push(Arc::clone(&role.vars));
         }
     }
 
-    fn include_failed(&mut self, view: &TaskView, i: usize, errors: &[Error]) {
+    fn include_failed(&mut self, view: &TaskView, i: usize, errors: &[Error], broken: &[usize]) {
         let Some(first) = errors.first() else {
             return;
         };
-        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let text: Vec<String> = errors.iter().map(super::told::told).collect();
+        let again = broken.contains(&i);
         let mut end = TaskEnd::of_one(ItemEnd::error(first), &view.task);
         end.report.error = Some(text.join("\n\n"));
         self.run.cx.emit.host(
@@ -317,6 +373,11 @@ impl Batch<'_> {
                 report: end.report.clone(),
             },
         );
-        self.take(view, i, end, &[i], true);
+        if again {
+            // It failed already, and may have gone to its `rescue`.
+            self.hosts[i].counters.failed += 1;
+        } else {
+            self.take(view, i, end, &[i], true);
+        }
     }
 }

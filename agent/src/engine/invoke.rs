@@ -14,7 +14,11 @@ use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, plain_text};
 use crate::playbook::task::{Arg, Task};
 use crate::value::{Key, Map, Value};
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
+
+/// The version of ansible-core that modules are told they work with.
+const ANSIBLE_VERSION: &str = "2.19.14";
 
 /// Runs the module until `until` holds or no retries are left.
 pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
@@ -31,12 +35,10 @@ pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> I
         0
     };
     for attempt in 1.. {
-        let mut end = once(cx, seen, effective);
+        let mut end = once(cx, seen, effective, loops.then_some(attempt));
         if !loops || end.unreachable() || end.status == Status::MayChange {
             return end;
         }
-        end.result
-            .insert(Key::from("attempts"), Value::from(attempt));
         let seen_now = cx.with_result(seen, &end.result);
         let met = match &until {
             Some(setting) => all_hold(cx, setting, &seen_now),
@@ -50,7 +52,10 @@ pub(super) fn attempts(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> I
                 // As Ansible counts where none helped: only what came after the first.
                 end.result
                     .insert(Key::from("attempts"), Value::from(retries));
-                end.status = Status::Failed;
+                // A task that `failed_when` judged is as that says, whatever became of `until`.
+                if end.result.get("failed_when_result") != Some(&Value::Bool(false)) {
+                    end.status = Status::Failed;
+                }
                 return ignore_if_asked(cx, seen, end);
             }
             Ok(false) => {}
@@ -93,7 +98,6 @@ fn all_hold(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<bool> {
     for condition in setting.items() {
         let holds = cx
             .run
-            .templar
             .condition(&condition, Some(&setting.span), &seen.vars)?;
         if !holds {
             return Ok(false);
@@ -103,42 +107,60 @@ fn all_hold(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<bool> {
 }
 
 /// One attempt, judged.
-fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> ItemEnd {
+fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective, attempt: Option<u32>) -> ItemEnd {
+    let began = here::monotonic();
     let mut end = match module(cx, seen, effective) {
         Ok(end) => end,
         Err(error) => ItemEnd::error(&error.at(&cx.task().span)),
     };
+    if let Some(limit) = effective.timeout
+        && here::monotonic() - began >= limit as f64
+    {
+        end = ItemEnd::performed(super::runner::timed_out(limit), &[]);
+    }
     if end.include.is_some() || end.unreachable() {
         return end;
     }
-    // Attempts that are followed by another are reported, too.
-    end.no_log = effective.no_log;
-    match judge(cx, seen, end) {
-        Ok(end) => ignore_if_asked(cx, seen, place(cx, end)),
-        Err(error) => ignore_if_asked(cx, seen, ItemEnd::error(&error)),
+    if let Some(attempt) = attempt {
+        let number = Value::from(attempt);
+        end.result.insert(Key::from("attempts"), number);
     }
+    // Attempts that are followed by another are reported, too.
+    // A module may know that its result is a secret.
+    let secret = end.result.get("_ansible_no_log") == Some(&Value::Bool(true));
+    end.no_log = effective.no_log || secret;
+    let mut end = place(cx, judge(cx, seen, end));
+    end.mark_failure();
+    ignore_if_asked(cx, seen, end)
 }
 
 /// Whether the module works at the engine.
-fn is_action(task: &Task) -> bool {
-    modules::find(&task.module).is_some_and(|def| matches!(def.seat, Seat::Engine(_)))
+fn is_action(cx: &TaskCx<'_>, task: &Task) -> bool {
+    cx.run
+        .library
+        .find(&task.module)
+        .is_some_and(|def| matches!(def.seat, Seat::Engine(_)))
 }
 
-/// A module's failure, with the task's place. An assertion's own report says enough.
+/// A module's failure, with the task's place.
 fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
-    if end.status == Status::Failed && end.error.is_none() && cx.task().short_module() != "assert" {
+    if end.status == Status::Failed && end.error.is_none() {
         // Where `failed_when` judged, the module itself did not fail.
         let judged = end.result.contains_key("failed_when_result");
-        let who = if judged || is_action(cx.task()) {
+        let who = if judged || is_action(cx, cx.task()) {
             "Action"
         } else {
             "Module"
         };
         let message = match end.result.get("msg").map(plain_text) {
+            Some(text) if end.result.contains_key("timedout") => {
+                text.trim_start_matches("Task failed: ").to_string()
+            }
             Some(text) if !text.is_empty() => format!("{who} failed: {text}"),
             _ => format!("{who} failed."),
         };
-        end.error = Some(Error::host(message).at(&cx.task().module_span).to_string());
+        let error = Error::host(message).at(&cx.task().span);
+        end.error = Some(super::told::told(&error));
     }
     end
 }
@@ -150,63 +172,47 @@ pub(super) fn ignore_if_asked(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) ->
     end
 }
 
-/// `changed_when` and `failed_when`.
-fn judge(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> Result<ItemEnd> {
+/// `changed_when`, then `failed_when`. What cannot be judged has failed; what the module did is told
+/// all the same.
+fn judge(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> ItemEnd {
     if end.status == Status::MayChange || end.status == Status::Skipped {
-        return Ok(end);
+        return end;
     }
     let task = cx.task();
     let (changed_when, failed_when) = (task.own(Kw::ChangedWhen), task.own(Kw::FailedWhen));
-    if changed_when.is_none() && failed_when.is_none() {
-        return Ok(end);
-    }
-    let set = |end: &mut ItemEnd, name: &str, value: Value| {
-        end.result.insert(Key::from(name), value);
-    };
-    if let Some(setting) = failed_when {
-        match all_hold(cx, setting, &cx.with_result(seen, &end.result)) {
-            Ok(failed) => {
-                set(&mut end, "failed", Value::Bool(failed));
-                set(&mut end, "failed_when_result", Value::Bool(failed));
-                end.status = match (failed, end.result.get("changed")) {
-                    (true, _) => Status::Failed,
-                    (false, Some(Value::Bool(true))) => Status::Changed,
-                    (false, _) => Status::Ok,
-                };
-                if !failed {
-                    end.error = None;
-                }
-            }
-            Err(e) if e.is_unknown() => {
-                set(&mut end, "failed", Value::Unknown(e.message().into()));
-            }
-            Err(e) => return Err(e),
-        }
-    }
     if let Some(setting) = changed_when {
         match all_hold(cx, setting, &cx.with_result(seen, &end.result)) {
-            Ok(changed) => {
-                set(&mut end, "changed", Value::Bool(changed));
-                if end.status != Status::Failed {
-                    end.status = if changed { Status::Changed } else { Status::Ok };
-                }
-            }
+            Ok(changed) => end.judge_changed(changed),
             Err(e) if e.is_unknown() => {
-                set(&mut end, "changed", Value::Unknown(e.message().into()));
+                end.set("changed", Value::Unknown(e.message().into()));
                 end.status = Status::MayChange;
                 end.error = Some(e.message());
             }
-            Err(e) => return Err(e),
+            Err(e) => {
+                end.cannot_judge("changed_when_result", &e);
+                return end;
+            }
         }
     }
-    Ok(end)
+    if let Some(setting) = failed_when {
+        match all_hold(cx, setting, &cx.with_result(seen, &end.result)) {
+            Ok(failed) => end.judge_failed(failed),
+            Err(e) if e.is_unknown() => end.set("failed", Value::Unknown(e.message().into())),
+            Err(e) => end.cannot_judge("failed_when_result", &e),
+        }
+    }
+    end
 }
+
+/// Actions that leave their work to a module on the host, which can be done in the background.
+const WITH_HOST_MODULE: &[&str] = &["package", "template", "gather_facts"];
 
 /// Evaluates the arguments and carries the module out.
 fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd> {
     let task = cx.task();
-    let Some(def) = modules::find(&task.module) else {
-        return Err(no_module(&task.module).at(&task.module_span));
+    let name = module_name(cx, seen)?;
+    let Some(def) = cx.run.library.find(&name) else {
+        return Err(no_module(&name).at(&task.module_span));
     };
     let args = arguments(cx, seen, def)?;
     match def.short_name() {
@@ -218,34 +224,77 @@ fn module(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective) -> Result<ItemEnd
         }
         _ => {}
     }
-    match def.seat {
+    let mut end = match def.seat {
         Seat::Engine(bind) => {
+            if effective.background.is_some() && !WITH_HOST_MODULE.contains(&def.short_name()) {
+                return Err(Error::params(format!(
+                    "This action ({}) does not support async.",
+                    def.short_name()
+                ))
+                .at_opt(task.find(Kw::Async).map(|s| &s.span)));
+            }
             let action = bind(&args)?;
             let mut actor = cx.actor(seen, effective);
             actor.args = args;
             let returns = action.run(&mut actor)?;
-            Ok(actor.finish(returns, def))
+            actor.finish(returns, def)
         }
         Seat::Host(_) => {
-            let call = call(cx, effective, def, args)?;
-            on_host(cx, effective, &call)
+            let call = call(cx, seen, effective, def, args)?;
+            carry_out(cx, seen, effective, &call)?
         }
-    }
+    };
+    end.action = (name != task.module).then(|| def.name.into());
+    Ok(end)
 }
 
+/// The module's name: it may be a template (`action: "{{ which }}"`).
+fn module_name(cx: &TaskCx<'_>, seen: &Seen) -> Result<Arc<str>> {
+    let task = cx.task();
+    if !task.module.contains("{{") {
+        return Ok(Arc::clone(&task.module));
+    }
+    let setting = Setting {
+        value: Value::written(&*task.module, Some(&task.module_span)),
+        span: task.module_span.clone(),
+    };
+    Ok(plain_text(&cx.resolve(&setting, seen)?).trim().into())
+}
+
+/// Ansible's first words, which scripts look for, and what is near.
 pub(super) fn no_module(name: &str) -> Error {
-    Error::params(format!("no module is called `{name}`"))
-        .did_you_mean(name, modules::names().iter().copied())
+    let known = modules::names();
+    let keywords = Kw::names(crate::playbook::keyword::TASK);
+    Error::params(format!(
+        "couldn't resolve module/action '{name}': no module or keyword is called so"
+    ))
+    .did_you_mean(name, known.iter().copied().chain(keywords))
 }
 
 /// A call of a host module for this task.
 pub(super) fn call(
     cx: &TaskCx<'_>,
+    seen: &Seen,
     effective: &Effective,
     def: &'static ModuleDef,
     mut args: Map,
 ) -> Result<ModuleCall> {
+    let def = match def.file {
+        Some(file) => {
+            args = foreign(cx, seen, effective, file, args)?;
+            &modules::foreign::FOREIGN
+        }
+        None => def,
+    };
     super::files::find_assets(cx, def, &mut args)?;
+    if def.short_name() == "async_status" {
+        args.insert(Key::from("_async_dir"), cx.async_dir(seen)?.into());
+    }
+    if def.short_name() == "setup"
+        && let Some(python) = cx.host_variable(effective, seen, "ansible_python_interpreter")?
+    {
+        args.insert(Key::from("_python"), python.into());
+    }
     Ok(ModuleCall {
         module: def,
         args,
@@ -253,10 +302,65 @@ pub(super) fn call(
             check: effective.check,
             diff: effective.diff,
         },
-        environment: effective.environment.clone(),
+        environment: if def.short_name() == "raw" {
+            Vec::new()
+        } else {
+            effective.environment.clone()
+        },
         probe: is_probe(cx),
         timeout: effective.timeout,
+        background: effective.background.clone(),
     })
+}
+
+/// The arguments of a module of the user's own, as the row that carries them out takes them.
+fn foreign(
+    cx: &TaskCx<'_>,
+    seen: &Seen,
+    effective: &Effective,
+    file: &Path,
+    args: Map,
+) -> Result<Map> {
+    let mut out = Map::new();
+    let mut set = |name: &str, value: Value| {
+        out.insert(Key::from(name), value);
+    };
+    set("_file", Value::from(file.display().to_string()));
+    set("_args", Value::map(args));
+    let text = here::read(file)?.unwrap_or_default();
+    if let Some(words) = modules::foreign::shebang(&text) {
+        let program = match words.as_slice() {
+            [env, named, ..] if env.ends_with("/env") => named,
+            [program, ..] => program,
+            [] => "",
+        };
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let name = if name.starts_with("python") {
+            "python"
+        } else {
+            name
+        };
+        let variable = format!("ansible_{name}_interpreter");
+        if let Some(given) = cx.host_variable(effective, seen, &variable)? {
+            set("_interpreter", given.into());
+        }
+    }
+    if let Some(folder) = cx.host_variable(effective, seen, "ansible_remote_tmp")? {
+        set("_remote_tmp", folder.into());
+    }
+    let internal: Map = [
+        ("_ansible_no_log", Value::Bool(effective.no_log)),
+        (
+            "_ansible_verbosity",
+            Value::Int(cx.run.options.verbosity.into()),
+        ),
+        ("_ansible_version", Value::from(ANSIBLE_VERSION)),
+    ]
+    .into_iter()
+    .map(|(k, v)| (Key::from(k), v))
+    .collect();
+    set("_internal", Value::map(internal));
+    Ok(out)
 }
 
 /// `changed_when: false`: the playbook says that the task only looks.
@@ -269,6 +373,23 @@ fn is_probe(cx: &TaskCx<'_>) -> bool {
     cx.task().own(Kw::ChangedWhen).is_some_and(never)
 }
 
+/// Carries a module out on the task's host, or the one it is delegated to; what works in the
+/// background is waited for where `poll` asks for it.
+pub(super) fn carry_out(
+    cx: &TaskCx<'_>,
+    seen: &Seen,
+    effective: &Effective,
+    call: &ModuleCall,
+) -> Result<ItemEnd> {
+    let end = on_host(cx, effective, call)?;
+    match &effective.background {
+        Some(background) if effective.poll > 0 && !effective.check && !end.failed() => {
+            super::polling::wait(cx, seen, effective, background, &end)
+        }
+        _ => Ok(end),
+    }
+}
+
 /// Carries a module out on the task's host, or the one it is delegated to.
 pub(super) fn on_host(
     cx: &TaskCx<'_>,
@@ -276,6 +397,12 @@ pub(super) fn on_host(
     call: &ModuleCall,
 ) -> Result<ItemEnd> {
     let host = effective.delegate_to.as_ref().unwrap_or(&cx.slot.name);
+    if call.module.short_name() == "user"
+        && let Some(name) = call.args.get("name").and_then(Value::as_str)
+    {
+        // A process of that account would keep it from being changed or removed.
+        cx.run.close_runners_as(host, name);
+    }
     let runner = cx.run.runner(host, &login_for(effective, call)?)?;
     let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
     let progress = super::progress::to_events(cx);
@@ -312,10 +439,11 @@ fn arguments(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
     if let Some(whole) = &task.args.whole {
         match cx.resolve(whole, seen)? {
             Value::Map(map) => args.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
-            Value::Null => {}
+            Value::Null | Value::Omit => {}
             other => {
                 return Err(Error::params(format!(
-                    "the arguments must be a mapping, not a {}",
+                    "Finalization of task args for '{}' failed: the arguments must be a mapping, not a {}",
+                    def.name,
                     other.type_name()
                 ))
                 .at(&whole.span));
@@ -373,6 +501,12 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
     for key in args.keys() {
         let name = key.to_string();
         let known = specs.iter().any(|s| s.is_named(&name)) || def.free_form == Some(&name);
+        if !known && name == "_raw_params" {
+            return Err(Error::params(format!(
+                "Action '{}' does not support raw params: it takes no free text",
+                def.short_name()
+            )));
+        }
         if !known {
             let names = specs
                 .iter()
@@ -387,7 +521,7 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
 }
 
 /// `module_defaults`, outer ones first; groups (`group/NAME`) are looked up by the module's table row.
-fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
+pub(super) fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
     let mut out = Map::new();
     for setting in cx.task().scope.all(Kw::ModuleDefaults) {
         for item in setting.items() {
@@ -397,7 +531,11 @@ fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map>
             };
             for (name, defaults) in whole.value.as_map().into_iter().flatten() {
                 let name = name.to_string();
-                let same = modules::find(&name).is_some_and(|m| std::ptr::eq(m, def));
+                let same = cx
+                    .run
+                    .library
+                    .find(&name)
+                    .is_some_and(|m| std::ptr::eq(m, def));
                 if !same {
                     continue;
                 }

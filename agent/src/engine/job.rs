@@ -1,18 +1,21 @@
 //! From what a user asks for to a run that is ready: playbooks, inventory and variables are read and
 //! checked, and all that is wrong is told at once.
 
+use super::absent::Absent;
+use super::adhoc::Adhoc;
 use super::context::{Connector, RunCx};
 use super::emit::Emitter;
-use super::groups::{Groups, InventoryFiles};
-use super::load::{HereFiles, TableModules};
+use super::groups::Groups;
+use super::load::HereFiles;
 use super::options::Options;
 use super::outside::Controller;
 use super::preflight::Preflight;
 use super::run::{self, Run};
+use super::stock::{Restock, Stock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
-use crate::inventory::{self, NearVars, Side};
+use crate::inventory::{self, Remark, Weight};
 use crate::playbook::load::Loader;
 use crate::playbook::play::Play;
 use crate::playbook::vault::VaultKeys;
@@ -27,8 +30,12 @@ use std::sync::Arc;
 pub struct Job {
     /// Playbooks, in order.
     pub playbooks: Vec<PathBuf>,
+    /// One task in their place.
+    pub adhoc: Option<Adhoc>,
     /// `-i`, in order; none means this machine.
     pub inventory: Vec<String>,
+    /// How inventories are read.
+    pub inventory_config: inventory::Config,
     /// Options.
     pub options: Options,
     /// Keys of vaults.
@@ -44,6 +51,34 @@ pub struct Findings {
     pub errors: Vec<Error>,
     /// Warnings.
     pub warnings: Vec<(String, Option<Span>)>,
+    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
+    pub absent: Vec<Absent>,
+    /// Words that work today, and not for ever.
+    pub deprecations: Vec<String>,
+    /// Errors that do not end the run: what scripts wrote to standard error.
+    pub complaints: Vec<String>,
+    /// Lines for the curious.
+    pub notes: Vec<String>,
+}
+
+impl Findings {
+    /// Takes what reading inventories found.
+    pub fn remarks(&mut self, remarks: Vec<Remark>, verbosity: u8) {
+        for Remark {
+            weight,
+            message,
+            span,
+        } in remarks
+        {
+            match weight {
+                Weight::Warning => self.warnings.push((message, span)),
+                Weight::Deprecation => self.deprecations.push(message),
+                Weight::Error => self.complaints.push(message),
+                Weight::Verbose if verbosity >= 3 => self.notes.push(message),
+                Weight::Verbose => {}
+            }
+        }
+    }
 }
 
 impl Job {
@@ -52,25 +87,72 @@ impl Job {
     /// # Errors
     /// All that is wrong, at once.
     pub fn prepare(self, run_id: &str, sink: Arc<dyn Sink>) -> Result<(Run, Findings), Findings> {
+        match self.read(run_id, sink) {
+            (Some(run), findings) if findings.errors.is_empty() => Ok((run, findings)),
+            (_, findings) => Err(findings),
+        }
+    }
+
+    /// As [`Job::prepare`], to look at the plays and not to run them: what lks does not have is told
+    /// apart from mistakes, and mistakes leave what could be read.
+    #[must_use]
+    pub fn look(self, sink: Arc<dyn Sink>) -> (Option<Run>, Findings) {
+        let mut dirs: Vec<PathBuf> = self.playbooks.iter().map(|p| run::vars_dir(p)).collect();
+        dirs.extend(self.options.roles_path.iter().cloned());
+        let (run, mut findings) = self.read("look", sink);
+        findings.set_aside_absent(&dirs);
+        (run, findings)
+    }
+
+    fn read(self, run_id: &str, sink: Arc<dyn Sink>) -> (Option<Run>, Findings) {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
-        }));
+            managed: self.options.managed.clone(),
+        }))
+        .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);
         let cx = run::context(self.options, templar, emit, self.vault, self.connector);
         let mut findings = Findings::default();
-        let playbooks = read_playbooks(&cx, &self.playbooks, &mut findings);
-        let groups = read_inventory(&cx, &self.inventory, &self.playbooks, &mut findings);
-        if let Some(groups) = &groups
+        let mut playbooks = read_playbooks(&cx, &self.playbooks, &mut findings);
+        let mut dirs: Vec<PathBuf> = self.playbooks.iter().map(|p| run::vars_dir(p)).collect();
+        if let Some(adhoc) = &self.adhoc {
+            dirs.push(adhoc.dir.clone());
+            playbooks.push(read_adhoc(&cx, adhoc, &mut findings));
+        }
+        let stock = Stock {
+            sources: &self.inventory,
+            config: &self.inventory_config,
+            vault: &cx.vault,
+            templar: &cx.templar,
+            dirs: &dirs,
+        };
+        let groups = match stock.read() {
+            Ok((groups, remarks)) => {
+                findings.remarks(remarks, cx.options.verbosity);
+                Some(groups)
+            }
+            Err(error) => {
+                findings.errors.push(error);
+                None
+            }
+        };
+        if let (Some(groups), Some(adhoc)) = (&groups, &self.adhoc) {
+            somebody_is_meant(groups, adhoc, cx.options.limit.as_deref(), &mut findings);
+        } else if let Some(groups) = &groups
             && let Err(error) = somebody_is_left(groups, cx.options.limit.as_deref())
         {
             findings.errors.push(error);
         }
-        match groups {
-            Some(groups) if findings.errors.is_empty() => {
-                Ok((Run::new(cx, groups, playbooks), findings))
-            }
-            _ => Err(findings),
-        }
+        let run = groups.map(|groups| {
+            let mut run = Run::new(cx, groups, playbooks);
+            run.sources = Some(Restock {
+                sources: self.inventory,
+                config: self.inventory_config,
+                dirs,
+            });
+            run
+        });
+        (run, findings)
     }
 }
 
@@ -80,36 +162,109 @@ fn read_playbooks(
     findings: &mut Findings,
 ) -> Vec<(String, Vec<Arc<Play>>)> {
     let mut out = Vec::new();
-    let mut preflight = Preflight::new(&cx.templar);
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
+    preflight.missing_handlers_are_errors = cx.options.error_on_missing_handler;
     for path in paths {
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let render = |value: &Value, vars: &Map| render(cx, &dir, vars, value);
         let base = dir.clone();
-        let mut loader = Loader::new(&HereFiles, &TableModules, &cx.vault, &render, base);
+        let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render, base);
         loader.roles_path.clone_from(&cx.options.roles_path);
+        loader.private_role_vars = cx.options.private_role_vars;
+        loader
+            .collections_path
+            .clone_from(&cx.options.collections_path);
+        loader.duplicate_keys = cx.options.duplicate_keys;
         if !here::is_file(path) {
             findings.errors.push(no_playbook(path));
             continue;
         }
+        cx.library.add(&dir.join("library"));
         let plays: Vec<Arc<Play>> = loader.playbook(path).into_iter().map(Arc::new).collect();
         for play in &plays {
             preflight.play(play);
         }
-        for (name, span, scope) in std::mem::take(&mut preflight.roles) {
+        for (name, span, scope, handled) in std::mem::take(&mut preflight.roles) {
+            let before = loader.problems.errors.len();
             loader.find_role(&name, &span, &scope);
+            if handled {
+                for error in loader.problems.errors.split_off(before) {
+                    loader.problems.demote(error);
+                }
+            }
         }
         findings.errors.append(&mut loader.problems.errors);
         findings.warnings.append(&mut loader.problems.warnings);
         out.push((path.display().to_string(), plays));
     }
-    findings.errors.append(&mut preflight.problems.errors);
-    findings.warnings.append(&mut preflight.problems.warnings);
+    let mut problems = preflight.finish();
+    findings.errors.append(&mut problems.errors);
+    findings.warnings.append(&mut problems.warnings);
     findings.errors.sort_by_key(|e| {
         e.span()
             .map(|s| (s.file.name.clone(), s.line, s.column))
             .unwrap_or_default()
     });
     out
+}
+
+/// The play of one task.
+fn read_adhoc(cx: &RunCx, adhoc: &Adhoc, findings: &mut Findings) -> (String, Vec<Arc<Play>>) {
+    let mut preflight = Preflight::new(&cx.templar, &cx.library);
+    let render_in = |value: &Value, vars: &Map| render(cx, &adhoc.dir, vars, value);
+    let dir = adhoc.dir.clone();
+    let mut loader = Loader::new(&HereFiles, &cx.library, &cx.vault, &render_in, dir);
+    loader.roles_path.clone_from(&cx.options.roles_path);
+    let node = adhoc.play(&cx.vault, &|value| render_in(value, &Map::new()));
+    let plays: Vec<Arc<Play>> = match node {
+        Ok(node) => loader
+            .lone_play(&node, &adhoc.dir)
+            .into_iter()
+            .map(Arc::new)
+            .collect(),
+        Err(error) => {
+            findings.errors.push(error);
+            Vec::new()
+        }
+    };
+    for play in &plays {
+        preflight.play(play);
+    }
+    findings.errors.append(&mut loader.problems.errors);
+    findings.errors.append(&mut preflight.problems.errors);
+    findings.warnings.append(&mut loader.problems.warnings);
+    findings.warnings.append(&mut preflight.problems.warnings);
+    (ADHOC.into(), plays)
+}
+
+/// The name that Ansible gives to the playbook of one task.
+const ADHOC: &str = "__adhoc_playbook__";
+
+/// A pattern without hosts is a warning, as in Ansible; a limit that leaves nobody is an error.
+fn somebody_is_meant(groups: &Groups, adhoc: &Adhoc, limit: Option<&str>, findings: &mut Findings) {
+    let pattern = adhoc.hosts();
+    if crate::value::has_markers(pattern) {
+        return;
+    }
+    match groups.matching(pattern, limit, "") {
+        Err(error) => findings.errors.push(error),
+        Ok(hosts) if hosts.is_empty() => {
+            for part in groups.unmatched(pattern).unwrap_or_default() {
+                let text = format!("Could not match supplied host pattern, ignoring: {part}");
+                findings.warnings.push((text, None));
+            }
+            if limit.is_some() {
+                findings.errors.push(Error::host(
+                    "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
+                ));
+            } else {
+                findings
+                    .warnings
+                    .push(("No hosts matched, nothing to do".into(), None));
+            }
+        }
+        Ok(_) => {}
+    }
 }
 
 fn no_playbook(path: &Path) -> Error {
@@ -149,56 +304,4 @@ fn somebody_is_left(groups: &Groups, limit: Option<&str>) -> Result<()> {
     Err(Error::host(
         "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
     ))
-}
-
-fn read_inventory(
-    cx: &RunCx,
-    sources: &[String],
-    playbooks: &[PathBuf],
-    findings: &mut Findings,
-) -> Option<Groups> {
-    let dirs: Vec<PathBuf> = {
-        let mut dirs: Vec<PathBuf> = playbooks.iter().map(|p| run::vars_dir(p)).collect();
-        dirs.dedup();
-        dirs
-    };
-    let groups = if sources.is_empty() {
-        let near: Vec<(Side, &Path)> = dirs.iter().map(|d| (Side::Playbook, &**d)).collect();
-        Groups::this_machine(&near, &cx.vault)
-    } else {
-        load_inventory(cx, sources, &dirs, findings)
-    };
-    groups.map_err(|e| findings.errors.push(e)).ok()
-}
-
-fn load_inventory(
-    cx: &RunCx,
-    sources: &[String],
-    dirs: &[PathBuf],
-    findings: &mut Findings,
-) -> Result<Groups> {
-    let inventory = inventory::load(sources, &InventoryFiles, &cx.vault)?;
-    for warning in &inventory.warnings {
-        findings
-            .warnings
-            .push((warning.message.clone(), Some(warning.span.clone())));
-    }
-    let hosts: Vec<Arc<str>> = inventory.hosts().map(|h| Arc::clone(&h.name)).collect();
-    let mut near = Vec::new();
-    let sides = inventory
-        .dirs
-        .iter()
-        .map(|d| (Side::Inventory, d))
-        .chain(dirs.iter().map(|d| (Side::Playbook, d)));
-    for (side, dir) in sides {
-        near.push(NearVars::read(
-            side,
-            dir,
-            &inventory,
-            &hosts,
-            &InventoryFiles,
-            &cx.vault,
-        )?);
-    }
-    Ok(Groups::new(inventory, near))
 }

@@ -1,10 +1,10 @@
 //! The loader's access to files and modules.
 
+use super::library::Library;
 use crate::error::Result;
 use crate::host::here;
-use crate::modules;
 use crate::playbook::load::{Files, ModuleFace, Modules};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Files of the side that holds the playbook.
 #[derive(Clone, Copy, Debug)]
@@ -23,20 +23,22 @@ impl Files for HereFiles {
     fn list(&self, path: &Path) -> Option<Vec<String>> {
         here::list(path)
     }
+    fn absolute(&self, path: &Path) -> PathBuf {
+        here::absolute(path)
+    }
 }
 
-/// The table of modules.
-#[derive(Clone, Copy, Debug)]
-pub struct TableModules;
-
-impl Modules for TableModules {
+impl Modules for Library {
     fn find(&self, name: &str) -> Option<ModuleFace> {
-        modules::find(name).map(|def| ModuleFace {
+        Self::find(self, name).map(|def| ModuleFace {
             name: def.name,
             free_form: def.free_form.is_some(),
         })
     }
     fn names(&self) -> Vec<&'static str> {
-        modules::names()
+        Self::names(self)
+    }
+    fn entering(&self, folder: &Path) {
+        self.add(&folder.join("library"));
     }
 }

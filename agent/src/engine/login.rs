@@ -18,6 +18,7 @@ const MORE: &[&str] = &[
     "ansible_password",
     "ansible_become_password",
     "ansible_become_pass",
+    "ansible_sudo_chdir",
     "ansible_host_key_checking",
 ];
 
@@ -69,6 +70,8 @@ impl TaskCx<'_> {
             user,
             become_user: if become_ {
                 Some(match own("ansible_become_user")? {
+                    // No name at all means root, as for `sudo` itself.
+                    Some(user) if user.is_empty() => "root".into(),
                     Some(user) => user,
                     None => self
                         .text(Kw::BecomeUser, seen)?
@@ -115,6 +118,18 @@ impl TaskCx<'_> {
             },
             connection,
         })
+    }
+
+    /// A variable of the host that the task works on, as text.
+    pub(super) fn host_variable(
+        &self,
+        effective: &super::task::Effective,
+        seen: &Seen,
+        name: &str,
+    ) -> Result<Option<String>> {
+        let other = effective.delegate_to.as_ref();
+        let other = other.and_then(|host| seen.vars.of_host(host));
+        self.connection_var(name, other.as_ref().unwrap_or(&seen.vars))
     }
 
     fn connection_var(&self, name: &str, vars: &Arc<dyn Variables>) -> Result<Option<String>> {

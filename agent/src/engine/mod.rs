@@ -1,20 +1,28 @@
 //! The engine: plays, blocks, loops, handlers and strategies over n hosts, with Ansible's semantics.
 //!
-//! [`Run`] takes plays over an inventory; `play` runs one batch of hosts in lock-step; `cursor` says
-//! where each host stands; `task` is one task on one host, `invoke` one attempt of it; `runner` is
+//! [`Run`] takes plays over an inventory; `play` is one batch of hosts, and `strategy` says in which
+//! order they go; `cursor` says where each host stands; `task` is one task on one host, `invoke` one attempt of it; `runner` is
 //! where a module is carried out, and `perform` how (plan, apply, finish). [`preflight`] finds
 //! mistakes before anything runs. Events are all that leaves.
 
+mod absent;
 mod action;
+pub mod adhoc;
+pub mod background;
 mod connect;
 pub mod context;
 mod cursor;
+mod debugger;
 mod emit;
+mod expressions;
+mod fact_cache;
 mod files;
 mod groups;
 mod include;
 mod invoke;
 pub mod job;
+mod judge;
+mod library;
 mod load;
 mod login;
 mod meta;
@@ -26,6 +34,7 @@ mod parallel;
 mod perform;
 mod play;
 mod play_vars;
+mod polling;
 pub mod preflight;
 mod progress;
 mod prompt;
@@ -35,14 +44,21 @@ pub mod run;
 pub mod runner;
 pub mod seat;
 mod steps;
+pub mod stock;
+pub mod strategy;
+mod tags;
 mod task;
+mod told;
 
+pub use absent::Absent;
 pub use action::load_yaml;
 pub use connect::LocalConnector;
 pub use context::{Connector, Login};
 pub use emit::Emitter;
+pub use fact_cache::FactCache;
 pub use groups::Groups;
-pub use load::{HereFiles, TableModules};
+pub use library::Library;
+pub use load::HereFiles;
 pub use options::{Gathering, Options};
 pub use outside::Controller;
 pub use perform::{Mode, Performed, perform};

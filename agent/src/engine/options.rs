@@ -1,5 +1,6 @@
 //! What a run is asked to do, apart from the playbook.
 
+use crate::playbook::load::DuplicateKeys;
 use crate::value::Map;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,10 +40,35 @@ pub struct Options {
     pub timeout: u64,
     /// More folders with roles.
     pub roles_path: Vec<PathBuf>,
+    /// What a key that is twice in a mapping means.
+    pub duplicate_keys: DuplicateKeys,
+    /// Conditions of any type, as ansible-core up to 2.18 took them (`compat`,
+    /// `allow_broken_conditionals`).
+    pub compat: bool,
+    /// More folders with collections.
+    pub collections_path: Vec<PathBuf>,
+    /// Folders with modules of the user's own.
+    pub library: Vec<PathBuf>,
+    /// Where facts are kept between runs.
+    pub fact_cache: Option<super::FactCache>,
     /// Facts are gathered when a play says nothing (`gathering = implicit`).
     pub gather: Gathering,
     /// `ANSIBLE_ANY_ERRORS_FATAL`.
     pub any_errors_fatal: bool,
+    /// What `ansible_managed` is in template files where no variable says it.
+    pub managed: String,
+    /// The strategy of plays that name none.
+    pub strategy: String,
+    /// Every task that fails goes to the debugger (`ANSIBLE_ENABLE_TASK_DEBUGGER`).
+    pub debugger: bool,
+    /// The debugger leaves failures alone that are ignored.
+    pub debugger_ignores_errors: bool,
+    /// Say what is done besides tasks (`ANSIBLE_DEBUG`).
+    pub debug: bool,
+    /// Whether variables of roles stay theirs (`private_role_vars`), where that is said.
+    pub private_role_vars: Option<bool>,
+    /// A handler that nobody defined is an error, not a warning.
+    pub error_on_missing_handler: bool,
 }
 
 /// When facts are gathered (`gathering` in the settings).
@@ -60,6 +86,7 @@ pub enum Gathering {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            fact_cache: None,
             check: false,
             diff: false,
             verbosity: 0,
@@ -79,8 +106,19 @@ impl Default for Options {
             remote_user: None,
             timeout: 10,
             roles_path: Vec::new(),
+            duplicate_keys: DuplicateKeys::default(),
+            compat: false,
+            collections_path: Vec::new(),
+            library: Vec::new(),
             gather: Gathering::Implicit,
             any_errors_fatal: false,
+            managed: "Ansible managed".into(),
+            strategy: "linear".into(),
+            debugger: false,
+            debugger_ignores_errors: true,
+            debug: false,
+            private_role_vars: None,
+            error_on_missing_handler: true,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a task's end means for the play: counters, variables, handlers, failures.
 
-use super::context::TaskView;
+use super::context::{HostState, TaskView};
 use super::play::Batch;
 use super::result::{Request, TaskEnd, VarChange};
 use crate::event::{EventKind, Level, Status};
@@ -18,7 +18,7 @@ impl Batch<'_> {
         sharing: &[usize],
         counts: bool,
     ) {
-        let ignored_unreachable = self.ignores_unreachable(view, &end);
+        let ignored_unreachable = self.ignores_unreachable(view, i, &end);
         let mut changes = std::mem::take(&mut end.changes);
         let target = self.facts_target(view, i);
         if let Some(target) = target {
@@ -47,15 +47,19 @@ impl Batch<'_> {
         for request in std::mem::take(&mut end.requests) {
             self.request(i, request);
         }
-        if view.task.handler {
-            for &j in sharing {
-                self.forget_handler(j, &view.task);
+        if let Some(role) = view.task.scope.role()
+            && !matches!(
+                end.report.status,
+                Status::Skipped | Status::Unreachable | Status::MayChange
+            )
+        {
+            // Of hosts that share a task that runs once, only one did it.
+            if !self.hosts[i].roles_begun.contains(&role.key) {
+                self.hosts[i].roles_begun.insert(role.key.clone());
             }
         }
-        if end.notify {
-            for &j in sharing {
-                self.notify(view, j);
-            }
+        if !end.notify.is_empty() {
+            self.notify(&end.notify, i);
         }
         // Inclusions are counted one by one, when they are read.
         if counts || end.report.status != Status::Ok {
@@ -65,11 +69,7 @@ impl Batch<'_> {
             Status::Failed if !end.report.ignored => {
                 self.fail(view, i, sharing, &end.result);
             }
-            Status::Unreachable if !ignored_unreachable => {
-                for &j in sharing {
-                    self.hosts[j].unreachable = true;
-                }
-            }
+            Status::Unreachable if !ignored_unreachable => self.hosts[i].unreachable = true,
             _ => return,
         }
         self.tell_who_is_left();
@@ -79,7 +79,7 @@ impl Batch<'_> {
     pub(super) fn tell_who_is_left(&mut self) {
         let out = |name: &str| {
             let here = self.hosts.iter().find(|h| &*h.slot.name == name);
-            here.is_some_and(|h| h.unreachable || h.cursor.has_failed())
+            here.is_some_and(|h| h.unreachable || h.ended || h.cursor.is_failing())
         };
         let left: Vec<Arc<str>> = self
             .hosts
@@ -87,7 +87,8 @@ impl Batch<'_> {
             .map(|h| Arc::clone(&h.slot.name))
             .filter(|name| !out(name))
             .collect();
-        self.cx.magic = self.run.magic_of_hosts(&self.cx.magic, &left, &out);
+        let magic = self.run.magic_of_hosts(&self.cx.magic, &left, &out);
+        Arc::make_mut(&mut self.cx).magic = magic;
     }
 
     fn count(&mut self, i: usize, end: &TaskEnd, ignored_unreachable: bool) {
@@ -112,37 +113,42 @@ impl Batch<'_> {
             }
             Status::Failed if rescued => n.rescued += 1,
             Status::Failed => n.failed += 1,
-            Status::Unreachable if ignored_unreachable => n.skipped += 1,
+            Status::Unreachable if ignored_unreachable => {
+                n.ok += 1;
+                n.ignored += 1;
+            }
             Status::Unreachable => n.unreachable += 1,
         }
     }
 
     fn fail(&mut self, view: &TaskView, i: usize, sharing: &[usize], result: &Map) {
-        let fatal = self.any_errors_fatal
-            || view
-                .task
-                .find(Kw::AnyErrorsFatal)
-                .is_some_and(|s| s.value.is_truthy());
-        let failing: Vec<usize> = if fatal {
-            (0..self.hosts.len()).collect()
-        } else {
-            sharing.to_vec()
-        };
-        for j in failing {
+        let rescued = self.hosts[i].cursor.would_rescue();
+        for &j in sharing {
             let host = &mut self.hosts[j];
             if j != i && (host.unreachable || host.cursor.has_failed()) {
                 continue;
             }
-            let mut vars = host
-                .slot
-                .vars
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            vars.set("ansible_failed_result", Value::map(result.clone()));
-            vars.set("ansible_failed_task", failed_task(view));
-            drop(vars);
+            if rescued {
+                let mut vars = host
+                    .slot
+                    .vars
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
+                vars.set("ansible_failed_result", Value::map(result.clone()));
+                vars.set("ansible_failed_task", failed_task(view));
+            }
             host.cursor.fail();
         }
+    }
+
+    /// `any_errors_fatal`: all hosts fail with these.
+    pub(super) fn fail_others(&mut self, broken: &[usize]) {
+        for (j, host) in self.hosts.iter_mut().enumerate() {
+            if !broken.contains(&j) && !host.unreachable && !host.cursor.has_failed() {
+                host.cursor.fail();
+            }
+        }
+        self.tell_who_is_left();
     }
 
     /// `max_fail_percentage`.
@@ -150,19 +156,19 @@ impl Batch<'_> {
         let Some(limit) = self.max_fail else {
             return;
         };
-        let out = self
-            .hosts
-            .iter()
-            .filter(|h| h.unreachable || h.cursor.has_failed())
-            .count();
-        if out > 0 && out as f64 * 100.0 / self.hosts.len() as f64 > limit {
-            self.run.cx.emit.run(EventKind::Notice {
-                level: Level::Error,
-                text: format!(
-                    "{out} of {} hosts failed: more than max_fail_percentage ({limit} %) allows",
-                    self.hosts.len()
-                ),
-            });
+        let failed = |h: &HostState| h.cursor.has_failed();
+        let out = self.hosts.iter().filter(|h| failed(h)).count();
+        if out as f64 * 100.0 / self.hosts.len() as f64 > limit {
+            for host in self.hosts.iter_mut().filter(|h| !h.unreachable) {
+                host.cursor.fail();
+            }
+            // Ansible says it twice: when the limit is passed, and when nobody is left.
+            for _ in 0..2 {
+                self.run.cx.emit.run(EventKind::Notice {
+                    level: Level::Banner,
+                    text: "NO MORE HOSTS LEFT".into(),
+                });
+            }
             self.ended = true;
             self.run.halted = true;
         }
@@ -183,24 +189,46 @@ impl Batch<'_> {
     }
 
     fn request(&mut self, i: usize, request: Request) {
-        match request {
-            Request::AddHost(name, groups, vars) => self.run.add_host(&name, &groups, vars),
-            Request::GroupBy(group, parents) => {
-                let name = Arc::clone(&self.hosts[i].slot.name);
-                self.run.add_to_group(&name, &group, &parents);
-            }
-        }
-        self.cx.magic = self.run.refresh_magic(&self.cx);
+        let name = Arc::clone(&self.hosts[i].slot.name);
+        self.run.add(name, request);
+        self.refresh_magic();
+    }
+
+    /// Groups changed: `groups` does.
+    pub(super) fn refresh_magic(&mut self) {
+        let magic = self.run.refresh_magic(&self.cx);
+        Arc::make_mut(&mut self.cx).magic = magic;
     }
 }
 
+/// The task as `ansible_failed_task` has it: its keywords as they were written.
 fn failed_task(view: &TaskView) -> Value {
-    let map: Map = [
-        (Key::from("name"), Value::from(view.info.name.as_str())),
-        (Key::from("action"), Value::from(&*view.task.module)),
-        (Key::from("path"), Value::from(view.info.path.as_str())),
-    ]
-    .into_iter()
-    .collect();
+    let task = &view.task;
+    let shown = view.info.name.as_str();
+    let role = task.scope.role().map(|r| format!("{} : ", r.name));
+    let name = role.and_then(|r| shown.strip_prefix(&r)).unwrap_or(shown);
+    let mut map = Map::new();
+    for kw in [Kw::Register, Kw::DelegateTo] {
+        map.insert(Key::from(kw.name()), Value::Null);
+    }
+    for (kw, setting) in task.scope.keywords.iter() {
+        map.insert(Key::from(kw.name()), setting.value.clone());
+    }
+    let mut args = Map::new();
+    for arg in &task.args.named {
+        args.insert(Key::from(&*arg.name), arg.value.clone());
+    }
+    if let Some(free) = &task.args.free {
+        args.insert(Key::from("_raw_params"), free.value.clone());
+    }
+    map.insert(Key::from("name"), Value::from(name));
+    map.insert(Key::from("action"), Value::from(task.written_module()));
+    map.insert(Key::from("resolved_action"), Value::from(&*task.module));
+    map.insert(Key::from("args"), Value::map(args));
+    map.insert(Key::from("path"), Value::from(view.info.path.as_str()));
+    map.insert(Key::from("tags"), Value::from(task.scope.tags()));
+    if let Some(role) = task.scope.role() {
+        map.insert(Key::from("role"), Value::from(role.name.as_str()));
+    }
     Value::map(map)
 }

@@ -1,17 +1,20 @@
 //! What templates may ask of the machine that holds the playbook.
 
 use crate::error::{Error, Result};
-use crate::host::{FileKind, HostView, RealHost, Request, Stat, here};
+use crate::host::{FileKind, HostView, RealHost, Redirects, Request, Stat, here};
 use crate::playbook::vault::VaultKeys;
-use crate::template::{Clock, Entry, EntryKind, Outside, Piped, Variables};
+use crate::template::{Clock, Entry, EntryKind, Fetch, Outside, Piped, Variables};
 use crate::value::Value;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The machine that holds the playbook.
 #[derive(Debug)]
 pub struct Controller {
     /// Keys of vaults.
     pub vault: VaultKeys,
+    /// What `ansible_managed` is where no variable says it.
+    pub managed: String,
 }
 
 impl Outside for Controller {
@@ -56,15 +59,20 @@ impl Outside for Controller {
         here::zone(unix)
     }
 
-    fn fetch(&self, url: &str) -> Result<Vec<u8>> {
-        let answer = RealHost::new().fetch(&Request::new("GET", url))?;
+    fn fetch(&self, fetch: &Fetch) -> Result<Vec<u8>> {
+        let host = RealHost::new();
+        let answer = host.fetch(&request(&host, fetch)?)?;
         if answer.status >= 400 {
             return Err(Error::host(format!(
-                "{url} answered {} {}",
-                answer.status, answer.reason
+                "Received HTTP error for {}: HTTP Error {}: {}",
+                fetch.url, answer.status, answer.reason
             )));
         }
         Ok(answer.body)
+    }
+
+    fn tells_of_untrusted(&self) -> bool {
+        here::env("_ANSIBLE_TEMPLAR_UNTRUSTED_TEMPLATE_BEHAVIOR").as_deref() == Some("warning")
     }
 
     fn warn(&self, message: &str) {
@@ -108,9 +116,63 @@ impl Outside for Controller {
         here::working_dir()
     }
 
+    fn host_name(&self) -> String {
+        let name = here::read_text(Path::new("/proc/sys/kernel/hostname"));
+        name.ok().flatten().unwrap_or_default().trim().to_owned()
+    }
+
+    fn setting(
+        &self,
+        name: &str,
+        plugin: Option<(&str, &str)>,
+        _scope: &dyn Variables,
+    ) -> Result<Option<(Value, String)>> {
+        Ok(match (name, plugin) {
+            ("DEFAULT_MANAGED_STR", None) => {
+                Some((Value::from(self.managed.as_str()), "default".into()))
+            }
+            (name, Some(("become", method))) => {
+                let value = become_default(name, method);
+                value.map(|value| (Value::from(value), "default".into()))
+            }
+            _ => None,
+        })
+    }
+
     fn decrypt(&self, text: &str) -> Result<Vec<u8>> {
         self.vault.decrypt(text)
     }
+}
+
+/// The request that the lookup `url` wants.
+fn request(host: &RealHost, fetch: &Fetch) -> Result<Request> {
+    let mut request = Request::new("GET", &fetch.url);
+    request.headers.clone_from(&fetch.headers);
+    request.validate_certs = fetch.validate_certs;
+    request.use_proxy = fetch.use_proxy;
+    request.user.clone_from(&fetch.user);
+    request.password.clone_from(&fetch.password);
+    request.force_basic_auth = fetch.force_basic_auth;
+    request.timeout = Duration::from_secs_f64(fetch.timeout.clamp(0.001, 1e9));
+    request.unix_socket.clone_from(&fetch.unix_socket);
+    request.ca_path.clone_from(&fetch.ca_path);
+    request.redirects = match fetch.follow_redirects {
+        None => Redirects::Safe,
+        Some(true) => Redirects::All,
+        Some(false) => Redirects::None,
+    };
+    if fetch.use_netrc && request.user.is_none() {
+        let login = crate::module::http::netrc(host, &fetch.url)?;
+        if login.user.is_some() {
+            // They go before an `Authorization` that was asked for, as in Ansible.
+            let other = |(name, _): &(String, String)| !name.eq_ignore_ascii_case("authorization");
+            request.headers.retain(other);
+            request.force_basic_auth = true;
+            request.user = login.user;
+            request.password = login.password;
+        }
+    }
+    Ok(request)
 }
 
 /// What templates may know of a path.
@@ -141,4 +203,17 @@ fn entry(host: &RealHost, path: &Path, stat: &Stat) -> Entry {
 /// Something that differs from call to call, where the kernel gives no random bytes.
 fn now_bits() -> u64 {
     here::now().to_bits()
+}
+
+/// What Ansible's ways to become another user are set to where nobody says anything.
+fn become_default(name: &str, method: &str) -> Option<&'static str> {
+    let method = method.strip_prefix("ansible.builtin.").unwrap_or(method);
+    match (name, method) {
+        ("become_flags", "sudo") => Some("-H -S -n"),
+        ("become_flags", "su" | "runas") => Some(""),
+        ("become_exe", "sudo") => Some("sudo"),
+        ("become_exe", "su") => Some("su"),
+        ("become_user", "sudo" | "su") => Some("root"),
+        _ => None,
+    }
 }

@@ -122,7 +122,7 @@ fn finish(
     if let Some(changed) = done.returns.changed {
         done.changed = changed;
     }
-    if !done.returns.diffs.is_empty() {
+    if mode.diff && !done.returns.diffs.is_empty() {
         done.diffs = std::mem::take(&mut done.returns.diffs);
     }
     Ok(done)

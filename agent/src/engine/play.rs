@@ -1,61 +1,129 @@
-//! One play on one batch of hosts: the steps of all of them, in lock-step.
+//! One play on one batch of hosts: what a strategy asks of it. The strategy decides who goes when.
 
-use super::context::{HostState, PlayCx, RunCx, TaskView};
-use super::cursor::{Cursor, Entry, Filter, Place, Step};
-use super::include::IncludeCall;
-use super::parallel;
-use super::result::TaskEnd;
+use super::context::{HostSlot, HostState, PlayCx, RunCx, TaskView};
+use super::cursor::{Cursor, Entry, Filter, Step};
+use super::notify::HandlerNames;
+use super::options::Gathering;
+use super::result::{ItemEnd, TaskEnd};
 use super::run::Run;
-use super::steps::{flatten, starts_at, steps};
+use super::steps::{flatten, gathers_facts, starts_at, starts_in, steps};
+use super::strategy::Strategy;
 use super::task::TaskCx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{EventKind, Status, TaskInfo};
-use crate::host::here;
-use crate::playbook::keyword::{Kw, plain_text};
+use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
 use crate::playbook::task::Task;
-use crate::value::Value;
+use crate::value::{Map, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Runs one batch of a play's hosts.
 pub struct Batch<'r> {
     pub(super) run: &'r mut Run,
-    pub(super) cx: PlayCx,
+    pub(super) cx: Arc<PlayCx>,
     pub(super) hosts: Vec<HostState>,
     pub(super) handlers: Arc<Vec<Entry>>,
+    pub(super) strategy: &'static Strategy,
+    /// Under what handlers are known, as far as that was asked.
+    pub(super) handler_names: Vec<HandlerNames>,
     views: HashMap<usize, Arc<TaskView>>,
+    /// Whether tags select a task, by its address; the task is kept, so that the address stays its own.
+    selected: HashMap<usize, (Arc<Task>, bool)>,
+    /// Whether the tags of the play let its handlers be flushed.
+    flushes: bool,
     /// Hosts beyond this share of failures end the play.
     pub(super) max_fail: Option<f64>,
-    pub(super) any_errors_fatal: bool,
-    force_handlers: bool,
     pub(super) ended: bool,
+}
+
+/// All that it takes to run a task on a host: for a thread of its own.
+pub(super) struct Ticket {
+    run: Arc<RunCx>,
+    play: Arc<PlayCx>,
+    view: Arc<TaskView>,
+    slot: Arc<HostSlot>,
+    files: Arc<Map>,
+}
+
+impl Ticket {
+    fn cx(&self) -> TaskCx<'_> {
+        TaskCx {
+            run: &self.run,
+            play: &self.play,
+            view: &self.view,
+            slot: &self.slot,
+            files: &self.files,
+        }
+    }
+
+    /// Runs the task, and tells.
+    pub(super) fn run(&self) -> TaskEnd {
+        let task = self.view.info.id;
+        let start = EventKind::HostTaskStarted { task };
+        self.run.emit.host(&self.slot.name, start);
+        let end = self.cx().execute();
+        if end.includes.is_empty() || end.report.status == Status::Failed {
+            let mut report = end.report.clone();
+            report.ignored |= ignores_unreachable(&self.cx(), &end);
+            let end = EventKind::TaskFinished { task, report };
+            self.run.emit.host(&self.slot.name, end);
+        }
+        end
+    }
 }
 
 /// What the cursor asks about one host.
 struct Selects<'a> {
-    run: &'a RunCx,
-    /// Whether `--start-at-task` was reached.
-    started: bool,
+    run: &'a Run,
+    play: &'a PlayCx,
+    selected: &'a mut HashMap<usize, (Arc<Task>, bool)>,
     notified: &'a BTreeSet<usize>,
+    begun: &'a HashSet<String>,
     roles_done: &'a mut HashSet<String>,
 }
 
+impl Selects<'_> {
+    /// Whether `--start-at-task` means this task. Facts are gathered in the play that has the task.
+    fn starts_here(&self, task: &Arc<Task>) -> bool {
+        let wanted = self.run.cx.options.start_at.as_deref().unwrap_or_default();
+        starts_at(task, wanted)
+            || (gathers_facts(task, &self.play.play) && starts_in(&self.play.play, wanted))
+    }
+}
+
 impl Filter for Selects<'_> {
-    fn selects(&self, task: &Task) -> bool {
-        let starts = || {
-            let wanted = self.run.options.start_at.as_deref().unwrap_or_default();
-            starts_at(task, wanted)
-        };
-        (self.started || starts()) && self.run.options.selects_tags(&task.scope.tags())
+    fn selects(&mut self, task: &Arc<Task>) -> bool {
+        // Handlers run when they are notified, whatever their tags.
+        if task.handler {
+            return true;
+        }
+        if !self.run.started && !self.starts_here(task) {
+            return false;
+        }
+        let done = |key: &str| self.roles_done.contains(key);
+        if let Some(role) = task.scope.role()
+            && !role.allow_duplicates
+            && done(&role.key)
+        {
+            return false;
+        }
+        let key = Arc::as_ptr(task) as usize;
+        if let Some((_, known)) = self.selected.get(&key) {
+            return *known;
+        }
+        let tags = self.run.tags_of(self.play, task);
+        let selected = self.run.cx.options.selects_tags(&tags);
+        self.selected.insert(key, (Arc::clone(task), selected));
+        selected
     }
     fn notified(&self, handler: usize) -> bool {
         self.notified.contains(&handler)
     }
-    fn role_done(&self, key: &str) -> bool {
-        self.roles_done.contains(key)
-    }
     fn finish_role(&mut self, key: &str) {
-        self.roles_done.insert(key.to_string());
+        // A role of which every task was skipped did not run.
+        if self.begun.contains(key) {
+            self.roles_done.insert(key.to_string());
+        }
     }
 }
 
@@ -64,39 +132,53 @@ impl<'r> Batch<'r> {
     ///
     /// # Errors
     /// When variables of the play cannot be read.
-    pub fn new(run: &'r mut Run, cx: PlayCx, names: &[Arc<str>]) -> Result<Self> {
+    pub fn new(
+        run: &'r mut Run,
+        cx: PlayCx,
+        strategy: &'static Strategy,
+        names: &[Arc<str>],
+    ) -> Result<Self> {
         let play = Arc::clone(&cx.play);
-        let steps = Arc::new(steps(&play, run.gathers(&play)));
-        let handlers: Vec<Arc<Task>> = flatten(&play.handlers);
+        let forced = match play.get(Kw::ForceHandlers) {
+            Some(_) => run.flag(&cx, Kw::ForceHandlers)?,
+            None => run.cx.options.force_handlers,
+        };
+        let mut flush_tags = run.tags_in(&cx, &play.scope);
+        flush_tags.push("always".into());
+        let steps = Arc::new(steps(&play, run.gathers(&play), forced));
         let mut hosts = Vec::new();
+        let skips_known = run.gathers(&play) && run.cx.options.gather == Gathering::Smart;
         for (index, name) in names.iter().enumerate() {
             let slot = run.slot(name);
+            let mut cursor = Cursor::new(index, Arc::clone(&steps));
+            if skips_known && slot.snapshot().has_facts() {
+                cursor.skip_first();
+            }
             hosts.push(HostState {
-                cursor: Cursor::new(index, Arc::clone(&steps)),
+                cursor,
                 files: Arc::default(),
+                pending: Vec::new(),
                 notified: BTreeSet::new(),
+                roles_begun: HashSet::new(),
                 roles_done: run.roles_done(name),
                 unreachable: false,
-                forced: false,
+                ended: false,
                 counters: run.counters(name),
                 slot,
             });
         }
+        let handlers = flatten(&play.handlers).into_iter().enumerate();
         let mut batch = Self {
             max_fail: run.percentage(&cx, Kw::MaxFailPercentage)?,
-            any_errors_fatal: run.flag(&cx, Kw::AnyErrorsFatal)? || run.cx.options.any_errors_fatal,
-            force_handlers: run.flag(&cx, Kw::ForceHandlers)? || run.cx.options.force_handlers,
+            flushes: run.cx.options.selects_tags(&flush_tags),
             run,
-            cx,
+            cx: Arc::new(cx),
             hosts,
-            handlers: Arc::new(
-                handlers
-                    .into_iter()
-                    .enumerate()
-                    .map(|(i, t)| Entry::Handler(i, t))
-                    .collect(),
-            ),
+            handlers: Arc::new(handlers.map(|(i, t)| Entry::Handler(i, t)).collect()),
+            strategy,
+            handler_names: Vec::new(),
             views: HashMap::new(),
+            selected: HashMap::new(),
             ended: false,
         };
         batch.read_vars_files()?;
@@ -113,18 +195,9 @@ impl<'r> Batch<'r> {
 
     /// Runs all steps. Hosts that failed or are out of reach are told to the run.
     pub fn execute(mut self) {
-        while let Some((task, hosts)) = self.next_step() {
-            match task {
-                Some(task) => self.task_step(&task, &hosts),
-                None => self.flush(&hosts),
-            }
-            self.check_limits();
-            if self.ended || here::stopped() {
-                break;
-            }
-        }
+        (self.strategy.drive)(&mut self);
         for host in &self.hosts {
-            let failed = host.cursor.has_failed();
+            let failed = host.cursor.is_failing();
             self.run.finish_host(
                 &host.slot.name,
                 host.counters,
@@ -135,154 +208,116 @@ impl<'r> Batch<'r> {
         }
     }
 
-    /// The earliest step that any host must take, and the hosts that take it now.
-    fn next_step(&mut self) -> Option<(Option<Arc<Task>>, Vec<usize>)> {
-        let mut best: Option<(Place, Option<Arc<Task>>, Vec<usize>)> = None;
-        for index in 0..self.hosts.len() {
-            let Some((place, task)) = self.peek(index) else {
-                continue;
-            };
-            match &mut best {
-                Some((p, _, hosts)) if *p == place => hosts.push(index),
-                Some((p, ..)) if *p < place => {}
-                _ => best = Some((place, task, vec![index])),
-            }
-        }
-        best.map(|(_, task, hosts)| (task, hosts))
-    }
-
-    fn peek(&mut self, index: usize) -> Option<(Place, Option<Arc<Task>>)> {
+    /// The next step of a host; nothing when it is through, or out of reach.
+    pub(super) fn peek(&mut self, index: usize) -> Option<Step> {
         let host = &mut self.hosts[index];
         if host.unreachable {
             return None;
         }
         loop {
             let mut filter = Selects {
-                run: &self.run.cx,
-                started: self.run.started,
+                run: self.run,
+                play: &self.cx,
+                selected: &mut self.selected,
                 notified: &host.notified,
+                begun: &host.roles_begun,
                 roles_done: &mut host.roles_done,
             };
-            let step = host.cursor.peek(&mut filter);
-            let Some(step) = step else {
-                let forces = self.force_handlers && !host.forced;
-                if host.cursor.has_failed() && forces && !host.notified.is_empty() {
-                    // Forced handlers run although the host is out of the play; when one of them
-                    // fails, that is the end.
-                    host.forced = true;
-                    host.cursor.insert(Arc::clone(&self.handlers));
-                    continue;
-                }
-                return None;
-            };
-            return Some(match step {
+            let step = host.cursor.peek(&mut filter)?;
+            match &step {
                 Step::Task(task) => {
-                    self.run.started = true;
-                    (host.cursor.place(), Some(task))
+                    self.run.started |= !gathers_facts(task, &self.cx.play);
                 }
-                Step::Flush => (host.cursor.place(), None),
-            });
+                Step::Flush => {
+                    let idle = host.pending.is_empty() && host.notified.is_empty();
+                    if idle || !self.flushes {
+                        host.cursor.advance();
+                        continue;
+                    }
+                }
+            }
+            return Some(step);
         }
     }
 
-    /// Handlers that were notified run now.
-    fn flush(&mut self, hosts: &[usize]) {
-        for &i in hosts {
-            let host = &mut self.hosts[i];
-            host.cursor.advance();
-            if !host.notified.is_empty() {
-                host.cursor.insert(Arc::clone(&self.handlers));
-            }
+    /// A task for a host, ready to run.
+    pub(super) fn ticket(&self, view: &Arc<TaskView>, i: usize) -> Ticket {
+        let host = &self.hosts[i];
+        Ticket {
+            run: Arc::clone(&self.run.cx),
+            play: Arc::clone(&self.cx),
+            view: Arc::clone(view),
+            slot: Arc::clone(&host.slot),
+            files: Arc::clone(&host.files),
         }
     }
 
-    fn task_step(&mut self, task: &Arc<Task>, hosts: &[usize]) {
-        if !self.run.wanted_by_step(task) {
-            for &i in hosts {
-                self.hosts[i].cursor.advance();
-            }
-            return;
-        }
-        if task.short_module() == "meta" {
-            return self.meta_step(task, hosts);
-        }
-        let view = self.view(task, hosts[0]);
-        let once = self.runs_once(&view, hosts);
-        let running: Vec<usize> = if once { vec![hosts[0]] } else { hosts.to_vec() };
-        self.run.cx.emit.run(EventKind::TaskStarted {
-            task: Arc::clone(&view.info),
-        });
-        let ends = self.run_on(&view, &running);
-        // All at once, before results are judged: one host's failure may move the others on.
-        for &i in hosts {
-            self.hosts[i].cursor.advance();
-        }
-        let mut includes: Vec<(usize, Vec<IncludeCall>)> = Vec::new();
-        for (i, mut end) in running.iter().copied().zip(ends) {
-            let calls = std::mem::take(&mut end.includes);
-            let sharing: Vec<usize> = if once { hosts.to_vec() } else { vec![i] };
-            if !calls.is_empty() {
-                includes.extend(sharing.iter().map(|j| (*j, calls.clone())));
-            }
-            self.take(&view, i, end, &sharing, calls.is_empty());
-        }
-        self.include(&view, includes);
+    /// A task that cannot begin, as an end; it is told.
+    pub(super) fn broken(&self, view: &TaskView, i: usize, error: &Error) -> TaskEnd {
+        let end = TaskEnd::of_one(ItemEnd::error(error), &view.task);
+        self.run.cx.emit.host(
+            &self.hosts[i].slot.name,
+            EventKind::TaskFinished {
+                task: view.info.id,
+                report: end.report.clone(),
+            },
+        );
+        end
     }
 
-    fn run_on(&self, view: &TaskView, hosts: &[usize]) -> Vec<TaskEnd> {
-        let throttle = view
-            .task
-            .find(Kw::Throttle)
-            .and_then(|s| s.value.as_int())
-            .and_then(|n| usize::try_from(n).ok())
-            .filter(|n| *n > 0);
-        let width = throttle.map_or(self.run.cx.options.forks, |t| {
-            t.min(self.run.cx.options.forks)
-        });
-        let one = |i: usize| {
-            let host = &self.hosts[hosts[i]];
-            let emit = &self.run.cx.emit;
-            emit.host(
-                &host.slot.name,
-                EventKind::HostTaskStarted { task: view.info.id },
-            );
-            let end = self.task_cx(view, hosts[i]).execute();
-            if end.includes.is_empty() || end.report.status == Status::Failed {
-                let mut report = end.report.clone();
-                report.ignored |= self.ignores_unreachable(view, &end);
-                emit.host(
-                    &host.slot.name,
-                    EventKind::TaskFinished {
-                        task: view.info.id,
-                        report,
-                    },
-                );
-            }
-            end
+    /// `throttle`: how many hosts at once, if the task says.
+    pub(super) fn throttle(&self, view: &TaskView, i: usize) -> Result<Option<usize>> {
+        let Some(setting) = view.task.find(Kw::Throttle) else {
+            return Ok(None);
         };
-        parallel::map(hosts.len(), width, one)
+        let failed = "Failed to convert the throttle value to an integer";
+        let cx = self.task_cx(view, i);
+        let value = match &setting.value {
+            Value::Template(_) => cx
+                .resolve(setting, &cx.seen(&cx.slot.snapshot()))
+                .map_err(|e| e.context(failed))?,
+            plain => plain.clone(),
+        };
+        let text = plain_text(&value);
+        let most: i64 = text.trim().parse().map_err(|_| {
+            Error::params(format!(
+                "{failed}: invalid literal for int() with base 10: '{text}'"
+            ))
+            .at(&setting.span)
+        })?;
+        Ok(usize::try_from(most).ok().filter(|n| *n > 0))
     }
 
-    pub(super) fn ignores_unreachable(&self, view: &TaskView, end: &TaskEnd) -> bool {
-        end.report.status == Status::Unreachable
-            && view
-                .task
-                .find(Kw::IgnoreUnreachable)
-                .is_some_and(|s| s.value.is_truthy())
+    /// Whether a failure of this task is one of all hosts (`any_errors_fatal`).
+    pub(super) fn is_fatal(&self, view: &TaskView, i: usize) -> bool {
+        match view.task.find(Kw::AnyErrorsFatal) {
+            Some(_) => self.flag(view, i, Kw::AnyErrorsFatal),
+            None => self.run.cx.options.any_errors_fatal,
+        }
     }
 
-    fn runs_once(&self, view: &TaskView, hosts: &[usize]) -> bool {
-        let Some(setting) = view.task.find(Kw::RunOnce) else {
-            return bypasses_loop(&view.task);
+    /// Whether the task runs on one host, for all.
+    pub(super) fn runs_once(&self, view: &TaskView, i: usize) -> bool {
+        bypasses_loop(&view.task) || self.flag(view, i, Kw::RunOnce)
+    }
+
+    /// A flag of a task, as its first host sees it.
+    fn flag(&self, view: &TaskView, i: usize, kw: Kw) -> bool {
+        let Some(setting) = view.task.find(kw) else {
+            return false;
         };
         match &setting.value {
             Value::Template(_) => {
-                let cx = self.task_cx(view, hosts[0]);
+                let cx = self.task_cx(view, i);
                 let seen = cx.seen(&cx.slot.snapshot());
-                cx.flag(Kw::RunOnce, &seen).ok().flatten() == Some(true)
+                cx.flag(kw, &seen).ok().flatten() == Some(true)
             }
-            value => crate::playbook::keyword::as_bool(&plain_text(value)).unwrap_or(false),
+            value => as_bool(&plain_text(value)).unwrap_or(false),
         }
+    }
+
+    pub(super) fn ignores_unreachable(&self, view: &TaskView, i: usize, end: &TaskEnd) -> bool {
+        ignores_unreachable(&self.task_cx(view, i), end)
     }
 
     /// A task on the host of this index.
@@ -326,13 +361,28 @@ impl<'r> Batch<'r> {
             id: self.run.next_id(),
             name: in_role(task, task.title()),
             module: task.module.to_string(),
-            path: TaskInfo::path_of(Some(&task.span)),
+            path: super::told::path_of(&task.span),
             handler: task.handler,
-            check: self.run.cx.options.check,
+            check: checks(task.find(Kw::CheckMode), self.run.cx.options.check),
             no_log: task.find(Kw::NoLog).is_some_and(|s| s.value.is_truthy()),
             args: Value::Null,
         }
     }
+}
+
+/// Whether check mode holds where `check_mode` may say so.
+pub(super) fn checks(setting: Option<&Setting>, otherwise: bool) -> bool {
+    let said = setting.and_then(|s| as_bool(&plain_text(&s.value)));
+    said.unwrap_or(otherwise)
+}
+
+/// `ignore_unreachable`, as the task's host sees it.
+fn ignores_unreachable(cx: &TaskCx<'_>, end: &TaskEnd) -> bool {
+    end.report.status == Status::Unreachable
+        && cx.task().find(Kw::IgnoreUnreachable).is_some()
+        && cx
+            .flag(Kw::IgnoreUnreachable, &cx.seen(&cx.slot.snapshot()))
+            .is_ok_and(|f| f == Some(true))
 }
 
 /// A task's name, after that of its role.
@@ -344,6 +394,6 @@ fn in_role(task: &Task, own: String) -> String {
 }
 
 /// Modules that run once for all hosts, whatever the play says.
-fn bypasses_loop(task: &Task) -> bool {
+pub(super) fn bypasses_loop(task: &Task) -> bool {
     matches!(task.short_module(), "add_host" | "pause") && task.module.starts_with("ansible.")
 }

@@ -119,6 +119,7 @@ impl Run {
             ("ansible_skip_tags", words(&options.skip_tags)),
             ("ansible_limit", Value::from(options.limit.clone())),
             ("ansible_version", version()),
+            ("ansible_playbook_python", Value::from(here::python())),
         ];
         let magic = pairs
             .into_iter()

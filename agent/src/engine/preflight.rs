@@ -1,12 +1,17 @@
 //! The check before a run: every task's module, parameters, templates, handlers and files, all
 //! problems at once, before any host is touched.
+//!
+//! A mistake stops the run, unless the playbook itself deals with it: in a task whose failure is
+//! ignored, rescued or judged by `failed_when`, and in a variable that no other task uses, it is a
+//! warning, and the task fails when a host reaches it.
 
 use super::files;
 use super::invoke::no_module;
+use super::library::Library;
+use super::notify;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec};
-use crate::modules;
-use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
+use crate::playbook::keyword::{Kw, Setting, as_bool, check_type, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::problems::Problems;
 use crate::playbook::scope::Scope;
@@ -14,33 +19,78 @@ use crate::playbook::task::{Arg, Item, Loop, Task, TaskArgs};
 use crate::source::Span;
 use crate::template::Templar;
 use crate::value::Value;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Collects what is wrong with plays.
 pub struct Preflight<'a> {
     templar: &'a Templar,
+    library: &'a Library,
     /// What was found.
     pub problems: Problems,
     /// Roles that tasks include by a plain name: whoever has the loader looks for them.
-    pub roles: Vec<(String, Span, Arc<Scope>)>,
+    pub roles: Vec<(String, Span, Arc<Scope>, bool)>,
+    /// Whether a failure of what is being looked at is dealt with by the playbook.
+    handled: bool,
+    /// Mistakes in variables, which matter only where the variable is used.
+    in_variables: Vec<(String, Error)>,
+    /// Names that stand in templates and conditions of tasks whose failure is not handled.
+    used: HashSet<String>,
     dir: PathBuf,
     handlers: Vec<String>,
     dynamic_handlers: bool,
+    /// Whether a handler that nobody defined is an error (`error_on_missing_handler`).
+    pub missing_handlers_are_errors: bool,
 }
 
 impl<'a> Preflight<'a> {
     /// A check with these templates' filters and tests.
     #[must_use]
-    pub fn new(templar: &'a Templar) -> Self {
+    pub fn new(templar: &'a Templar, library: &'a Library) -> Self {
         Self {
             templar,
+            library,
             problems: Problems::default(),
             roles: Vec::new(),
+            handled: false,
+            in_variables: Vec::new(),
+            used: HashSet::new(),
             dir: PathBuf::new(),
             handlers: Vec::new(),
             // Alone, a file of tasks does not know the handlers of its play.
             dynamic_handlers: true,
+            missing_handlers_are_errors: true,
+        }
+    }
+
+    /// For tasks that stand in a block with `rescue` (of whoever includes them).
+    #[must_use]
+    pub fn handled(mut self, handled: bool) -> Self {
+        self.handled = handled;
+        self
+    }
+
+    /// What was found, mistakes in variables included.
+    #[must_use]
+    pub fn finish(mut self) -> Problems {
+        for (name, error) in std::mem::take(&mut self.in_variables) {
+            if self.used.contains(&name) {
+                self.problems.error(error);
+            } else {
+                let what = format!("the variable `{name}` cannot be evaluated");
+                self.problems.demote(error.context(what));
+            }
+        }
+        self.problems
+    }
+
+    /// Keeps a mistake: an error, or a warning where the playbook deals with the failure.
+    fn found(&mut self, error: Error) {
+        if self.handled {
+            self.problems.demote(error);
+        } else {
+            self.problems.error(error);
         }
     }
 
@@ -54,7 +104,11 @@ impl<'a> Preflight<'a> {
             self.dynamic_handlers |= includes_role(section);
         }
         for (kw, setting) in play.scope.keywords.iter() {
-            self.keyword(*kw, setting);
+            // Tasks are looked at one by one below.
+            let tasks = matches!(kw, Kw::Tasks | Kw::PreTasks | Kw::PostTasks | Kw::Handlers);
+            if !tasks {
+                self.keyword(*kw, setting);
+            }
         }
         self.vars_files(play);
         for section in [
@@ -73,12 +127,15 @@ impl<'a> Preflight<'a> {
             match item {
                 Item::Task(task) => self.task(task),
                 Item::Block(block) => {
+                    let around = self.handled;
+                    self.handled |= !block.rescue.is_empty();
                     for (kw, setting) in block.scope.keywords.iter() {
                         self.keyword(*kw, setting);
                     }
-                    for part in [&block.body, &block.rescue, &block.always] {
-                        self.items(part);
-                    }
+                    self.items(&block.body);
+                    self.handled = around;
+                    self.items(&block.rescue);
+                    self.items(&block.always);
                 }
             }
         }
@@ -95,20 +152,23 @@ impl<'a> Preflight<'a> {
                     if let Some(name) = task.name() {
                         self.dynamic_handlers |= matches!(name.value, Value::Template(_));
                         let own = plain_text(&name.value);
-                        if let Some(role) = task.scope.role() {
-                            self.handlers.push(format!("{} : {own}", role.name));
-                        }
+                        self.handlers.extend(notify::in_role(task, &own));
                         self.handlers.push(own);
                     }
-                    for listen in task.scope.all(Kw::Listen) {
-                        self.handlers.extend(listen.words_kept());
-                    }
+                    self.handlers.extend(notify::listens(task));
                 }
             }
         }
     }
 
     fn task(&mut self, task: &Task) {
+        let around = self.handled;
+        self.handled |= deals_with_failure(task);
+        self.parts(task);
+        self.handled = around;
+    }
+
+    fn parts(&mut self, task: &Task) {
         for (kw, setting) in task.scope.keywords.iter() {
             self.keyword(*kw, setting);
         }
@@ -125,31 +185,22 @@ impl<'a> Preflight<'a> {
         for setting in task.args.free.iter().chain(&task.args.whole) {
             self.templates(&setting.value, &setting.span);
         }
-        match modules::find(&task.module) {
+        match self.library.find(&task.module) {
             Some(def) => self.arguments(task, def),
-            None => self
-                .problems
-                .error(no_module(&task.module).at(&task.module_span)),
+            // Which module it is, is told when a host comes to it.
+            None if task.module.contains("{{") => {}
+            None => self.found(no_module(&task.module).at(&task.module_span)),
         }
-    }
-
-    /// What is understood, but done in another way than the playbook asks.
-    fn not_yet(&mut self, kw: Kw, setting: &Setting) {
-        let text = plain_text(&setting.value);
-        let said = match kw {
-            Kw::Async if text != "0" => "`async` is not there yet: the task runs in the foreground",
-            Kw::Strategy if !text.ends_with("linear") => {
-                "only the strategy `linear` is there yet: hosts go in lock-step"
-            }
-            Kw::Debugger if text != "never" => "there is no debugger yet",
-            _ => return,
-        };
-        self.problems.warn(said, Some(&setting.span));
     }
 
     /// Templates and conditions of a keyword.
     fn keyword(&mut self, kw: Kw, setting: &Setting) {
-        self.not_yet(kw, setting);
+        if let Err(error) = check_type(kw, &setting.value, &setting.span) {
+            self.found(error);
+        }
+        if kw == Kw::Vars {
+            return self.variables(setting);
+        }
         let is_condition = matches!(kw, Kw::When | Kw::Until | Kw::ChangedWhen | Kw::FailedWhen);
         if !is_condition {
             self.templates(&setting.value, &setting.span);
@@ -161,31 +212,68 @@ impl<'a> Preflight<'a> {
                 _ => setting.span.clone(),
             };
             if let Some(text) = condition.as_str() {
-                let checked = self.templar.check_condition(text, Some(&span));
-                self.problems.keep(checked.map_err(|e| e.at(&span)));
+                self.uses(text);
+                if let Err(error) = self.templar.check_condition(text, Some(&span)) {
+                    self.found(error.at(&span));
+                }
             }
+        }
+    }
+
+    /// `vars:` are evaluated only where they are used.
+    fn variables(&mut self, setting: &Setting) {
+        for map in setting.items() {
+            for (name, value) in map.as_map().into_iter().flatten() {
+                let name = name.to_string();
+                let mut errors = Vec::new();
+                self.each_template(value, &setting.span, &mut |this, text, span| {
+                    this.uses(text);
+                    if let Err(error) = this.templar.check(text, Some(span)) {
+                        errors.push((name.clone(), error.at(span)));
+                    }
+                });
+                self.in_variables.append(&mut errors);
+            }
+        }
+    }
+
+    /// Remembers the names in a template or condition.
+    fn uses(&mut self, text: &str) {
+        if !self.handled {
+            let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            self.used.extend(words.map(str::to_string));
+        }
+    }
+
+    fn each_template(
+        &mut self,
+        value: &Value,
+        span: &Span,
+        look: &mut dyn FnMut(&mut Self, &str, &Span),
+    ) {
+        match value {
+            Value::Template(t) => look(self, &t.text, t.span.as_ref().unwrap_or(span)),
+            Value::List(items) => items.iter().for_each(|v| self.each_template(v, span, look)),
+            Value::Map(map) => map.values().for_each(|v| self.each_template(v, span, look)),
+            _ => {}
         }
     }
 
     /// Compiles every template inside a value.
     fn templates(&mut self, value: &Value, span: &Span) {
-        match value {
-            Value::Template(t) => {
-                let span = t.span.as_ref().unwrap_or(span);
-                let checked = self.templar.check(&t.text, Some(span));
-                self.problems.keep(checked.map_err(|e| e.at(span)));
+        self.each_template(value, span, &mut |this, text, span| {
+            this.uses(text);
+            if let Err(error) = this.templar.check(text, Some(span)) {
+                this.found(error.at(span));
             }
-            Value::List(items) => items.iter().for_each(|v| self.templates(v, span)),
-            Value::Map(map) => map.values().for_each(|v| self.templates(v, span)),
-            _ => {}
-        }
+        });
     }
 
     fn lookup(&mut self, name: &str, span: &Span) {
         let short = name.rsplit('.').next().unwrap_or(name);
         let names: Vec<&str> = crate::template::lookup_docs().map(|d| d.name).collect();
         if !names.contains(&short) {
-            self.problems.error(
+            self.found(
                 Error::new(ErrorKind::Syntax, format!("there is no loop `with_{name}`"))
                     .at(span)
                     .did_you_mean(short, names.iter().copied()),
@@ -207,13 +295,15 @@ impl<'a> Preflight<'a> {
             };
             if !self.handlers.iter().any(|h| h == &**name) {
                 let known = self.handlers.clone();
-                self.problems.error(
-                    Error::new(
-                        ErrorKind::Syntax,
-                        format!("no handler is called or listens to `{name}`"),
-                    )
-                    .at(&setting.span)
-                    .did_you_mean(name, known.iter().map(String::as_str)),
+                let said = notify::no_such_handler(name);
+                if !self.missing_handlers_are_errors {
+                    self.problems.warn(said, Some(&setting.span));
+                    continue;
+                }
+                self.found(
+                    Error::new(ErrorKind::Syntax, said)
+                        .at(&setting.span)
+                        .did_you_mean(name, known.iter().map(String::as_str)),
                 );
             }
         }
@@ -242,9 +332,13 @@ impl<'a> Preflight<'a> {
         if arg.value.has_template() || matches!(arg.value, Value::Null) {
             return;
         }
+        if arg.name.ends_with("_from") && matches!(arg.value, Value::List(_) | Value::Map(_)) {
+            // Ansible's words for the files of a role.
+            let error = crate::playbook::role::not_text(&arg.name, &arg.value);
+            return self.found(error.at(&arg.span));
+        }
         if let Err(error) = (spec.check)(&arg.value) {
-            self.problems
-                .error(error.context(format!("`{}`", arg.name)).at(&arg.span));
+            self.found(error.context(format!("`{}`", arg.name)).at(&arg.span));
         }
     }
 
@@ -270,7 +364,7 @@ impl<'a> Preflight<'a> {
                 format!("`lks-ctl doc {}` lists the parameters", def.short_name())
             });
         }
-        self.problems.error(error);
+        self.found(error);
     }
 
     fn free_form(&mut self, task: &Task, def: &ModuleDef, specs: &[ParamSpec]) {
@@ -279,9 +373,9 @@ impl<'a> Preflight<'a> {
         };
         if def.free_form.is_none() {
             let first = specs.iter().find(|s| s.required).map_or("name", |s| s.name);
-            self.problems.error(
+            self.found(
                 Error::params(format!(
-                    "`{}` takes no free text, only parameters",
+                    "Action '{}' does not support raw params: it takes no free text",
                     def.short_name()
                 ))
                 .at(&free.span)
@@ -300,7 +394,7 @@ impl<'a> Preflight<'a> {
             return;
         }
         let list: Vec<String> = missing.iter().map(|n| format!("`{n}`")).collect();
-        self.problems.error(
+        self.found(
             Error::params(format!(
                 "`{}` needs {}, which {} missing",
                 def.short_name(),
@@ -323,7 +417,7 @@ impl<'a> Preflight<'a> {
         };
         for rule in (def.rules)() {
             if let Err(error) = rule.check(&given) {
-                self.problems.error(
+                self.found(
                     error
                         .context(format!("`{}`", def.short_name()))
                         .at(&task.module_span),
@@ -339,7 +433,10 @@ impl<'a> Preflight<'a> {
                     map.keys().any(|k| {
                         let name = k.to_string();
                         name.starts_with("group/")
-                            || modules::find(&name).is_some_and(|m| std::ptr::eq(m, def))
+                            || self
+                                .library
+                                .find(&name)
+                                .is_some_and(|m| std::ptr::eq(m, def))
                     })
                 })
             })
@@ -348,10 +445,9 @@ impl<'a> Preflight<'a> {
 
     /// Files of the playbook's side that a task names without a template.
     fn files(&mut self, task: &Task, def: &ModuleDef) {
-        let remote = task
-            .args
-            .get("remote_src")
-            .is_some_and(|a| as_bool(&plain_text(&a.value)) != Some(false));
+        let remote = task.args.get("remote_src").map_or(def.from_host, |a| {
+            as_bool(&plain_text(&a.value)) != Some(false)
+        });
         let mut named: Vec<(Value, Span, &str)> = Vec::new();
         if !remote && task.args.get("content").is_none() {
             for (param, folder) in def.assets {
@@ -386,7 +482,8 @@ impl<'a> Preflight<'a> {
             && let Value::Str(name) = &arg.value
         {
             let scope = Arc::clone(&task.scope);
-            self.roles.push((name.to_string(), arg.span.clone(), scope));
+            let role = (name.to_string(), arg.span.clone(), scope, self.handled);
+            self.roles.push(role);
         }
     }
 
@@ -402,16 +499,15 @@ impl<'a> Preflight<'a> {
         );
         dirs.push(self.dir.clone());
         dirs.dedup();
-        let folder = if task.handler && folder == "tasks" {
-            "handlers"
-        } else {
-            folder
+        let found = match folder {
+            "tasks" => files::tasks_in(&dirs, task.handler, name),
+            _ => files::find_in(&dirs, folder, name),
         };
-        let Err(error) = files::find_in(&dirs, folder, name) else {
+        let Err(error) = found else {
             return;
         };
         if task.scope.all(Kw::When).is_empty() {
-            self.problems.error(error.at(span));
+            self.found(error.at(span));
         } else {
             // The condition may keep the task from ever needing the file.
             self.problems.warn(error.message(), Some(span));
@@ -430,6 +526,21 @@ impl<'a> Preflight<'a> {
             }
         }
     }
+}
+
+/// Whether the playbook deals with a failure of the task: it is ignored (a template may say so), or
+/// the task says itself what a failure is.
+fn deals_with_failure(task: &Task) -> bool {
+    let ignored = task.find(Kw::IgnoreErrors).is_some_and(|s| match &s.value {
+        Value::Template(_) => true,
+        value => as_bool(&plain_text(value)) == Some(true),
+    });
+    let judged = task.own(Kw::FailedWhen).is_some_and(|s| {
+        s.items()
+            .iter()
+            .any(|v| as_bool(&plain_text(v)) != Some(true))
+    });
+    ignored || judged
 }
 
 fn argument_of<'t>(args: &'t TaskArgs, spec: &ParamSpec) -> Option<&'t Arg> {

@@ -9,6 +9,7 @@ use crate::playbook::keyword::Kw;
 use crate::playbook::task::Task;
 use crate::value::{Key, Map, Value};
 use crate::vars::HostVars;
+use std::sync::Arc;
 
 /// A change to a host's variables, applied when the task has ended.
 #[derive(Clone, Debug)]
@@ -54,6 +55,10 @@ pub struct ItemEnd {
     pub(super) requests: Vec<Request>,
     pub(super) include: Option<IncludeCall>,
     pub(super) register: Option<String>,
+    /// The module, where the task names it by a template.
+    pub(super) action: Option<Arc<str>>,
+    /// Handlers to notify if the task changed something.
+    pub(super) notify: Vec<String>,
     pub(super) no_log: bool,
     pub(super) ignored: bool,
     pub(super) delegated_to: Option<String>,
@@ -74,8 +79,8 @@ pub struct TaskEnd {
     pub requests: Vec<Request>,
     /// Files or roles to include, one for each item.
     pub includes: Vec<IncludeCall>,
-    /// Whether handlers are to be notified.
-    pub notify: bool,
+    /// Handlers that are notified.
+    pub notify: Vec<String>,
     /// For the user.
     pub warnings: Vec<String>,
 }
@@ -104,7 +109,13 @@ impl ItemEnd {
         result.insert(Key::from("changed"), Value::Bool(false));
         let flag = if unreachable { "unreachable" } else { "failed" };
         result.insert(Key::from(flag), Value::Bool(true));
-        result.insert(Key::from("msg"), Value::from(error.message()));
+        let message = match error.kind() {
+            ErrorKind::Template | ErrorKind::Undefined => {
+                format!("Task failed: {}", error.message())
+            }
+            _ => error.message(),
+        };
+        result.insert(Key::from("msg"), Value::from(message));
         Self {
             status: if unreachable {
                 Status::Unreachable
@@ -112,7 +123,7 @@ impl ItemEnd {
                 Status::Failed
             },
             result,
-            error: Some(error.to_string()),
+            error: Some(super::told::told(error)),
             ..Self::default()
         }
     }
@@ -148,11 +159,19 @@ impl ItemEnd {
                     .or_insert_with(|| Value::Unknown(why.as_str().into()));
             }
         }
+        if !done.returns.warnings.is_empty() {
+            let warnings = Value::from(done.returns.warnings.clone());
+            result.insert(Key::from("warnings"), warnings);
+        }
         add_lines(&mut result);
         if done.returns.skipped {
             result.insert(Key::from("skipped"), Value::Bool(true));
         }
         result.insert(Key::from("failed"), Value::Bool(done.returns.failed));
+        if !done.returns.warnings.is_empty() {
+            let warnings = done.returns.warnings.clone();
+            result.insert(Key::from("warnings"), Value::from(warnings));
+        }
         let mut changes = Vec::new();
         if !done.returns.facts.is_empty() {
             result.insert(
@@ -231,16 +250,16 @@ impl ItemEnd {
             looped: false,
             seconds: 0.0,
         }
-        .with_action(task)
+        .with_action(self.action.as_deref().unwrap_or(&task.module))
     }
 }
 
 impl Report {
-    fn with_action(mut self, task: &Task) -> Self {
+    fn with_action(mut self, action: &str) -> Self {
         if let Value::Map(map) = &mut self.result {
             std::sync::Arc::make_mut(map)
                 .entry(Key::from("_ansible_action"))
-                .or_insert_with(|| Value::from(&*task.module));
+                .or_insert_with(|| Value::from(action));
         }
         self
     }
@@ -263,7 +282,10 @@ impl TaskEnd {
             changes,
             requests: std::mem::take(&mut item.requests),
             includes: item.include.take().into_iter().collect(),
-            notify: item.status == Status::Changed,
+            notify: match item.status {
+                Status::Changed => std::mem::take(&mut item.notify),
+                _ => Vec::new(),
+            },
             warnings: std::mem::take(&mut item.warnings),
             result: item.result,
         }
@@ -271,6 +293,14 @@ impl TaskEnd {
 
     /// A loop: its items were reported before.
     pub(super) fn of_loop(mut items: Vec<ItemEnd>, task: &Task) -> Self {
+        if items.is_empty() {
+            let why = [(Key::from("skipped_reason"), "No items in the list".into())];
+            let mut skipped = ItemEnd::skipped(why.into_iter().collect());
+            skipped
+                .result
+                .insert(Key::from("results"), Value::list(Vec::new()));
+            return Self::of_one(skipped, task);
+        }
         let any = |test: fn(&ItemEnd) -> bool| items.iter().any(test);
         let all_skipped = items.iter().all(|i| i.status == Status::Skipped);
         let failed = any(|i| i.status == Status::Failed && !i.ignored);
@@ -317,8 +347,7 @@ impl TaskEnd {
                 looped: true,
                 ..Report::default()
             }
-            .with_action(task),
-            notify: status == Status::Changed || any(|i| i.status == Status::Changed),
+            .with_action(&task.module),
             ..Self::default()
         };
         for item in &mut items {
@@ -326,6 +355,9 @@ impl TaskEnd {
             end.requests.append(&mut item.requests);
             end.includes.extend(item.include.take());
             end.warnings.append(&mut item.warnings);
+            if status == Status::Changed {
+                end.notify.append(&mut item.notify);
+            }
         }
         if let Some(name) = task.own(Kw::Register).and_then(|s| s.value.as_str()) {
             end.changes
@@ -357,7 +389,10 @@ fn add_lines(result: &mut Map) {
 /// The result as views may show it.
 fn shown(result: &Map, no_log: bool) -> Value {
     if !no_log {
-        return Value::map(result.clone());
+        let mut all = result.clone();
+        // They are told on lines of their own.
+        all.shift_remove("warnings");
+        return Value::map(all);
     }
     let mut censored = Map::new();
     censored.insert(

@@ -1,17 +1,20 @@
 //! A run: playbooks over an inventory, from the first play to the recap.
 
+use super::context::TaskView;
 use super::context::{Hosts, PlayCx, RunCx};
 use super::emit::Emitter;
 use super::groups::Groups;
 use super::options::Options;
 use super::play::Batch;
+use super::result::Request;
 use super::steps;
+use super::stock::Restock;
+use super::strategy::{self, Strategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Counters, EventKind, Level, PlayInfo, VERSION};
 use crate::host::here;
 use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
 use crate::playbook::play::Play;
-use crate::playbook::task::Task;
 use crate::template::Variables;
 use crate::value::{Map, Value};
 use crate::vars::{Layer, Stack};
@@ -22,14 +25,20 @@ use std::sync::Arc;
 /// Runs plays and keeps what outlives them.
 pub struct Run {
     /// What tasks share.
-    pub cx: RunCx,
+    pub cx: Arc<RunCx>,
     /// Hosts and groups.
     pub groups: Groups,
     /// Playbooks and their plays.
     pub playbooks: Vec<(String, Vec<Arc<Play>>)>,
     /// Whether `--start-at-task` was reached.
     pub started: bool,
+    /// Inventories and playbooks as they were given: the inventory may be read again.
+    pub sources: Option<Restock>,
+    /// Hosts and groups that tasks added.
+    pub(super) added: Vec<(Arc<str>, Request)>,
     pub(super) halted: bool,
+    /// The user left the run from the debugger.
+    pub(super) left: bool,
     pub(super) ended_play: bool,
     pub(super) counters: HashMap<Arc<str>, Counters>,
     pub(super) failed: HashSet<Arc<str>>,
@@ -62,10 +71,13 @@ impl Run {
     pub fn new(cx: RunCx, groups: Groups, playbooks: Vec<(String, Vec<Arc<Play>>)>) -> Self {
         Self {
             started: cx.options.start_at.is_none(),
-            cx,
+            cx: Arc::new(cx),
             groups,
             playbooks,
+            sources: None,
+            added: Vec::new(),
             halted: false,
+            left: false,
             ended_play: false,
             counters: HashMap::new(),
             failed: HashSet::new(),
@@ -89,7 +101,12 @@ impl Run {
         self.know_all_hosts();
         let mut broken = false;
         'books: for (name, plays) in std::mem::take(&mut self.playbooks) {
+            let text = format!("{} plays in {name}", plays.len());
             self.cx.emit.run(EventKind::PlaybookStarted { name });
+            if self.cx.options.verbosity >= 2 {
+                let level = Level::Verbose;
+                self.cx.emit.run(EventKind::Notice { level, text });
+            }
             for play in plays {
                 if let Err(error) = self.play(&play) {
                     self.cx.emit.run(EventKind::Notice {
@@ -104,6 +121,7 @@ impl Run {
                 }
             }
         }
+        self.keep_facts();
         let status = self.status(broken);
         self.cx.emit.run(EventKind::RunFinished {
             stats: self.recap(),
@@ -115,6 +133,8 @@ impl Run {
     fn status(&self, broken: bool) -> i32 {
         if here::stopped() {
             status::STOPPED
+        } else if self.left {
+            super::debugger::LEFT
         } else if broken {
             status::ERROR
         } else if !self.unreachable.is_empty() {
@@ -140,15 +160,16 @@ impl Run {
     fn play(&mut self, play: &Arc<Play>) -> Result<()> {
         self.ended_play = false;
         self.roles_done.clear();
-        let hosts = self.hosts_of(play)?;
         let mut cx = self.play_cx(play)?;
+        let hosts = self.hosts_of(&cx)?;
         let name = self.shown_name(&cx, &Value::written(play.name(), None));
+        let strategy = self.strategy(&cx)?;
         let info = |run: &mut Self, hosts: &[Arc<str>]| PlayInfo {
             id: run.next_id(),
             name: name.clone(),
             hosts: hosts.to_vec(),
-            strategy: "linear".into(),
-            check: run.cx.options.check,
+            strategy: strategy.name.into(),
+            check: super::play::checks(play.get(Kw::CheckMode), run.cx.options.check),
         };
         if hosts.is_empty() {
             let info = info(self, &[]);
@@ -173,16 +194,8 @@ impl Run {
                 }
             }
             cx.magic = self.magic(&cx, &hosts, &batch);
-            let one = PlayCx {
-                play: Arc::clone(&cx.play),
-                vars: Arc::clone(&cx.vars),
-                prompted: Arc::clone(&cx.prompted),
-                magic: Arc::clone(&cx.magic),
-                role_defaults: cx.role_defaults.clone(),
-                role_vars: cx.role_vars.clone(),
-            };
             let size = batch.len();
-            Batch::new(self, one, &batch)?.execute();
+            Batch::new(self, cx.clone(), strategy, &batch)?.execute();
             let out = batch
                 .iter()
                 .filter(|h| self.failed.contains(*h) || self.unreachable.contains(*h))
@@ -256,6 +269,17 @@ impl Run {
         Ok(as_bool(&plain_text(&value)).unwrap_or_else(|| value.is_truthy()))
     }
 
+    /// The play's strategy.
+    fn strategy(&self, cx: &PlayCx) -> Result<&'static Strategy> {
+        match cx.play.get(Kw::Strategy) {
+            None => strategy::find(&self.cx.options.strategy),
+            Some(setting) => {
+                let name = plain_text(&self.resolve_play(cx, setting)?);
+                strategy::find(&name).map_err(|e| e.at(&setting.span))
+            }
+        }
+    }
+
     pub(super) fn percentage(&self, cx: &PlayCx, kw: Kw) -> Result<Option<f64>> {
         let Some(setting) = cx.play.get(kw) else {
             return Ok(None);
@@ -275,26 +299,30 @@ impl Run {
     }
 
     /// The hosts that a play's pattern means, in the order it asks for.
-    fn hosts_of(&mut self, play: &Arc<Play>) -> Result<Vec<Arc<str>>> {
+    fn hosts_of(&mut self, cx: &PlayCx) -> Result<Vec<Arc<str>>> {
+        let play = &cx.play;
         let Some(setting) = play.get(Kw::Hosts) else {
             return Ok(Vec::new());
         };
-        let cx = self.play_cx_plain(play);
-        let value = self.resolve_play(&cx, setting)?;
+        let value = self.resolve_play(cx, setting)?;
         let pattern = match &value {
             Value::List(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(","),
             single => plain_text(single),
         };
-        let order = play
-            .get(Kw::Order)
-            .map(|s| plain_text(&s.value))
-            .unwrap_or_default();
+        let order = match play.get(Kw::Order) {
+            Some(setting) => {
+                let order = plain_text(&self.resolve_play(&cx, setting)?);
+                known_order(&order).map_err(|e| e.at(&setting.span))?;
+                order
+            }
+            None => String::new(),
+        };
         self.groups
             .matching(&pattern, self.cx.options.limit.as_deref(), &order)
             .map_err(|e| e.at(&setting.span))
     }
 
-    fn play_cx_plain(&self, play: &Arc<Play>) -> PlayCx {
+    pub(super) fn play_cx_plain(&self, play: &Arc<Play>) -> PlayCx {
         let mut vars = Map::new();
         if let Some(setting) = play.scope.keywords.get(Kw::Vars) {
             crate::playbook::scope::extend_vars(&mut vars, setting);
@@ -354,30 +382,57 @@ impl Run {
         steps::gathers(given, self.cx.options.gather)
     }
 
-    /// `--start-at-task` and `--step`: whether this task runs.
-    pub(super) fn wanted_by_step(&mut self, task: &Task) -> bool {
+    /// `--step`: whether this task runs (on this host, where hosts go their own ways).
+    pub(super) fn wanted_by_step(&mut self, view: &TaskView, host: Option<&str>) -> bool {
         if !self.cx.options.step || self.step_all {
             return true;
         }
-        let name = task
-            .name()
-            .map_or_else(|| task.short_module().to_string(), |s| plain_text(&s.value));
-        match here::ask(
-            &format!("Perform task: {name} (N)o/(y)es/(c)ontinue: "),
-            true,
-            None,
-        ) {
-            Ok(Some(answer)) => match answer.trim().to_ascii_lowercase().as_str() {
-                "y" | "yes" => true,
-                "c" | "continue" => {
-                    self.step_all = true;
-                    true
-                }
-                _ => false,
-            },
+        let kind = if view.task.handler { "HANDLER" } else { "TASK" };
+        let on = host.map(|h| format!("on {h} ")).unwrap_or_default();
+        let question = format!(
+            "Perform task: {kind}: {} {on}(N)o/(y)es/(c)ontinue: ",
+            view.info.name
+        );
+        let answer = here::ask(&question, true, None).ok().flatten();
+        let wanted = match answer
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+            .as_str()
+        {
+            "y" | "yes" => true,
+            "c" | "continue" => {
+                self.step_all = true;
+                true
+            }
             _ => false,
-        }
+        };
+        self.cx.emit.run(EventKind::Notice {
+            level: Level::Banner,
+            text: question.trim_end().to_string(),
+        });
+        wanted
     }
+}
+
+/// # Errors
+/// When `order` is none.
+fn known_order(order: &str) -> Result<()> {
+    const ORDERS: &[&str] = &[
+        "inventory",
+        "sorted",
+        "reverse_sorted",
+        "reverse_inventory",
+        "shuffle",
+    ];
+    if order.is_empty() || ORDERS.contains(&order) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Syntax,
+        format!("Invalid 'order' specified: {order}"),
+    )
+    .did_you_mean(order, ORDERS.iter().copied()))
 }
 
 fn batch_size(text: &str, total: usize) -> Option<usize> {
@@ -387,7 +442,8 @@ fn batch_size(text: &str, total: usize) -> Option<usize> {
             // As Ansible: rounded down, but at least one host.
             Some(((share / 100.0 * total as f64) as usize).max(1))
         }
-        None => text.trim().parse().ok(),
+        // As Ansible: no number of hosts, or fewer, means all of them.
+        None => text.trim().parse::<i64>().ok().map(|n| n.max(0) as usize),
     }
 }
 
@@ -401,12 +457,14 @@ pub fn context(
     connector: Arc<dyn super::context::Connector>,
 ) -> RunCx {
     RunCx {
+        library: super::library::Library::new(&options.library),
         options,
         templar,
         emit,
         vault,
         connector,
         runners: std::sync::Mutex::default(),
+        added: std::sync::Mutex::default(),
         hosts: Arc::new(Hosts::default()),
     }
 }

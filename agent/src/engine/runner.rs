@@ -3,8 +3,8 @@
 use super::perform::{Mode, Performed, perform};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Effect, Host, HostView, Outcome, Overlay, Progress, RealHost};
-use crate::module::{BoundModule, ModuleDef, Seat};
-use crate::value::Map;
+use crate::module::{BoundModule, ModuleDef, Returns, Seat};
+use crate::value::{Key, Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,17 @@ pub struct ModuleCall {
     pub probe: bool,
     /// Time it may take, in seconds.
     pub timeout: Option<u64>,
+    /// It works on in the background (`async`).
+    pub background: Option<Background>,
+}
+
+/// How a module is carried out in the background.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Background {
+    /// Seconds after which it is ended; 0 is never.
+    pub limit: u64,
+    /// The folder of job files on the host; `~` is the user's home.
+    pub dir: String,
 }
 
 /// Carries modules out on one host, as one user.
@@ -70,11 +81,16 @@ impl TaskRunner for LocalRunner {
         let module = bind(call)?;
         self.real.set_environment(call.environment.clone());
         if !call.mode.check {
-            let mut timed = Timed {
-                host: &mut self.real,
-                limit: call.timeout,
+            if let Some(background) = &call.background {
+                return super::background::start(call, background, &self.real);
+            }
+            self.real
+                .set_deadline(call.timeout.map(Duration::from_secs));
+            let done = perform(&*module, &mut self.real, call.mode, progress);
+            return match call.timeout {
+                Some(limit) if self.real.is_late() => Ok(timed_out(limit)),
+                _ => done,
             };
-            return perform(&*module, &mut timed, call.mode, progress);
         }
         let real = &self.real;
         let overlay = self
@@ -85,7 +101,34 @@ impl TaskRunner for LocalRunner {
             let mut probing = Probing(overlay);
             return perform(&*module, &mut probing, call.mode, progress);
         }
-        perform(&*module, overlay, call.mode, progress)
+        let done = perform(&*module, overlay, call.mode, progress)?;
+        match &call.background {
+            Some(background) => super::background::remember(done, background, overlay),
+            None => Ok(done),
+        }
+    }
+}
+
+/// The result of a task that took longer than its `timeout`, as Ansible gives it.
+#[must_use]
+pub fn timed_out(limit: u64) -> Performed {
+    let timedout: Map = [
+        (
+            Key::from("frame"),
+            Value::from("The task was ended while it worked on its host."),
+        ),
+        (
+            Key::from("period"),
+            Value::Int(limit.try_into().unwrap_or(i64::MAX)),
+        ),
+    ]
+    .into_iter()
+    .collect();
+    let mut returns = Returns::failure(format!("Task failed: Timed out after {limit} second(s)."));
+    returns.set("timedout", Value::map(timedout));
+    Performed {
+        returns,
+        ..Performed::default()
     }
 }
 
@@ -100,37 +143,6 @@ pub fn bind(call: &ModuleCall) -> Result<Box<dyn BoundModule>> {
             ErrorKind::Internal,
             format!("{} does not run on a host", call.module.name),
         )),
-    }
-}
-
-/// A host on which no command may take longer than the task's `timeout`.
-struct Timed<'a> {
-    host: &'a mut RealHost,
-    /// Seconds.
-    limit: Option<u64>,
-}
-
-impl Host for Timed<'_> {
-    fn apply(&mut self, effect: &Effect, progress: &dyn Fn(Progress)) -> Result<Outcome> {
-        let (Some(limit), Effect::Run { command, then }) = (self.limit, effect) else {
-            return self.host.apply(effect, progress);
-        };
-        let mut command = command.clone();
-        let most = Duration::from_secs(limit);
-        command.timeout = Some(command.timeout.map_or(most, |own| own.min(most)));
-        let then = then.clone();
-        match self.host.apply(&Effect::Run { command, then }, progress)? {
-            Outcome::Ran(output) if output.timed_out => {
-                Err(Error::host(format!("Timed out after {limit} second(s).")))
-            }
-            outcome => Ok(outcome),
-        }
-    }
-    fn set_environment(&mut self, variables: Vec<(String, String)>) {
-        self.host.set_environment(variables);
-    }
-    fn view(&self) -> &dyn HostView {
-        self.host.view()
     }
 }
 

@@ -25,6 +25,29 @@ pub(super) fn starts_at(task: &Task, wanted: &str) -> bool {
     wildcard(wanted, &own) || wildcard(wanted, &full)
 }
 
+/// Whether `--start-at-task NAME` means a task of this play.
+pub(super) fn starts_in(play: &Play, wanted: &str) -> bool {
+    fn any(items: &[Item], wanted: &str) -> bool {
+        items.iter().any(|item| match item {
+            Item::Task(task) => starts_at(task, wanted),
+            Item::Block(block) => {
+                any(&block.body, wanted) || any(&block.rescue, wanted) || any(&block.always, wanted)
+            }
+        })
+    }
+    [&play.pre_tasks, &play.tasks, &play.post_tasks]
+        .into_iter()
+        .any(|section| any(section, wanted))
+}
+
+/// Whether this is the task that [`steps`] adds to gather facts.
+pub(super) fn gathers_facts(task: &Task, play: &Play) -> bool {
+    // It has no place of its own.
+    task.span.line == play.span.line
+        && task.span.column == play.span.column
+        && task.span.file.name == play.span.file.name
+}
+
 fn wildcard(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
@@ -54,15 +77,21 @@ pub(super) fn flatten(items: &[Item]) -> Vec<Arc<Task>> {
         .collect()
 }
 
-/// The sections of a play, with the handlers flushed after each.
-pub(super) fn steps(play: &Play, gather: bool) -> Vec<Entry> {
+/// The sections of a play, with the handlers flushed after each: whatever happened in the section if
+/// they are `forced`.
+pub(super) fn steps(play: &Play, gather: bool, forced: bool) -> Vec<Entry> {
     let mut steps = Vec::new();
     if gather {
         steps.push(Entry::Item(Item::Task(Arc::new(setup_task(play)))));
     }
     for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
-        steps.extend(section.iter().cloned().map(Entry::Item));
-        steps.push(Entry::Flush);
+        let entries = section.iter().cloned().map(Entry::Item);
+        if forced {
+            steps.push(Entry::Guarded(Arc::new(entries.collect())));
+        } else {
+            steps.extend(entries);
+            steps.push(Entry::Flush);
+        }
     }
     steps
 }
@@ -71,7 +100,11 @@ pub(super) fn steps(play: &Play, gather: bool) -> Vec<Entry> {
 fn setup_task(play: &Play) -> Task {
     let mut keywords = Keywords::default();
     keywords.set(Kw::Name, made("Gathering Facts", &play.span));
-    keywords.set(Kw::Tags, made("always", &play.span));
+    if play.scope.tags().is_empty() {
+        keywords.set(Kw::Tags, made("always", &play.span));
+    }
+    // With `run_once`, all hosts would get the facts of the first.
+    keywords.set(Kw::RunOnce, made(false, &play.span));
     let mut args = TaskArgs::default();
     for (kw, name) in [
         (Kw::GatherSubset, "gather_subset"),
@@ -90,7 +123,7 @@ fn setup_task(play: &Play) -> Task {
     Task {
         scope: Scope::inside(&play.scope, ScopeKind::Task, keywords),
         span: play.span.clone(),
-        module: "ansible.builtin.setup".into(),
+        module: "ansible.builtin.gather_facts".into(),
         module_span: play.span.clone(),
         args,
         looped: None,

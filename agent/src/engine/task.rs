@@ -4,6 +4,7 @@ use super::action::Actor;
 use super::context::{HostSlot, HostsView, Login, PlayCx, RunCx, TaskView, with_host};
 use super::invoke;
 use super::result::{ItemEnd, TaskEnd};
+use super::runner::Background;
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Status};
 use crate::playbook::keyword::{Kw, Setting, as_bool};
@@ -27,6 +28,11 @@ pub struct TaskCx<'a> {
     pub files: &'a Arc<Map>,
 }
 
+/// As long as a task may at most be given (Ansible's).
+const MAX_TIMEOUT: u64 = 100_000_000;
+/// How often what works in the background is asked about, if `poll` says nothing.
+const POLL: u64 = 15;
+
 /// Settings of a task, evaluated for an item.
 pub(super) struct Effective {
     pub check: bool,
@@ -36,6 +42,9 @@ pub(super) struct Effective {
     pub login: Login,
     pub environment: Vec<(String, String)>,
     pub timeout: Option<u64>,
+    pub background: Option<Background>,
+    /// Seconds between two looks at what works in the background; 0 is none at all.
+    pub poll: u64,
 }
 
 /// The variables of an item: the stack and a shared handle for templates.
@@ -126,25 +135,14 @@ impl TaskCx<'_> {
     }
 
     fn lookup_items(&self, name: &str, setting: &Setting, seen: &Seen) -> Result<Vec<Value>> {
-        let terms = self.resolve(setting, seen)?;
-        if let Some(why) = terms.unknown_reason() {
-            return Err(Error::unknown(&*why));
-        }
-        let call = match &terms {
-            Value::Map(_) if name == "dict" => format!("query('{name}', lks_terms)"),
-            _ => format!("query('{name}', *lks_terms)"),
-        };
-        let terms = match terms {
-            list @ Value::List(_) => list,
-            map @ Value::Map(_) if name == "dict" => map,
-            single => Value::list(vec![single]),
-        };
-        let seen = seen.with([(Key::from("lks_terms"), terms)].into_iter().collect());
-        let found = self
-            .run
-            .templar
-            .expression(&call, Some(&setting.span), &seen.vars)?;
-        Ok(found.as_list().unwrap_or_default().to_vec())
+        let action = &*self.task().module;
+        self.run.templar.with_lookup(
+            name,
+            &setting.value,
+            action,
+            Some(&setting.span),
+            &seen.vars,
+        )
     }
 
     fn run_loop(&self, items: Vec<Value>, vars: &mut HostVars) -> TaskEnd {
@@ -175,7 +173,11 @@ impl TaskCx<'_> {
             }
             let seen = self.seen(vars).with(map);
             let mut end = self.item(&seen);
-            end.label = Some(self.label(&control, &seen, item));
+            if let Some(name) = self.task().own(Kw::Register) {
+                // The next item sees what this one gave, and so does the label.
+                vars.set(&self.run.text(&name.value), end.value());
+            }
+            self.name_item(&control, &seen, item, &mut end);
             if let Some(call) = &mut end.include {
                 call.label.clone_from(&end.label);
             }
@@ -212,13 +214,22 @@ impl TaskCx<'_> {
         );
     }
 
-    fn label(&self, control: &LoopControl, seen: &Seen, item: &Value) -> String {
-        match &control.label {
-            Some(label) => match self.resolve(label, seen) {
-                Ok(value) => self.run.text(&value),
-                Err(error) => error.message(),
-            },
-            None => self.run.text(item),
+    /// The text for an item. An item that cannot be named has failed.
+    fn name_item(&self, control: &LoopControl, seen: &Seen, item: &Value, end: &mut ItemEnd) {
+        end.label = Some(self.run.text(item));
+        let Some(label) = &control.label else {
+            return;
+        };
+        match self.resolve(label, &self.with_result(seen, &end.result)) {
+            Ok(value) => end.label = Some(self.run.text(&value)),
+            Err(error) if error.is_unknown() => {}
+            Err(error) => {
+                let failed =
+                    ItemEnd::error(&error.context("Failed to template loop_control.label"));
+                end.result.extend(failed.result);
+                end.status = failed.status;
+                end.error = failed.error;
+            }
         }
     }
 
@@ -229,7 +240,6 @@ impl TaskCx<'_> {
         let seen = self.with_result(seen, &end.result);
         setting.items().iter().all(|condition| {
             self.run
-                .templar
                 .condition(condition, Some(&setting.span), &seen.vars)
                 .unwrap_or(false)
         })
@@ -281,8 +291,19 @@ impl TaskCx<'_> {
             Ok(effective) => effective,
             Err(error) => return self.judge_error(seen, &error),
         };
+        let delegated;
+        let seen = match &effective.delegate_to {
+            Some(host) => {
+                delegated = seen.with(delegated_vars(host));
+                &delegated
+            }
+            None => seen,
+        };
         let mut end = invoke::attempts(self, seen, &effective);
         end.delegated_to = effective.delegate_to.as_deref().map(str::to_string);
+        if !end.failed() {
+            end.notify = self.notifies(seen);
+        }
         if let Some(name) = self.task().own(Kw::Register) {
             let name = self.run.text(&name.value);
             end.register = Some(name);
@@ -304,10 +325,9 @@ impl TaskCx<'_> {
     fn conditions(&self, seen: &Seen) -> Result<Option<Map>> {
         for setting in self.task().scope.all(Kw::When) {
             for condition in setting.items() {
-                let holds =
-                    self.run
-                        .templar
-                        .condition(&condition, Some(&setting.span), &seen.vars)?;
+                let holds = self
+                    .run
+                    .condition(&condition, Some(&setting.span), &seen.vars)?;
                 if !holds {
                     let mut map = Map::new();
                     map.insert(Key::from("false_condition"), plain(&condition));
@@ -354,7 +374,11 @@ impl TaskCx<'_> {
             (Some(b), _) => Ok(Some(b)),
             (None, setting) => Err(Error::new(
                 crate::error::ErrorKind::Syntax,
-                format!("`{}` must be true or false", kw.name()),
+                format!(
+                    "The value '{}' could not be converted to 'bool': `{}` must be true or false",
+                    self.run.text(&value),
+                    kw.name()
+                ),
             )
             .at_opt(setting.map(|s| &s.span))),
         }
@@ -379,31 +403,121 @@ impl TaskCx<'_> {
             no_log: self.flag(Kw::NoLog, seen)?.unwrap_or(false),
             login: self.login(&host, delegate_to.is_some(), seen)?,
             environment: self.environment(seen)?,
-            timeout: self
-                .setting(Kw::Timeout, seen)?
-                .and_then(|v| v.as_int())
-                .and_then(|i| u64::try_from(i).ok())
-                .filter(|i| *i > 0),
+            timeout: self.timeout(seen)?,
+            background: self.background(seen)?,
+            poll: self.seconds(Kw::Poll, seen)?.unwrap_or(POLL),
             delegate_to,
         })
+    }
+
+    /// `timeout:`; 0 is none.
+    fn timeout(&self, seen: &Seen) -> Result<Option<u64>> {
+        let Some(value) = self.setting(Kw::Timeout, seen)? else {
+            return Ok(None);
+        };
+        let given = match &value {
+            Value::Int(i) => Some(*i),
+            other => crate::playbook::keyword::plain_text(other)
+                .trim()
+                .parse()
+                .ok(),
+        };
+        match given.map(u64::try_from) {
+            Some(Ok(0)) => Ok(None),
+            Some(Ok(limit)) if limit <= MAX_TIMEOUT => Ok(Some(limit)),
+            _ => Err(Error::params(format!(
+                "Timeout {} is invalid, it must be between 0 and {MAX_TIMEOUT}.",
+                self.run.text(&value)
+            ))
+            .at_opt(self.task().find(Kw::Timeout).map(|s| &s.span))),
+        }
+    }
+
+    /// `async:`, with the folder of job files on the task's host.
+    fn background(&self, seen: &Seen) -> Result<Option<Background>> {
+        match self.seconds(Kw::Async, seen)? {
+            None | Some(0) => Ok(None),
+            Some(limit) => Ok(Some(Background {
+                limit,
+                dir: self.async_dir(seen)?,
+            })),
+        }
+    }
+
+    /// Where job files lie: the variable, the environment, or what Ansible has.
+    pub(super) fn async_dir(&self, seen: &Seen) -> Result<String> {
+        let given = match seen.vars.get("ansible_async_dir") {
+            Some(value) => Some(self.run.templar.resolve(&value, &seen.vars)?),
+            None => None,
+        };
+        Ok(match given {
+            Some(value) if !value.is_null() => self.run.text(&value),
+            _ => crate::host::here::env("ANSIBLE_ASYNC_DIR")
+                .unwrap_or_else(|| "~/.ansible_async".into()),
+        })
+    }
+
+    /// A task's own keyword that counts seconds.
+    fn seconds(&self, kw: Kw, seen: &Seen) -> Result<Option<u64>> {
+        let Some(value) = self.setting(kw, seen)? else {
+            return Ok(None);
+        };
+        let text = self.run.text(&value);
+        match text.trim().parse::<f64>() {
+            Ok(number) if number >= 0.0 => Ok(Some(number as u64)),
+            _ => Err(Error::params(format!(
+                "`{}` must be a number of seconds, not `{text}`",
+                kw.name()
+            ))
+            .at_opt(self.task().find(kw).map(|s| &s.span))),
+        }
     }
 
     /// `environment:` of the play, blocks and the task, inner ones over outer ones.
     fn environment(&self, seen: &Seen) -> Result<Vec<(String, String)>> {
         let mut out: Vec<(String, String)> = Vec::new();
         for setting in self.task().scope.all(Kw::Environment) {
-            let value = self.resolve(setting, seen)?;
-            let maps = match &value {
-                Value::List(items) => items.to_vec(),
-                single => vec![single.clone()],
-            };
-            for (key, value) in maps.iter().filter_map(Value::as_map).flatten() {
-                let name = key.to_string();
-                out.retain(|(n, _)| *n != name);
-                out.push((name, self.run.text(value)));
+            for item in setting.items() {
+                // Entry by entry: one of them may lead to facts that are about to be gathered.
+                let entries = match &item {
+                    Value::Map(map) => Arc::clone(map),
+                    other => match self.environment_value(setting, other, seen)? {
+                        Some(Value::Map(map)) => map,
+                        _ => continue,
+                    },
+                };
+                for (key, value) in entries.iter() {
+                    let Some(value) = self.environment_value(setting, value, seen)? else {
+                        continue;
+                    };
+                    let name = key.to_string();
+                    out.retain(|(n, _)| *n != name);
+                    out.push((name, self.run.text(&value)));
+                }
             }
         }
         Ok(out)
+    }
+
+    /// A value of `environment:`; nothing if it is omitted, or leads to the environment's own facts in
+    /// the task that gathers them.
+    fn environment_value(
+        &self,
+        setting: &Setting,
+        value: &Value,
+        seen: &Seen,
+    ) -> Result<Option<Value>> {
+        let own = Setting {
+            value: value.clone(),
+            span: setting.span.clone(),
+        };
+        let gathers = matches!(self.task().short_module(), "setup" | "gather_facts");
+        match self.resolve(&own, seen) {
+            Ok(Value::Omit) => Ok(None),
+            Ok(value) => Ok(Some(value)),
+            Err(e) if gathers && names_env_facts(&e.message()) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// The variables in which results of an attempt are judged.
@@ -422,6 +536,11 @@ impl TaskCx<'_> {
     pub(super) fn actor<'b>(&'b self, seen: &'b Seen, effective: &'b Effective) -> Actor<'b> {
         Actor::new(self, seen, effective)
     }
+}
+
+/// Whether an error is about a fact of the environment that is not known yet.
+fn names_env_facts(message: &str) -> bool {
+    message.contains("ansible_env") || message.contains("'env'")
 }
 
 /// `loop_control`, evaluated.
@@ -474,6 +593,19 @@ fn extended(items: &[Value], index: usize, all: bool) -> Value {
     Value::map(map)
 }
 
+/// `ansible_delegated_vars`: what the host knows that a task is delegated to, under its name.
+fn delegated_vars(host: &str) -> Map {
+    let name = Value::from(host).to_json();
+    let vars = Value::written(
+        format!("{{{{ hostvars[{name}] if {name} in hostvars else {{}} }}}}"),
+        None,
+    );
+    let of_host: Map = [(Key::from(host), vars)].into_iter().collect();
+    [(Key::from("ansible_delegated_vars"), Value::map(of_host))]
+        .into_iter()
+        .collect()
+}
+
 /// A condition as data for a result: no template any more.
 fn plain(value: &Value) -> Value {
     match value {
@@ -484,9 +616,24 @@ fn plain(value: &Value) -> Value {
 
 impl TaskCx<'_> {
     /// Whether `when` lets the task run: for what is no module (`meta`).
-    #[must_use]
-    pub fn wanted(&self) -> bool {
+    ///
+    /// # Errors
+    /// When a condition cannot be evaluated.
+    pub fn wanted(&self) -> Result<bool> {
         let seen = self.seen(&self.slot.snapshot());
-        matches!(self.conditions(&seen), Ok(None))
+        Ok(self.conditions(&seen)?.is_none())
+    }
+
+    /// What the task notifies: its own `notify`, or that of the blocks around it.
+    fn notifies(&self, seen: &Seen) -> Vec<String> {
+        let Some(setting) = self.task().find(Kw::Notify) else {
+            return Vec::new();
+        };
+        match self.resolve(setting, seen) {
+            Ok(Value::List(items)) => items.iter().map(|v| self.run.text(v)).collect(),
+            Ok(Value::Null | Value::Omit) => Vec::new(),
+            Ok(value) => vec![self.run.text(&value)],
+            Err(_) => setting.words_kept(),
+        }
     }
 }

@@ -28,6 +28,18 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// What is new of a background job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobNews {
+    /// It still works.
+    Poll,
+    /// It is done.
+    Ok,
+    /// It failed, or took too long.
+    Failed,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -72,6 +84,14 @@ pub enum EventKind {
         left: u32,
         result: Value,
     },
+    /// News of what works in the background and is waited for.
+    Job {
+        task: u64,
+        news: JobNews,
+        jid: String,
+        started: bool,
+        finished: bool,
+    },
     /// One item of a loop is finished.
     ItemFinished {
         task: u64,
@@ -114,6 +134,8 @@ pub enum Level {
     Deprecation,
     /// A failure that belongs to no task.
     Error,
+    /// A turn of the run, as a heading.
+    Banner,
 }
 
 /// A play, as views need it.

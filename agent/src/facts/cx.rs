@@ -10,11 +10,17 @@ pub struct Cx<'a> {
     pub host: &'a dyn HostView,
     /// Folder of local facts.
     pub local: &'a str,
+    /// The Python that the inventory names (`ansible_python_interpreter`).
+    pub python: Option<&'a str>,
 }
 
 impl<'a> Cx<'a> {
     pub fn new(host: &'a dyn HostView, local: &'a str) -> Self {
-        Self { host, local }
+        Self {
+            host,
+            local,
+            python: None,
+        }
     }
 
     /// A file as text, without line ends at its end.

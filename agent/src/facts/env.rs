@@ -14,6 +14,9 @@ pub fn collect(cx: &Cx<'_>, out: &mut Map) {
             put(&mut facts, name, value);
         }
     }
+    for (name, value) in cx.host.environment() {
+        put(&mut facts, &name, value);
+    }
     put(out, "env", facts);
 }
 

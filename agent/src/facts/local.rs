@@ -20,7 +20,10 @@ pub fn collect(cx: &Cx<'_>, out: &mut Map) {
 
 /// An executable is asked; else the file is read. JSON, or the old form with sections.
 fn read(cx: &Cx<'_>, path: &Path) -> Value {
-    let executable = cx.stat(path).is_some_and(|s| s.mode & 0o111 != 0);
+    let Some(stat) = cx.stat(path) else {
+        return format!("Could not stat fact ({}): no such file", path.display()).into();
+    };
+    let executable = stat.mode & 0o100 != 0;
     let text = if executable {
         let mut command = Command::new([path.to_string_lossy()]);
         command.timeout = Some(Duration::from_secs(10));
@@ -40,31 +43,30 @@ fn read(cx: &Cx<'_>, path: &Path) -> Value {
             }
         }
     } else {
-        match cx.text(path) {
-            Some(text) => text,
-            None => {
-                return format!(
-                    "error loading fact - output of {} was not utf-8",
-                    path.display()
-                )
-                .into();
-            }
-        }
+        // One that cannot be read says nothing, which is no JSON.
+        cx.text(path).unwrap_or_default()
     };
     match serde_json::from_str::<Value>(&text) {
         Ok(value) => value,
-        Err(e) => sections(&text).unwrap_or_else(|| {
-            format!(
+        Err(e) => match sections(&text) {
+            Some(Ok(value)) => value,
+            Some(Err(what)) => format!(
+                "error loading facts as ini - please check content: {} ({what})",
+                path.display()
+            )
+            .into(),
+            None => format!(
                 "error loading facts as JSON or ini - please check content: {}: {e}",
                 path.display()
             )
-            .into()
-        }),
+            .into(),
+        },
     }
 }
 
-/// `[section]` and `key = value`, keys in lower case.
-fn sections(text: &str) -> Option<Value> {
+/// `[section]` and `key = value`, keys in lower case. Nothing if it has another form, an error if a
+/// value has a `%` that leads nowhere.
+fn sections(text: &str) -> Option<Result<Value, String>> {
     let mut out = Map::new();
     let mut section: Option<(String, Map)> = None;
     for line in text.lines().map(str::trim) {
@@ -79,11 +81,18 @@ fn sections(text: &str) -> Option<Value> {
         }
         let (key, value) = line.split_once(['=', ':'])?;
         let (_, map) = section.as_mut()?;
+        if let Some(at) = value.replace("%%", "").find('%')
+            && !value.replace("%%", "")[at..].starts_with("%(")
+        {
+            return Some(Err(format!(
+                "'%' must be followed by '%' or '(', found: {value:?}"
+            )));
+        }
         put(map, &key.trim().to_lowercase(), value.trim());
     }
     let (name, map) = section?;
     put(&mut out, &name, map);
-    Some(out.into())
+    Some(Ok(out.into()))
 }
 
 #[cfg(test)]
@@ -92,11 +101,14 @@ mod tests {
 
     #[test]
     fn the_old_form_has_sections() {
-        let value = sections("# x\n[general]\nAsdf = 1\nbar=2\n[b]\n").unwrap();
+        let value = sections("# x\n[general]\nAsdf = 1\nbar=2\n[b]\n")
+            .unwrap()
+            .unwrap();
         assert_eq!(
             value.to_json().to_string(),
             r#"{"general":{"asdf":"1","bar":"2"},"b":{}}"#
         );
         assert!(sections("plain text").is_none());
+        assert!(sections("[a]\nb = 5 % of it\n").unwrap().is_err());
     }
 }

@@ -17,6 +17,7 @@ mod mounts;
 mod network;
 mod platform;
 mod processor;
+mod python;
 mod security;
 mod services;
 mod ssh;
@@ -75,6 +76,7 @@ static COLLECTORS: &[Collector] = &[
         &["min"],
         platform::collect,
     ),
+    row(&["python", "python_version"], &["min"], python::collect),
     row(&["selinux"], &["min"], security::selinux),
     row(&["service_mgr"], &["min"], services::service_mgr),
     row(
@@ -159,8 +161,6 @@ const EMPTY: &[&str] = &[
     "facter",
     "ohai",
     "caps",
-    "python",
-    "python_version",
     "systemd",
     "system_capabilities",
     "system_capabilities_enforced",
@@ -265,12 +265,19 @@ pub fn gather(host: &dyn HostView, subset: &Subset) -> Result<Map> {
     Ok(gather_with(&cx, subset))
 }
 
-/// As [`gather`], with another folder of local facts.
+/// As [`gather`], with another folder of local facts, and the Python that the inventory names.
 ///
 /// # Errors
 /// As there.
-pub fn gather_from(host: &dyn HostView, subset: &Subset, local: &str) -> Result<Map> {
-    Ok(gather_with(&Cx::new(host, local), subset))
+pub fn gather_from(
+    host: &dyn HostView,
+    subset: &Subset,
+    local: &str,
+    python: Option<&str>,
+) -> Result<Map> {
+    let mut cx = Cx::new(host, local);
+    cx.python = python;
+    Ok(gather_with(&cx, subset))
 }
 
 fn gather_with(cx: &Cx<'_>, subset: &Subset) -> Map {

@@ -410,6 +410,7 @@ macro_rules! view_by {
                 fetch(request: &Request) -> Result<Response>;
                 which(program: &str) -> Result<Option<PathBuf>>;
                 env(name: &str) -> Option<String>;
+                environment() -> Vec<(String, String)>;
                 now() -> f64;
                 asset(path: &Path) -> Result<Option<Stat>>;
                 asset_read(path: &Path) -> Result<Vec<u8>>;

@@ -68,6 +68,10 @@ pub trait HostView: Send + Sync {
     fn which(&self, program: &str) -> Result<Option<PathBuf>>;
     /// A variable of the environment that commands of this task get.
     fn env(&self, name: &str) -> Option<String>;
+    /// The variables that commands of this task get on top of those of this process.
+    fn environment(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
     /// Seconds since 1970-01-01 UTC.
     fn now(&self) -> f64;
 

@@ -7,6 +7,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// One pattern may not stand for more hosts than this: `[0:999999999]` is a slip.
 const MOST_HOSTS: usize = 100_000;
 
+/// Said of a range such as `[1:]`.
+pub(super) const NO_END: &str = "host range must specify end value: it needs a last value";
+
 /// A name and its port, if `text` looks like a host name or address. Ranges may stand in it.
 pub(super) fn parse(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = split_port(text);
@@ -116,7 +119,7 @@ fn range_items(range: &str) -> Result<Vec<String>, String> {
         _ => return Err("a host range is written [first:last] or [first:last:step]".to_owned()),
     };
     if last.is_empty() {
-        return Err("a host range needs a last value".to_owned());
+        return Err(NO_END.to_owned());
     }
     let first = if first.is_empty() { "0" } else { first };
     let step: usize = match step.parse() {

@@ -126,7 +126,9 @@ impl Reader<'_> {
             }
         };
         let span = line.span(start + 1, group.chars().count());
-        self.inventory.add_group_at(group, &span);
+        self.inventory.add_group_at(group, Some(&span));
+        let safe = self.inventory.group_chars.name(group).into_owned();
+        let group = safe.as_str();
         if kind == Kind::Vars {
             if !self.declared.iter().any(|name| name == group) {
                 let why = format!("the section [{group}:vars] is of a group that is not defined");
@@ -225,6 +227,8 @@ impl Reader<'_> {
             .at(&span));
         }
         let parent = self.section.0.clone();
+        let safe = self.inventory.group_chars.name(name).into_owned();
+        let name = safe.as_str();
         if self.inventory.groups.contains_key(name) {
             return self
                 .inventory

@@ -74,6 +74,7 @@ impl Parser<'_> {
             '(' => self.tuple(),
             '{' => self.mapping(),
             '\'' | '"' => self.strings(),
+            '.' if self.eat("...") => Some(Value::from("...")),
             '+' | '-' | '.' | '0'..='9' => self.number(),
             _ => self.word(),
         };
@@ -181,7 +182,7 @@ impl Parser<'_> {
         }
         let (token, rest) = self.rest.split_at(end);
         self.rest = rest;
-        number(token)
+        number(token).or_else(|| imaginary(token))
     }
 
     fn word(&mut self) -> Option<Value> {
@@ -254,6 +255,17 @@ fn number(token: &str) -> Option<Value> {
     } else {
         None
     }
+}
+
+/// `1j`, which Ansible keeps as text.
+fn imaginary(token: &str) -> Option<Value> {
+    let digits = token.strip_suffix(['j', 'J'])?;
+    let real = number(digits).or_else(|| digits.parse().ok().map(Value::Float))?;
+    Some(Value::from(match real {
+        Value::Float(f) if f.fract() != 0.0 || f.abs() >= 1e16 => format!("{f:?}j"),
+        Value::Float(f) => format!("{f:.0}j"),
+        whole => format!("{}j", whole.as_int()?),
+    }))
 }
 
 fn unescape(chars: &mut std::str::CharIndices<'_>) -> Option<String> {

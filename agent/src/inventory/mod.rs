@@ -6,11 +6,15 @@
 //! alone. The rules are those of `ansible/inventory/` of ansible-core 2.19.
 
 mod address;
+mod config;
+mod constructed;
+mod generator;
 mod ini;
 mod literal;
 mod pattern;
 mod script;
 mod source;
+mod toml;
 mod vars;
 mod words;
 mod yaml;
@@ -18,12 +22,14 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use config::{
+    Config, ENABLED, GroupChars, IGNORED_ENDINGS, NoTemplates, Remark, Templates, Tools, Weight,
+};
 pub use pattern::{Limit, Selection};
 pub use source::{Files, ScriptOutput, load};
 pub use vars::{FileVars, Layer, NearVars, Origin, Side, Vars, read_vars_file};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::playbook::yaml::Warning;
 use crate::source::Span;
 use crate::value::{Key, Value};
 use indexmap::{IndexMap, IndexSet};
@@ -46,10 +52,12 @@ pub const LOCALHOST: [&str; 3] = ["127.0.0.1", "::1", "localhost"];
 pub struct Inventory {
     hosts: IndexMap<HostName, Host>,
     groups: IndexMap<Arc<str>, Group>,
-    /// What is legal but is likely a slip.
-    pub warnings: Vec<Warning>,
+    /// What is legal but is likely a slip, and what could not be read.
+    pub warnings: Vec<Remark>,
     /// The directories beside which `group_vars/` and `host_vars/` are looked for, in order.
     pub dirs: Vec<PathBuf>,
+    /// What becomes of odd group names.
+    pub group_chars: GroupChars,
 }
 
 /// One host.
@@ -95,6 +103,7 @@ impl Inventory {
             groups: IndexMap::new(),
             warnings: Vec::new(),
             dirs: Vec::new(),
+            group_chars: GroupChars::Never,
         };
         inventory.add_group(ALL);
         inventory.group_mut(ALL).children.insert(UNGROUPED.into());
@@ -150,22 +159,45 @@ impl Inventory {
     }
 
     /// As [`Inventory::add_group`], with a warning if the name would not do as a variable's.
-    fn add_group_at(&mut self, name: &str, span: &Span) {
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        let odd = !name.chars().all(word) || name.starts_with(|c: char| c.is_ascii_digit());
-        if odd && !self.groups.contains_key(name) {
-            self.warnings.push(Warning {
-                message: format!(
-                    "the group name `{name}` has characters other than letters, digits and `_`"
+    fn add_group_at(&mut self, name: &str, span: Option<&Span>) {
+        let known = self.groups.contains_key(&*self.group_chars.name(name));
+        if config::is_odd(name) && !known {
+            match self.group_chars {
+                GroupChars::Never => self.warn(
+                    format!(
+                        "Invalid characters were found in group names but not replaced: `{name}` \
+                         has characters other than letters, digits and `_`"
+                    ),
+                    span,
                 ),
-                span: span.clone(),
-            });
+                GroupChars::Always => self.warn(
+                    format!(
+                        "Invalid characters were found in group names and automatically replaced: \
+                         `{name}` is `{}` now",
+                        config::sanitized(name)
+                    ),
+                    span,
+                ),
+                GroupChars::Ignore | GroupChars::Silently => {}
+            }
         }
         self.add_group(name);
     }
 
+    fn warn(&mut self, message: String, span: Option<&Span>) {
+        self.remark(Weight::Warning, message, span);
+    }
+
+    fn remark(&mut self, weight: Weight, message: String, span: Option<&Span>) {
+        self.warnings.push(Remark {
+            weight,
+            message,
+            span: span.cloned(),
+        });
+    }
+
     fn group_mut(&mut self, name: &str) -> &mut Group {
-        let name: Arc<str> = name.into();
+        let name: Arc<str> = self.group_chars.name(name).into();
         self.groups
             .entry(Arc::clone(&name))
             .or_insert_with(|| Group {
@@ -196,6 +228,8 @@ impl Inventory {
     pub fn add_child(&mut self, parent: &str, child: &str) -> Result<()> {
         self.add_group(child);
         self.add_group(parent);
+        let chars = self.group_chars;
+        let (parent, child) = (&*chars.name(parent), &*chars.name(child));
         if parent == child || self.descendants(child).iter().any(|g| &*g.name == parent) {
             return Err(Error::new(
                 ErrorKind::Syntax,
@@ -304,10 +338,8 @@ impl Inventory {
             .filter_map(|host| Some((host.name.clone(), host.vars.first_place()?.clone())))
             .collect();
         for (name, span) in shared {
-            self.warnings.push(Warning {
-                message: format!("`{name}` is the name of a host and of a group"),
-                span,
-            });
+            let message = format!("`{name}` is the name of a host and of a group");
+            self.warn(message, Some(&span));
         }
     }
 

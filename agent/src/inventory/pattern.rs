@@ -34,9 +34,15 @@ impl Limit {
                 patterns.push(part);
                 continue;
             };
-            let lines = files.read(Path::new(path))?.ok_or_else(|| {
-                Error::new(ErrorKind::Usage, format!("there is no limit file `{path}`"))
-            })?;
+            let at = Path::new(path);
+            if files.list(at)?.is_some() {
+                return Err(usage(format!(
+                    "a limit `@{path}` must be a file, not a folder"
+                )));
+            }
+            let lines = files
+                .read(at)?
+                .ok_or_else(|| usage(format!("there is no limit file `{path}`")))?;
             patterns.extend(lines.lines().map(|line| line.trim().to_owned()));
         }
         patterns.retain(|pattern| !pattern.is_empty());

@@ -1,9 +1,9 @@
 //! Inventory scripts: executables that answer `--list` and `--host NAME` in JSON.
 //!
-//! From `ansible/plugins/inventory/script.py`.
+//! From `ansible/plugins/inventory/script.py` and the JSON profile `inventory_legacy`.
 
-use super::Inventory;
-use super::source::Files;
+use super::config::Weight;
+use super::{Inventory, Tools};
 use crate::error::{Error, ErrorKind, Result};
 use crate::playbook::vault::VaultKeys;
 use crate::value::{Key, Map, Value};
@@ -15,96 +15,214 @@ use std::path::Path;
 ///
 /// # Errors
 /// If it fails, or answers something else than an inventory.
-pub(super) fn read(path: &Path, files: &dyn Files, inventory: &mut Inventory) -> Result<()> {
-    let answer = run(path, files, &["--list"])?;
+pub(super) fn read(path: &Path, tools: &Tools<'_>, inventory: &mut Inventory) -> Result<()> {
+    let answer = run(path, tools, &["--list"])?;
+    let groups = answer.list()?;
+    if tools.config.script_stderr && !answer.stderr.trim().is_empty() {
+        inventory.remark(Weight::Error, answer.stderr.clone(), None);
+    }
     let mut reader = Reader {
         path,
+        vault: tools.vault,
+        noise: &answer,
         inventory,
         hosts: IndexSet::new(),
     };
-    for (name, group) in &answer {
+    for (name, group) in &groups {
         if name != "_meta" {
             reader.group(name, group)?;
         }
     }
     let hosts = std::mem::take(&mut reader.hosts);
-    let meta = answer.get("_meta").and_then(|meta| meta.get("hostvars"));
+    let meta = groups.get("_meta").and_then(|meta| meta.get("hostvars"));
+    if meta.is_none() {
+        reader.deprecated(
+            "Inventory scripts should always provide 'meta.hostvars'. Host variables will be \
+             collected by running the inventory script with the '--host' option for each host.",
+        );
+    }
     for host in hosts {
         match meta {
-            Some(all) => reader.host_vars(&host, all.get(&host))?,
+            Some(Json::Object(all)) => {
+                let none = Json::Object(Object::new());
+                reader.host_vars(&host, all.get(&host).unwrap_or(&none))?;
+            }
+            Some(other) => return Err(reader.not("_meta.hostvars", "dict", other)),
             // Scripts of old answer for each host alone.
             None => {
-                let vars = run(path, files, &["--host", &host])?;
-                reader.host_vars(&host, Some(&Json::Object(vars)))?;
+                let answer = run(path, tools, &["--host", &host])?;
+                reader.host_vars(&host, &answer.of_host(&host)?)?;
             }
         }
     }
-    Ok(())
+    match meta {
+        Some(Json::Object(_)) | None => Ok(()),
+        Some(other) => Err(reader.not("_meta.hostvars", "dict", other)),
+    }
 }
 
-fn run(path: &Path, files: &dyn Files, arguments: &[&str]) -> Result<Object<String, Json>> {
+/// What a script said.
+struct Answer {
+    command: String,
+    stdout: String,
+    stderr: String,
+}
+
+fn run(path: &Path, tools: &Tools<'_>, arguments: &[&str]) -> Result<Answer> {
     let command = format!("{} {}", path.display(), arguments.join(" "));
-    let fail = |why: String| {
+    let output = tools.files.run(path, arguments).map_err(|e| {
         Error::new(
-            ErrorKind::Syntax,
-            format!("inventory script `{command}`: {why}"),
+            ErrorKind::Host,
+            format!("Failed to execute inventory script command `{command}`."),
         )
+        .caused_by(e)
+    })?;
+    let answer = Answer {
+        command,
+        stderr: output.stderr,
+        stdout: String::new(),
     };
-    let output = files.run(path, arguments)?;
-    let noise = |error: Error| match output.stderr.trim() {
-        "" => error,
-        stderr => error.hint(format!("it said: {stderr}")),
-    };
-    if output.status != Some(0) {
-        let status = output
-            .status
-            .map_or("a signal".to_owned(), |s| s.to_string());
-        return Err(noise(fail(format!("ended with {status}"))));
+    match output.status {
+        Some(0) => {}
+        Some(status) => {
+            return Err(answer.error(format!(
+                "Inventory script returned non-zero exit code {status}."
+            )));
+        }
+        None => return Err(answer.error("Inventory script was ended by a signal.".into())),
     }
-    if output.stdout.trim().is_empty() && arguments[0] == "--host" {
-        return Ok(Object::new());
-    }
-    match serde_json::from_str(&output.stdout) {
-        Ok(Json::Object(object)) => Ok(object),
-        Ok(other) => Err(noise(fail(format!(
-            "expected a JSON object, got {}",
-            what(&other)
-        )))),
-        Err(e) => Err(noise(
-            fail("its answer is not JSON".to_owned()).caused_by(e),
+    match String::from_utf8(output.stdout) {
+        Ok(stdout) => Ok(Answer { stdout, ..answer }),
+        Err(_) => Err(answer.error(
+            "Inventory script result contained characters that cannot be interpreted as UTF-8."
+                .into(),
         )),
     }
 }
 
-fn what(json: &Json) -> &'static str {
+impl Answer {
+    /// An error about it, with what the script said on standard error.
+    fn error(&self, message: String) -> Error {
+        let error = Error::new(ErrorKind::Syntax, message)
+            .context(format!("inventory script `{}`", self.command));
+        match self.stderr.trim() {
+            "" => error,
+            stderr => error.hint(format!("it said: {stderr}")),
+        }
+    }
+
+    /// The groups, as `--list` gives them, in a form that is understood.
+    fn list(&self) -> Result<Object<String, Json>> {
+        let no_decoder = |why: String| {
+            self.error(format!(
+                "Unable to get JSON decoder for inventory script result. {why}"
+            ))
+        };
+        let parsed: Json = serde_json::from_str(&self.stdout)
+            .map_err(|e| no_decoder("Value could not be parsed as JSON.".into()).caused_by(e))?;
+        let groups = match parsed {
+            Json::Object(groups) => groups,
+            other => {
+                let got = python_type(&other);
+                return Err(no_decoder(format!("Value is '{got}' instead of 'dict'.")));
+            }
+        };
+        let instead = |place: &str, got: &Json, wanted: &str| {
+            let got = python_type(got);
+            no_decoder(format!(
+                "Value contains '{place}' which is '{got}' instead of '{wanted}'."
+            ))
+        };
+        match groups.get("_meta") {
+            None => {}
+            Some(Json::Object(meta)) => match meta.get("profile") {
+                None => {}
+                Some(Json::String(name)) if name == "inventory_legacy" => {}
+                Some(Json::String(name)) if name.starts_with("inventory_") => {
+                    return Err(no_decoder(format!("Unknown profile name '{name}'.")));
+                }
+                Some(Json::String(name)) => {
+                    return Err(no_decoder(format!(
+                        "Non-inventory profile '{name}' is not allowed."
+                    )));
+                }
+                Some(other) => return Err(instead("_meta.profile", other, "str")),
+            },
+            Some(other) => return Err(instead("_meta", other, "dict")),
+        }
+        if groups.values().any(is_broken) || is_broken(&Json::Object(groups.clone())) {
+            return Err(self.error(
+                "Inventory script result could not be parsed as JSON: `__ansible_vault` and \
+                 `__ansible_unsafe` hold text"
+                    .into(),
+            ));
+        }
+        Ok(groups)
+    }
+
+    /// The variables, as `--host` gives them; a script may say nothing.
+    fn of_host(&self, host: &str) -> Result<Json> {
+        if self.stdout.trim().is_empty() {
+            return Ok(Json::Object(Object::new()));
+        }
+        serde_json::from_str(&self.stdout).map_err(|e| {
+            self.error(format!(
+                "Inventory script result for host '{host}' could not be parsed as JSON."
+            ))
+            .caused_by(e)
+        })
+    }
+}
+
+/// Whether there is a mark for vaults or untrusted text on what is no text.
+fn is_broken(json: &Json) -> bool {
     match json {
-        Json::Null => "null",
-        Json::Bool(_) => "a truth value",
-        Json::Number(_) => "a number",
-        Json::String(_) => "text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "an object",
+        Json::Object(map) => {
+            let marks = ["__ansible_vault", "__ansible_unsafe"];
+            let odd = |mark: &&str| map.get(*mark).is_some_and(|v| !v.is_string());
+            marks.iter().any(|m| odd(&m)) || map.values().any(is_broken)
+        }
+        Json::Array(items) => items.iter().any(is_broken),
+        _ => false,
+    }
+}
+
+/// What Python calls its type.
+fn python_type(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "NoneType",
+        Json::Bool(_) => "bool",
+        Json::Number(n) if n.is_f64() => "float",
+        Json::Number(_) => "int",
+        Json::String(_) => "str",
+        Json::Array(_) => "list",
+        Json::Object(_) => "dict",
     }
 }
 
 struct Reader<'a> {
     path: &'a Path,
+    vault: &'a VaultKeys,
+    noise: &'a Answer,
     inventory: &'a mut Inventory,
     hosts: IndexSet<String>,
 }
 
 impl Reader<'_> {
-    fn error(&self, group: &str, wanted: &str, got: &Json) -> Error {
-        let path = self.path.display();
-        let got = what(got);
-        Error::new(
-            ErrorKind::Syntax,
-            format!("inventory script `{path}`: `{group}` must be {wanted}, not {got}"),
-        )
+    fn not(&self, place: &str, wanted: &str, got: &Json) -> Error {
+        let got = python_type(got);
+        self.noise.error(format!(
+            "Value contains '{place}' which is '{got}' instead of '{wanted}'."
+        ))
+    }
+
+    fn deprecated(&mut self, text: &str) {
+        let text = format!("inventory script {}: {text}", self.path.display());
+        self.inventory.remark(Weight::Deprecation, text, None);
     }
 
     fn group(&mut self, name: &str, data: &Json) -> Result<()> {
-        self.inventory.add_group(name);
+        self.inventory.add_group_at(name, None);
         match data {
             Json::Object(group)
                 if group
@@ -114,11 +232,26 @@ impl Reader<'_> {
                 self.members(name, group)
             }
             // A mapping without these keys is, oddly, the variables of a host named as the group.
-            Json::Object(_) => {
+            Json::Object(vars) => {
+                self.deprecated(&format!(
+                    "Treating malformed group '{name}' as the sole host of that group. Variables \
+                     provided in this manner cannot be templated."
+                ));
                 self.host(name, name);
-                self.vars(name, data)
+                for (key, value) in vars {
+                    let value = untrusted(&self.written(value)?);
+                    self.inventory
+                        .set_group_var(name, key.as_str().into(), value, None)?;
+                }
+                Ok(())
             }
-            hosts => self.host_list(name, hosts),
+            hosts => {
+                self.deprecated(&format!(
+                    "Group '{name}' was converted to 'dict' from '{}'.",
+                    python_type(hosts)
+                ));
+                self.host_list(name, hosts)
+            }
         }
     }
 
@@ -127,18 +260,23 @@ impl Reader<'_> {
             self.host_list(name, hosts)?;
         }
         if let Some(vars) = group.get("vars") {
-            self.vars(name, vars)?;
+            let place = format!("{name}.vars");
+            let object = vars.as_object();
+            for (key, value) in object.ok_or_else(|| self.not(&place, "dict", vars))? {
+                let value = self.written(value)?;
+                self.inventory
+                    .set_group_var(name, key.as_str().into(), value, None)?;
+            }
         }
         let Some(children) = group.get("children") else {
             return Ok(());
         };
+        let place = format!("{name}.children");
         let list = children.as_array();
-        for child in
-            list.ok_or_else(|| self.error(&format!("{name}.children"), "a list", children))?
-        {
+        for child in list.ok_or_else(|| self.not(&place, "list", children))? {
             let child_name = child.as_str();
-            let child = child_name
-                .ok_or_else(|| self.error(&format!("{name}.children"), "a list of names", child))?;
+            let child = child_name.ok_or_else(|| self.not(&place, "list of str", child))?;
+            self.inventory.add_group_at(child, None);
             self.inventory.add_child(name, child)?;
         }
         Ok(())
@@ -147,9 +285,9 @@ impl Reader<'_> {
     fn host_list(&mut self, group: &str, hosts: &Json) -> Result<()> {
         let place = format!("{group}.hosts");
         let list = hosts.as_array();
-        for host in list.ok_or_else(|| self.error(&place, "a list", hosts))? {
+        for host in list.ok_or_else(|| self.not(&place, "list", hosts))? {
             let name = host.as_str();
-            let name = name.ok_or_else(|| self.error(&place, "a list of names", host))?;
+            let name = name.ok_or_else(|| self.not(&place, "list of str", host))?;
             self.host(group, name);
         }
         Ok(())
@@ -160,53 +298,61 @@ impl Reader<'_> {
         self.inventory.add_host(host, group);
     }
 
-    fn vars(&mut self, group: &str, vars: &Json) -> Result<()> {
-        let object = vars.as_object();
-        for (key, value) in
-            object.ok_or_else(|| self.error(&format!("{group}.vars"), "an object", vars))?
-        {
+    fn host_vars(&mut self, host: &str, vars: &Json) -> Result<()> {
+        let Json::Object(vars) = vars else {
+            return Err(self.noise.error(format!(
+                "Invalid data from file, expected dictionary and got:\n\n{vars}\n(for host {host})"
+            )));
+        };
+        for (key, value) in vars {
+            let value = self.written(value)?;
             self.inventory
-                .set_group_var(group, key.as_str().into(), written(value)?, None)?;
+                .set_host_var(host, key.as_str().into(), value, None);
         }
         Ok(())
     }
 
-    fn host_vars(&mut self, host: &str, vars: Option<&Json>) -> Result<()> {
-        let Some(vars) = vars else {
-            return Ok(());
-        };
-        let object = vars.as_object();
-        for (key, value) in object
-            .ok_or_else(|| self.error(&format!("_meta.hostvars.{host}"), "an object", vars))?
-        {
-            self.inventory
-                .set_host_var(host, key.as_str().into(), written(value)?, None);
-        }
-        Ok(())
+    fn written(&self, json: &Json) -> Result<Value> {
+        written(json, self.vault)
     }
 }
 
 /// A variable of a script's answer. Scripts are trusted as playbooks are, so text with markers
 /// is a template; `{"__ansible_unsafe": "…"}` is not.
-fn written(json: &Json) -> Result<Value> {
+fn written(json: &Json, vault: &VaultKeys) -> Result<Value> {
+    let all = |json| written(json, vault);
     Ok(match json {
         Json::String(text) => Value::written(text.as_str(), None),
-        Json::Array(items) => Value::list(items.iter().map(written).collect::<Result<_>>()?),
+        Json::Array(items) => Value::list(items.iter().map(all).collect::<Result<_>>()?),
         Json::Object(object) => match (object.len(), object.iter().next()) {
             (1, Some((tag, Json::String(text)))) if tag == "__ansible_unsafe" => {
                 Value::from(text.as_str())
             }
             (1, Some((tag, Json::String(text)))) if tag == "__ansible_vault" => {
-                // Scripts get no vault passwords; the error says what was met.
-                Value::from(VaultKeys::none().decrypt_text(text)?)
+                Value::from(vault.decrypt_text(text)?)
             }
             _ => {
                 let entries = object.iter();
-                let entry =
-                    |(key, value): (&String, &Json)| Ok((Key::from(key.as_str()), written(value)?));
+                let entry = |(key, value): (&String, &Json)| {
+                    Ok((Key::from(key.as_str()), written(value, vault)?))
+                };
                 Value::map(entries.map(entry).collect::<Result<Map>>()?)
             }
         },
         scalar => Value::from(scalar.clone()),
     })
+}
+
+/// The value with its templates as plain text.
+fn untrusted(value: &Value) -> Value {
+    match value {
+        Value::Template(t) => Value::Str(t.text.clone()),
+        Value::List(items) => Value::list(items.iter().map(untrusted).collect()),
+        Value::Map(map) => Value::map(
+            map.iter()
+                .map(|(key, value)| (key.clone(), untrusted(value)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
 }

@@ -60,7 +60,7 @@ impl Files for Memory {
             .find_map(|line| line.strip_prefix(&arguments)?.strip_prefix(" => "));
         Ok(ScriptOutput {
             status: Some(i32::from(answer.is_none())),
-            stdout: answer.unwrap_or_default().to_owned(),
+            stdout: answer.unwrap_or_default().into(),
             stderr: "some noise".to_owned(),
         })
     }
@@ -69,6 +69,32 @@ impl Files for Memory {
 fn load_one(name: &str, text: &str) -> Result<Inventory> {
     let files = Memory::of(&[(name, text)]);
     load(&[name.to_owned()], &files, &VaultKeys::none())
+}
+
+/// Loads strictly: what cannot be understood is an error.
+fn load(sources: &[String], files: &Memory, vault: &VaultKeys) -> Result<Inventory> {
+    let config = Config {
+        any_unparsed_is_failed: true,
+        ..Config::default()
+    };
+    load_by(sources, files, vault, &config)
+}
+
+fn load_by(
+    sources: &[String],
+    files: &Memory,
+    vault: &VaultKeys,
+    config: &Config,
+) -> Result<Inventory> {
+    super::load(
+        sources,
+        &Tools {
+            files,
+            vault,
+            config,
+            templates: &NoTemplates,
+        },
+    )
 }
 
 /// As the recorder wrote values: mappings and lists apart from JSON's own.
@@ -185,7 +211,7 @@ fn an_odd_group_name_is_warned_about() {
     ] {
         let warnings = load_one(name, text).unwrap().warnings;
         assert!(
-            warnings[0].message.contains("group name `my-web`"),
+            warnings[0].message.contains("not replaced: `my-web`"),
             "{warnings:?}"
         );
     }
@@ -259,7 +285,7 @@ fn a_script_answers_for_all_hosts_or_for_each() {
     );
     let error = read("bad").unwrap_err().to_string();
     assert!(
-        error.contains("`bad --list`: ended with 1\nhint: it said: some noise"),
+        error.contains("`bad --list`: Inventory script returned non-zero exit code 1.\nhint: it said: some noise"),
         "{error}"
     );
 }
@@ -354,6 +380,93 @@ fn mistakes_are_shown_with_their_place() {
         let error = load_one(name, text).unwrap_err();
         assert_eq!(error.to_string(), want.trim_end(), "\n{input}");
     }
+}
+
+#[test]
+fn what_nobody_understands_is_a_warning_or_an_error_as_the_settings_have_it() {
+    let files = Memory::of(&[("good", "a\n"), ("bad.yml", "- a\n")]);
+    let vault = VaultKeys::none();
+    let read = |sources: &[&str], config: &Config| {
+        let sources: Vec<String> = sources.iter().map(ToString::to_string).collect();
+        load_by(&sources, &files, &vault, config)
+    };
+    let lax = Config::default();
+    let said = |inventory: &Inventory| {
+        let all = inventory.warnings.iter().map(|w| w.message.clone());
+        all.collect::<Vec<_>>().join("\n")
+    };
+    let inventory = read(&["gone", "good", "bad.yml"], &lax).unwrap();
+    assert_eq!(inventory.hosts().count(), 1);
+    let text = said(&inventory);
+    for want in [
+        "Unable to parse gone as an inventory source",
+        "Failed to parse inventory with 'yaml' plugin: an inventory must be a mapping",
+        "Unable to parse bad.yml as an inventory source",
+    ] {
+        assert!(text.contains(want), "{text}");
+    }
+    assert!(said(&read(&["gone"], &lax).unwrap()).contains("No inventory was parsed"));
+    let none = Config {
+        unparsed_is_failed: true,
+        ..Config::default()
+    };
+    assert!(read(&["gone", "good"], &none).is_ok());
+    let error = read(&["gone"], &none).unwrap_err().to_string();
+    assert!(
+        error.contains("No inventory was parsed, please check"),
+        "{error}"
+    );
+    let any = Config {
+        any_unparsed_is_failed: true,
+        ..Config::default()
+    };
+    let error = read(&["gone", "good"], &any).unwrap_err().to_string();
+    assert!(error.contains("there is no inventory `gone`"), "{error}");
+}
+
+#[test]
+fn only_readers_that_are_enabled_read() {
+    let files = Memory::of(&[("hosts", "a\n")]);
+    let only = |names: &[&str]| Config {
+        enabled: names.iter().map(ToString::to_string).collect(),
+        ..Config::default()
+    };
+    let vault = VaultKeys::none();
+    let read = |source: &str, config: &Config| load_by(&[source.into()], &files, &vault, config);
+    let hosts = |inventory: Inventory| {
+        let names = inventory.hosts().map(|h| h.name.to_string());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let advanced = only(&["advanced_host_list"]);
+    assert_eq!(hosts(read("n[1:3],m", &advanced).unwrap()), "n1 n2 n3 m");
+    assert_eq!(hosts(read("n[1:],", &advanced).unwrap()), "n[1:]");
+    assert_eq!(hosts(read("n[1:j],", &advanced).unwrap()), "");
+    assert_eq!(hosts(read("hosts", &only(&["yaml"])).unwrap()), "");
+    assert_eq!(hosts(read("hosts", &only(&["nope", "ini"])).unwrap()), "a");
+    assert!(read("hosts", &only(&["nope"])).is_err());
+}
+
+#[test]
+fn odd_group_names_are_changed_where_the_settings_ask_for_it() {
+    let text = "[my-web]\na\n[top:children]\nmy-web\n[my-web:vars]\nx=1\n";
+    let files = Memory::of(&[("hosts", text)]);
+    let config = Config {
+        group_chars: GroupChars::Always,
+        ..Config::default()
+    };
+    let inventory = load_by(&["hosts".into()], &files, &VaultKeys::none(), &config).unwrap();
+    assert_eq!(names(&inventory.matching("my_web").unwrap()), json!(["a"]));
+    assert_eq!(names(&inventory.matching("top").unwrap()), json!(["a"]));
+    assert_eq!(
+        inventory.group("my_web").unwrap().vars.get("x"),
+        Some(&Value::Int(1))
+    );
+    assert!(inventory.group("my-web").is_none());
+    assert!(
+        inventory.warnings[0]
+            .message
+            .contains("automatically replaced")
+    );
 }
 
 #[test]

@@ -180,6 +180,7 @@ pub enum Side {
 pub struct NearVars {
     /// Beside what they stand.
     pub side: Side,
+    dir: PathBuf,
     groups: HashMap<Arc<str>, Vec<FileVars>>,
     hosts: HashMap<HostName, Vec<FileVars>>,
 }
@@ -200,6 +201,7 @@ impl NearVars {
     ) -> Result<Self> {
         let mut near = Self {
             side,
+            dir: dir.to_path_buf(),
             groups: HashMap::new(),
             hosts: HashMap::new(),
         };
@@ -212,6 +214,42 @@ impl NearVars {
             near.hosts = shelf.all(hosts.iter().cloned())?;
         }
         Ok(near)
+    }
+
+    /// What the files of a group say, the weakest first.
+    pub fn of_group(&self, group: &str) -> impl Iterator<Item = Arc<Vars>> + '_ {
+        let files = self.groups.get(group).into_iter().flatten();
+        files.map(|file| Arc::clone(&file.vars))
+    }
+
+    /// Reads what there is for a host, and for groups that were not asked for before: tasks add
+    /// hosts and groups.
+    ///
+    /// # Errors
+    /// As [`read_vars_file`].
+    pub fn learn(
+        &mut self,
+        inventory: &Inventory,
+        host: &HostName,
+        files: &dyn Files,
+        vault: &VaultKeys,
+    ) -> Result<()> {
+        let groups = inventory.groups_of(host).into_iter();
+        let new: Vec<Arc<str>> = groups
+            .map(|group| Arc::clone(&group.name))
+            .filter(|name| !self.groups.contains_key(name))
+            .collect();
+        if !new.is_empty()
+            && let Some(shelf) = Shelf::open(self.dir.join("group_vars"), files, vault)?
+        {
+            self.groups.extend(shelf.all(new)?);
+        }
+        if !self.hosts.contains_key(host)
+            && let Some(shelf) = Shelf::open(self.dir.join("host_vars"), files, vault)?
+        {
+            self.hosts.extend(shelf.all([Arc::clone(host)])?);
+        }
+        Ok(())
     }
 
     /// Warnings about the files that were read.

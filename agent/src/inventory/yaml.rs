@@ -3,7 +3,7 @@
 use super::{Inventory, address};
 use crate::error::Result;
 use crate::playbook::vault::VaultKeys;
-use crate::playbook::yaml::{Kind, Node, Warning, load};
+use crate::playbook::yaml::{Kind, Node, load};
 use crate::source::SourceFile;
 use crate::value::Value;
 use std::sync::Arc;
@@ -20,18 +20,18 @@ pub(super) fn read(
     vault: &VaultKeys,
 ) -> Result<()> {
     let loaded = load(file)?;
-    inventory.warnings.extend(loaded.warnings.iter().cloned());
+    for warning in &loaded.warnings {
+        inventory.warn(warning.message.clone(), Some(&warning.span));
+    }
     let Some(root) = loaded.single()? else {
         return Ok(());
     };
     let mut reader = Reader { inventory, vault };
     if let Some((key, plugin)) = root.entry("plugin") {
         let name = plugin.as_str().unwrap_or("?");
-        return Err(key
-            .error(format!(
-                "this configures the inventory plugin `{name}`, which is not supported"
-            ))
-            .hint("an executable script that prints JSON for --list can stand in for a plugin"));
+        return Err(key.error(format!(
+            "this is the configuration of the inventory plugin `{name}`, not an inventory"
+        )));
     }
     for (name, group) in reader.entries(root, "an inventory")? {
         reader.group(name, group)?;
@@ -59,10 +59,7 @@ impl Reader<'_> {
     }
 
     fn warn(&mut self, node: &Node, message: String) {
-        self.inventory.warnings.push(Warning {
-            message,
-            span: node.span.clone(),
-        });
+        self.inventory.warn(message, Some(&node.span));
     }
 
     /// Reads one group and the groups in it; answers its name.
@@ -80,7 +77,7 @@ impl Reader<'_> {
             );
             return Ok(None);
         }
-        self.inventory.add_group_at(text, &name.span);
+        self.inventory.add_group_at(text, Some(&name.span));
         for (section, content) in self.entries(group, "a group")? {
             match section.as_str() {
                 Some("vars") => self.vars(text, content)?,
@@ -139,7 +136,8 @@ impl Reader<'_> {
             let what = name.what();
             return Err(name
                 .error(format!(
-                    "the name of a host must be text, but this is {what}"
+                    "Host pattern {} must be a string, but this is {what}",
+                    name.to_key()
                 ))
                 .hint("put it in quotes"));
         };

@@ -24,6 +24,12 @@ pub trait ActionCx {
     /// # Errors
     /// When its template cannot be evaluated.
     fn variable(&self, name: &str) -> Result<Option<Value>>;
+    /// The expressions in an argument, as the playbook wrote them: text, templates, truth values. A
+    /// variable of the playbook may stand for them; what a template gives does not.
+    ///
+    /// # Errors
+    /// When it is text that nobody may evaluate (`!unsafe`).
+    fn expressions(&self, name: &str) -> Result<Vec<Value>>;
     /// Evaluates a condition (`when`'s language) with the task's variables.
     ///
     /// # Errors
@@ -50,6 +56,8 @@ pub trait ActionCx {
     /// # Errors
     /// When it cannot be read.
     fn load_yaml(&self, path: &std::path::Path) -> Result<Value>;
+    /// Whether a file of the playbook's side is vaulted as a whole: what is in it must not be shown.
+    fn is_vault(&self, path: &std::path::Path) -> bool;
     /// Names in a directory of the playbook's side, sorted; `None` if it is none.
     ///
     /// # Errors
@@ -60,6 +68,20 @@ pub trait ActionCx {
     /// # Errors
     /// When it could not be run at all.
     fn run_module(&mut self, name: &str, args: Map) -> Result<Returns>;
+    /// What the module returned that was run last is not the action's own result.
+    fn forget_module(&mut self);
+    /// The content of a file of the playbook's side; `None` if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn read_here(&self, path: &std::path::Path) -> Result<Option<Vec<u8>>>;
+    /// Writes a file of the playbook's side, making the folders above it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn write_here(&mut self, path: &std::path::Path, bytes: &[u8]) -> Result<()>;
+    /// Whether this is a folder of the playbook's side.
+    fn is_dir_here(&self, path: &std::path::Path) -> bool;
     /// Shows a line to the user, if there is one.
     fn say(&self, line: &str);
     /// Waits for a line from the user, for a time in seconds, or for Ctrl-C and a choice (`pause`);

@@ -3,7 +3,7 @@
 use super::{Action, ActionCx, Args, Module, ParamSpec, Params, Plan, PlanCx, Returns, Rule};
 use crate::error::Result;
 use crate::host::Outcome;
-use crate::value::Map;
+use crate::value::{Map, Value};
 
 /// One row of the module table ([`MODULES`](crate::modules::MODULES)).
 pub struct ModuleDef {
@@ -24,8 +24,12 @@ pub struct ModuleDef {
     /// Parameters that name a file of the playbook's side, and the folder it is looked for in;
     /// not if `remote_src` is true.
     pub assets: &'static [(&'static str, &'static str)],
+    /// Whether its files are the host's own where `remote_src` says nothing (`assemble`).
+    pub from_host: bool,
     /// Where it runs.
     pub seat: Seat,
+    /// The file of a module that is no part of lks.
+    pub file: Option<&'static std::path::Path>,
 }
 
 /// Where a module runs, and how it is bound to arguments.
@@ -95,6 +99,8 @@ pub const fn host_module<M: Module>(name: &'static str) -> ModuleDef {
         any_name: false,
         assets: &[],
         seat: Seat::Host(|args| Ok(Box::new(bind::<M>(args)?))),
+        from_host: false,
+        file: None,
     }
 }
 
@@ -111,6 +117,8 @@ pub const fn action<A: Action>(name: &'static str) -> ModuleDef {
         any_name: false,
         assets: &[],
         seat: Seat::Engine(|args| Ok(Box::new(bind::<A>(args)?))),
+        from_host: false,
+        file: None,
     }
 }
 
@@ -137,6 +145,26 @@ impl ModuleDef {
         self.assets = assets;
         self
     }
+    /// Its files are the host's own where `remote_src` says nothing.
+    #[must_use]
+    pub const fn from_host(mut self) -> Self {
+        self.from_host = true;
+        self
+    }
+    /// Whether the files that these arguments name are the host's own.
+    #[must_use]
+    pub fn is_from_host(&self, args: &Map) -> bool {
+        match args.get("remote_src") {
+            None | Some(Value::Null) => self.from_host,
+            Some(Value::Str(text)) => {
+                matches!(
+                    text.to_ascii_lowercase().as_str(),
+                    "yes" | "true" | "on" | "1" | "y" | "t"
+                )
+            }
+            Some(other) => other.is_truthy(),
+        }
+    }
     /// Documents the return values.
     #[must_use]
     pub const fn returns(mut self, returns: &'static [(&'static str, &'static str)]) -> Self {
@@ -150,9 +178,12 @@ impl ModuleDef {
         (self.specs)(&mut out);
         out
     }
-    /// The last part of the name: `copy`.
+    /// The last part of the name: `copy`. What is in ansible-core's inner collection has none.
     #[must_use]
     pub fn short_name(&self) -> &'static str {
-        self.name.rsplit('.').next().unwrap_or(self.name)
+        match self.name.rsplit_once('.') {
+            Some((collection, name)) if !collection.contains("._") => name,
+            _ => self.name,
+        }
     }
 }

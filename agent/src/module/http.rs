@@ -259,7 +259,10 @@ pub fn join_url(base: &str, link: &str) -> String {
 }
 
 /// Name and password for a URL's host from `~/.netrc` (or `$NETRC`).
-fn netrc(host: &dyn HostView, url: &str) -> Result<Login> {
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub fn netrc(host: &dyn HostView, url: &str) -> Result<Login> {
     let path = match (host.env("NETRC"), host.env("HOME")) {
         (Some(path), _) => path,
         (None, Some(home)) => format!("{home}/.netrc"),

@@ -4,6 +4,7 @@
 
 mod action;
 pub mod apt;
+pub mod argspec;
 pub mod attrs;
 pub mod clock;
 pub mod command;

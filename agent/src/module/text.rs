@@ -52,27 +52,8 @@ impl Coding {
 ///
 /// # Errors
 /// When the encoding is not known, or does not have one of the characters.
-pub fn encoded(text: String, encoding: &str) -> crate::error::Result<Vec<u8>> {
-    use crate::error::Error;
-    let name = encoding.to_ascii_lowercase().replace(['-', '_'], "");
-    let narrow = |limit: u32| {
-        text.chars()
-            .map(|c| u8::try_from(c).ok().filter(|b| u32::from(*b) < limit))
-            .collect::<Option<Vec<u8>>>()
-            .ok_or_else(|| Error::host(format!("the text has characters that {encoding} has not")))
-    };
-    let wide = |write: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(write).collect::<Vec<u8>>();
-    match name.as_str() {
-        "utf8" => Ok(text.into_bytes()),
-        "utf8sig" => Ok([b"\xef\xbb\xbf", text.as_bytes()].concat()),
-        "ascii" | "usascii" => narrow(0x80),
-        "latin1" | "iso88591" => narrow(0x100),
-        "utf16le" => Ok(wide(u16::to_le_bytes)),
-        "utf16be" => Ok(wide(u16::to_be_bytes)),
-        "utf16" => Ok([vec![0xff, 0xfe], wide(u16::to_le_bytes)].concat()),
-        _ => Err(Error::params(format!("unknown encoding: {encoding}"))
-            .hint("known are utf-8, utf-8-sig, ascii, latin-1, utf-16, utf-16-le, utf-16-be")),
-    }
+pub fn encoded(text: &str, encoding: &str) -> crate::error::Result<Vec<u8>> {
+    crate::encoding::encode(text, encoding)
 }
 
 /// The lines of a text, each with its line break (`\n`).

@@ -46,14 +46,18 @@ impl Action for Assert {
                 )));
             }
         }
-        let single = std::slice::from_ref(&self.that);
-        for that in self.that.as_list().unwrap_or(single) {
-            if !cx.condition(that)? {
+        if self.that.as_map().is_some() {
+            return Err(Error::params(
+                "parameter `that`: Conditional expressions must be strings",
+            ));
+        }
+        for that in cx.expressions("that")? {
+            if !cx.condition(&that)? {
                 let returns = Returns {
                     failed: true,
                     ..Returns::default()
                         .with("evaluated_to", false)
-                        .with("assertion", that.clone())
+                        .with("assertion", plain(&that))
                         .with("msg", self.fail_msg.clone())
                 };
                 return Ok(self.shown(returns));
@@ -70,6 +74,14 @@ impl Assert {
             returns.set("_ansible_verbose_always", true);
         }
         returns
+    }
+}
+
+/// The condition as data: no template any more.
+fn plain(that: &Value) -> Value {
+    match that {
+        Value::Template(t) => Value::from(&*t.text),
+        other => other.clone(),
     }
 }
 

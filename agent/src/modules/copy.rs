@@ -87,9 +87,8 @@ pub const RETURNS: &[(&str, &str)] = &[
 impl Module for Copy {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         check_validate(self.write.validate.as_deref())?;
-        if !self.decrypt {
-            return Err(Error::params("`decrypt: false` is not supported"));
-        }
+        // The playbook's side has the passwords: it has decrypted what is to be decrypted.
+        let _ = self.decrypt;
         let source = self.source(cx.host)?;
         let dest = self.dest.expand(cx.host)?;
         let task = Task {
@@ -172,7 +171,7 @@ impl Copy {
             Value::List(_) | Value::Map(_) => crate::module::text::json(content),
             other => <String as crate::module::Param>::from_value(other)?,
         };
-        crate::module::text::encoded(text, self._output_encoding.as_deref().unwrap_or("utf-8"))
+        crate::module::text::encoded(&text, self._output_encoding.as_deref().unwrap_or("utf-8"))
     }
 
     /// Whether links of the source are followed.

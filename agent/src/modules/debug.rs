@@ -1,6 +1,6 @@
 //! `debug`.
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::module::{Action, ActionCx, Returns, Rule};
 use crate::params;
 use crate::value::Value;
@@ -20,7 +20,7 @@ params! {
         /// What to show; anything.
         default("Hello world!".into()) msg: Value,
         /// The name of a variable, or an expression without braces.
-        optional var: Option<String>,
+        optional var: Option<Value>,
         /// Show it only from this many `-v` on.
         default(0) verbosity: u32,
     }
@@ -43,11 +43,16 @@ impl Action for Debug {
         }
         // Views show it without `-v`, as Ansible's do.
         returns.set("_ansible_verbose_always", true);
-        match self.var.as_deref().filter(|var| !var.is_empty()) {
-            Some(var) => {
+        match self.var.as_ref().filter(|var| var.is_truthy()) {
+            Some(_) => {
+                let written = cx.expressions("var")?;
+                let var = one_text(&written)?;
                 let value = match cx.expression(var) {
                     Err(error) if error.kind() == ErrorKind::Undefined => {
-                        Value::from(format!("<< error 1 - {} >>", error.message()))
+                        let text = format!("error 1 - {}", error.message());
+                        let warning = format!("Encountered 1 template error.\n{text}");
+                        returns.warnings.push(warning);
+                        Value::from(format!("<< {text} >>"))
                     }
                     Err(error) => {
                         return Err(error.context("Error while resolving `var` expression"));
@@ -62,4 +67,29 @@ impl Action for Debug {
         }
         Ok(returns)
     }
+}
+
+/// The expression, which must be text that the playbook wrote.
+fn one_text(written: &[Value]) -> Result<&str> {
+    match written {
+        [Value::Str(text)] => Ok(text),
+        [Value::Template(t)] => Err(Error::new(
+            ErrorKind::Template,
+            format!(
+                "Encountered untrusted template or expression: what `{}` gives is not evaluated",
+                t.text
+            ),
+        )
+        .hint("`var` is an expression already; use `msg` to show what a template gives")),
+        [other] => Err(wrong(other)),
+        more => Err(wrong(&Value::list(more.to_vec()))),
+    }
+}
+
+fn wrong(value: &Value) -> Error {
+    Error::params(format!(
+        "argument 'var' is of type {} and we were unable to convert to str: '{}' is not a string and conversion is not allowed",
+        value.type_name(),
+        value.to_json()
+    ))
 }

@@ -76,6 +76,9 @@ impl Action for IncludeVars {
         };
         let mut returns = Returns::default();
         returns.set("ansible_included_var_files", loaded.files);
+        if loaded.secret {
+            returns.set("_ansible_no_log", true);
+        }
         if let Err(error) = outcome {
             returns
                 .fail(error.message())
@@ -96,10 +99,13 @@ impl Action for IncludeVars {
 struct Loaded {
     vars: Map,
     files: Vec<String>,
+    /// Whether one of the files was vaulted.
+    secret: bool,
 }
 
 impl Loaded {
     fn load(&mut self, cx: &dyn ActionCx, path: &Path) -> Result<()> {
+        self.secret |= cx.is_vault(path);
         match cx.load_yaml(path)? {
             Value::Null => {}
             Value::Map(map) => {

@@ -8,15 +8,23 @@
 mod add_host;
 mod apt;
 mod apt_repository;
+mod assemble;
 mod assert;
+mod async_status;
 mod blockinfile;
 mod command;
 mod copy;
 mod debug;
+mod debug_expressions;
+pub mod elsewhere;
 mod fail;
+mod fetch;
 mod file;
 mod find;
+pub mod foreign;
+mod gather_facts;
 mod get_url;
+mod getent;
 mod group;
 mod group_by;
 mod hostname;
@@ -34,7 +42,10 @@ mod mount;
 mod package;
 mod pause;
 mod ping;
+mod pip;
+mod raw;
 mod replace;
+mod script;
 mod service;
 mod set_fact;
 mod set_stats;
@@ -48,19 +59,28 @@ mod tempfile;
 mod template;
 mod uri;
 mod user;
+mod validate_argument_spec;
 mod wait_for;
 
 use crate::module::{ModuleDef, action, host_module};
 
 /// Every module, in the order of their names.
 pub static MODULES: &[ModuleDef] = &[
+    action::<debug_expressions::DebugExpressions>("ansible._protomatter.debug")
+        .returns(debug_expressions::RETURNS),
     action::<add_host::AddHost>("ansible.builtin.add_host")
         .any_name()
         .returns(add_host::RETURNS),
     host_module::<apt::Apt>("ansible.builtin.apt").returns(apt::RETURNS),
     host_module::<apt_repository::AptRepository>("ansible.builtin.apt_repository")
         .returns(apt_repository::RETURNS),
+    host_module::<assemble::Assemble>("ansible.builtin.assemble")
+        .assets(&[("src", "files")])
+        .from_host()
+        .returns(assemble::RETURNS),
     action::<assert::Assert>("ansible.builtin.assert").returns(assert::RETURNS),
+    host_module::<async_status::AsyncStatus>("ansible.builtin.async_status")
+        .returns(async_status::RETURNS),
     host_module::<blockinfile::BlockInFile>("ansible.builtin.blockinfile")
         .returns(blockinfile::RETURNS),
     host_module::<command::Command>("ansible.builtin.command")
@@ -71,9 +91,14 @@ pub static MODULES: &[ModuleDef] = &[
         .returns(copy::RETURNS),
     action::<debug::Debug>("ansible.builtin.debug").returns(debug::RETURNS),
     action::<fail::Fail>("ansible.builtin.fail").returns(fail::RETURNS),
+    action::<fetch::Fetch>("ansible.builtin.fetch").returns(fetch::RETURNS),
     host_module::<file::File>("ansible.builtin.file").returns(file::RETURNS),
     host_module::<find::Find>("ansible.builtin.find").returns(find::RETURNS),
+    action::<gather_facts::GatherFacts>("ansible.builtin.gather_facts")
+        .any_name()
+        .returns(gather_facts::RETURNS),
     host_module::<get_url::GetUrl>("ansible.builtin.get_url").returns(get_url::RETURNS),
+    host_module::<getent::Getent>("ansible.builtin.getent").returns(getent::RETURNS),
     host_module::<group::Group>("ansible.builtin.group").returns(group::RETURNS),
     action::<group_by::GroupBy>("ansible.builtin.group_by").returns(group_by::RETURNS),
     host_module::<hostname::Hostname>("ansible.builtin.hostname").returns(hostname::RETURNS),
@@ -90,7 +115,14 @@ pub static MODULES: &[ModuleDef] = &[
     action::<package::Package>("ansible.builtin.package").any_name(),
     action::<pause::Pause>("ansible.builtin.pause").returns(pause::RETURNS),
     host_module::<ping::Ping>("ansible.builtin.ping").returns(ping::RETURNS),
+    host_module::<pip::Pip>("ansible.builtin.pip").returns(pip::RETURNS),
+    host_module::<raw::Raw>("ansible.builtin.raw")
+        .free_form("_raw_params")
+        .returns(raw::RETURNS),
     host_module::<replace::Replace>("ansible.builtin.replace").returns(replace::RETURNS),
+    action::<script::Script>("ansible.builtin.script")
+        .free_form("_raw_params")
+        .returns(script::RETURNS),
     host_module::<service::Service>("ansible.builtin.service").returns(service::RETURNS),
     action::<set_fact::SetFact>("ansible.builtin.set_fact")
         .any_name()
@@ -112,6 +144,10 @@ pub static MODULES: &[ModuleDef] = &[
         .assets(&[("src", "files")])
         .returns(uri::RETURNS),
     host_module::<user::User>("ansible.builtin.user").returns(user::RETURNS),
+    action::<validate_argument_spec::ValidateArgumentSpec>(
+        "ansible.builtin.validate_argument_spec",
+    )
+    .returns(validate_argument_spec::RETURNS),
     host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
     host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
@@ -126,6 +162,12 @@ pub fn find(name: &str) -> Option<&'static ModuleDef> {
         .strip_prefix("ansible.builtin.")
         .or_else(|| name.strip_prefix("ansible.legacy."))
         .unwrap_or(name);
+    if let Some(hidden) = [&foreign::FOREIGN, &foreign::SCRIPT]
+        .into_iter()
+        .find(|m| m.name == name)
+    {
+        return Some(hidden);
+    }
     MODULES
         .iter()
         .find(|m| m.name == name || (m.short_name() == short && !short.contains('.')))

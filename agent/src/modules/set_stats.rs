@@ -1,8 +1,8 @@
 //! `set_stats`.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::module::names::check_variable_name;
-use crate::module::{Action, ActionCx, Returns};
+use crate::module::{Action, ActionCx, Param, Returns};
 use crate::params;
 use crate::value::{Key, Map, Value};
 
@@ -17,11 +17,11 @@ params! {
     /// ```
     pub struct SetStats {
         /// Names and values.
-        required data: Map,
+        default(Map::new().into()) data: Value,
         /// Keep them apart for each host.
-        default(false) per_host: bool,
+        default(false.into()) per_host: Value,
         /// Add to a value that is there (numbers, lists, mappings), or else replace it.
-        default(true) aggregate: bool,
+        default(true.into()) aggregate: Value,
     }
 }
 
@@ -30,17 +30,27 @@ pub const RETURNS: &[(&str, &str)] = &[("ansible_stats", "`data`, `per_host` and
 
 impl Action for SetStats {
     fn run(&self, _: &mut dyn ActionCx) -> Result<Returns> {
-        for key in self.data.keys() {
+        let Value::Map(data) = &self.data else {
+            return Err(Error::params(
+                "The 'data' option needs to be a dictionary/hash",
+            ));
+        };
+        for key in data.keys() {
             check_variable_name(&key.to_string())?;
         }
         // The report carries them: views add them up.
         let stats: Map = [
-            (Key::from("data"), Value::from(self.data.clone())),
-            (Key::from("per_host"), self.per_host.into()),
-            (Key::from("aggregate"), self.aggregate.into()),
+            (Key::from("data"), Value::Map(data.clone())),
+            (Key::from("per_host"), is_true(&self.per_host).into()),
+            (Key::from("aggregate"), is_true(&self.aggregate).into()),
         ]
         .into_iter()
         .collect();
         Ok(Returns::default().with("ansible_stats", stats))
     }
+}
+
+/// As Ansible reads these two: whatever says no truth value means no.
+fn is_true(value: &Value) -> bool {
+    bool::from_value(value).unwrap_or(false)
 }

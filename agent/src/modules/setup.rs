@@ -1,4 +1,4 @@
-//! `ansible.builtin.setup`, also known as `gather_facts`.
+//! `ansible.builtin.setup`, with which `gather_facts` works.
 
 use crate::error::Result;
 use crate::facts::{Subset, gather_from};
@@ -30,6 +30,8 @@ params! {
         default(10) gather_timeout: i64,
         /// Folder of the host's own facts (`*.fact`).
         default(HostPath("/etc/ansible/facts.d".to_string())) fact_path: HostPath,
+        /// The Python that the facts tell of (set by the engine from `ansible_python_interpreter`).
+        optional _python: Option<String>,
     }
 }
 
@@ -45,7 +47,12 @@ impl Module for Setup {
         let _ = self.gather_timeout;
         let subset = Subset::parse(&self.gather_subset)?;
         let path = self.fact_path.expand(cx.host)?;
-        let facts = gather_from(cx.host, &subset, &path.to_string_lossy())?;
+        let facts = gather_from(
+            cx.host,
+            &subset,
+            &path.to_string_lossy(),
+            self._python.as_deref(),
+        )?;
         let returns = Returns {
             facts: self.named(facts),
             ..Returns::default()

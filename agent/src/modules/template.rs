@@ -77,6 +77,7 @@ const OWN: &[&str] = &[
 /// What it returns.
 pub const RETURNS: &[(&str, &str)] = &[
     ("dest", "Path of the file."),
+    ("src", "The template."),
     ("checksum", "SHA-1 of the file."),
     ("md5sum", "MD5 of a file that was written."),
     ("backup_file", "Path of the backup, if one was made."),
@@ -102,7 +103,11 @@ impl Action for Template {
                 .replace('\n', self.newline_sequence.word());
         }
         let args = self.copy_args(cx, &source, text)?;
-        cx.run_module("ansible.builtin.copy", args)
+        let mut returns = cx.run_module("ansible.builtin.copy", args)?;
+        if !returns.values.contains_key("path") {
+            returns.set("src", source.display().to_string());
+        }
+        Ok(returns)
     }
 }
 

@@ -41,6 +41,20 @@ impl Levels {
     }
 }
 
+impl Levels {
+    /// The level's name as Ansible's messages have it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self.0 {
+            1 => "Play",
+            2 => "RoleInclude",
+            4 => "Block",
+            16 => "Handler",
+            _ => "Task",
+        }
+    }
+}
+
 const EVERYWHERE: Levels = Levels(31);
 const TASKS: Levels = TASK.and(HANDLER);
 const BELOW_PLAY: Levels = ROLE.and(BLOCK).and(TASKS);
@@ -251,7 +265,17 @@ pub fn check_type(kw: Kw, value: &Value, span: &Span) -> Result<()> {
         (Type::Any, _) | (_, Value::Null | Value::Template(_)) => return Ok(()),
         (Type::Bool, Value::Bool(_) | Value::Int(0 | 1)) => return Ok(()),
         (Type::Bool, Value::Str(s)) if as_bool(s).is_some() => return Ok(()),
-        (Type::Bool, _) => "true or false",
+        (Type::Bool, other) => {
+            return Err(Error::new(
+                ErrorKind::Syntax,
+                format!(
+                    "The value '{}' could not be converted to 'bool': `{}` must be true or false",
+                    plain_text(other),
+                    kw.name()
+                ),
+            )
+            .at(span));
+        }
         (Type::Int, Value::Int(_)) => return Ok(()),
         (Type::Int, Value::Str(s)) if s.trim().parse::<i64>().is_ok() => return Ok(()),
         (Type::Int, _) => "a whole number",

@@ -73,7 +73,14 @@ pub fn parse_extra_vars(text: &str, vault: &VaultKeys) -> Result<Map> {
     match text.chars().next() {
         None => Ok(Map::new()),
         Some('[' | '{') => match yaml::load(&file)?.single()? {
-            Some(node) => node.to_map(vault),
+            Some(node) => {
+                let map = node.to_map(vault)?;
+                // Marks mean something in JSON alone, as in Ansible.
+                match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                    Ok(_) => unmark_all(&map, vault),
+                    Err(_) => Ok(map),
+                }
+            }
             None => Ok(Map::new()),
         },
         Some('/' | '.') => Err(Error::new(
@@ -83,6 +90,37 @@ pub fn parse_extra_vars(text: &str, vault: &VaultKeys) -> Result<Map> {
         .hint(format!("to read variables from a file, write `-e @{text}`"))),
         Some(_) => extra_pairs(text, &Span::new(&file, 1, 1, 1)),
     }
+}
+
+/// What Ansible's JSON marks: `{"__ansible_unsafe": "…"}` is text that is never evaluated,
+/// `{"__ansible_vault": "…"}` a vault.
+fn unmark_all(map: &Map, vault: &VaultKeys) -> Result<Map> {
+    let entries = map.iter();
+    entries
+        .map(|(key, value)| Ok((key.clone(), unmark(value, vault)?)))
+        .collect()
+}
+
+fn unmark(value: &Value, vault: &VaultKeys) -> Result<Value> {
+    let text = |value: &Value| match value {
+        Value::Template(t) => Some(t.text.clone()),
+        Value::Str(s) => Some(s.clone()),
+        _ => None,
+    };
+    Ok(match value {
+        Value::Map(map) => match (map.len(), map.first().map(|(k, v)| (k.as_str(), text(v)))) {
+            (1, Some((Some("__ansible_unsafe"), Some(text)))) => Value::Str(text),
+            (1, Some((Some("__ansible_vault"), Some(text)))) => {
+                Value::from(vault.decrypt_text(&text)?)
+            }
+            _ => Value::map(unmark_all(map, vault)?),
+        },
+        Value::List(items) => {
+            let items = items.iter().map(|item| unmark(item, vault));
+            Value::list(items.collect::<Result<_>>()?)
+        }
+        other => other.clone(),
+    })
 }
 
 fn extra_pairs(text: &str, span: &Span) -> Result<Map> {
@@ -313,6 +351,10 @@ mod tests {
         assert_eq!(map.get("a"), Some(&Value::Int(1)));
         assert_eq!(read("{a: yes}").unwrap().get("a"), Some(&Value::Bool(true)));
         assert!(read("").unwrap().is_empty());
+        let map = read(r#"{"u": [{"__ansible_unsafe": "{{ x }}"}], "t": "{{ x }}"}"#).unwrap();
+        let unsafe_ = Value::list(vec![Value::from("{{ x }}")]);
+        assert_eq!(map.get("u"), Some(&unsafe_));
+        assert!(matches!(map.get("t"), Some(Value::Template(_))));
         for (text, want) in [
             ("vars.yml", "key=value"),
             ("./vars.yml", "write `-e @./vars.yml`"),

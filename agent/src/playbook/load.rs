@@ -26,6 +26,22 @@ pub trait Files {
     fn is_file(&self, path: &Path) -> bool;
     /// Names in a directory, sorted; `None` if it is none.
     fn list(&self, path: &Path) -> Option<Vec<String>>;
+    /// The path from the root on.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
+}
+
+/// What a key that is twice in a mapping means (`duplicate_dict_key`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DuplicateKeys {
+    /// The last one counts, and a warning says so.
+    #[default]
+    Warn,
+    /// The file is refused.
+    Refuse,
+    /// The last one counts.
+    Ignore,
 }
 
 /// What the loader must know of modules.
@@ -34,6 +50,10 @@ pub trait Modules {
     fn find(&self, name: &str) -> Option<ModuleFace>;
     /// All names, for "did you mean".
     fn names(&self) -> Vec<&'static str>;
+    /// A folder of the playbook or of a role is about to be read: it may bring modules of its own.
+    fn entering(&self, folder: &Path) {
+        let _ = folder;
+    }
 }
 
 /// What the loader must know of one module.
@@ -59,6 +79,12 @@ pub struct Loader<'a> {
     pub play_vars: Map,
     /// More folders with roles.
     pub roles_path: Vec<PathBuf>,
+    /// Folders with collections, beside `collections/` of the playbook's folder.
+    pub collections_path: Vec<PathBuf>,
+    /// What a key that is twice in a mapping means.
+    pub duplicate_keys: DuplicateKeys,
+    /// Whether variables of roles stay theirs, where the settings say so.
+    pub private_role_vars: Option<bool>,
     /// The playbook's folder.
     pub base: PathBuf,
     /// What was found wrong.
@@ -87,6 +113,9 @@ impl<'a> Loader<'a> {
             render,
             play_vars: Map::new(),
             roles_path: Vec::new(),
+            private_role_vars: None,
+            collections_path: Vec::new(),
+            duplicate_keys: DuplicateKeys::default(),
             base,
             problems: Problems::default(),
             late_handlers: Vec::new(),
@@ -126,7 +155,14 @@ impl<'a> Loader<'a> {
         let loaded = yaml::load(&SourceFile::new(name, text));
         let loaded = self.problems.keep(loaded)?;
         for warning in loaded.warnings {
-            self.problems.warn(warning.message, Some(&warning.span));
+            match self.duplicate_keys {
+                DuplicateKeys::Warn => self.problems.warn(warning.message, Some(&warning.span)),
+                DuplicateKeys::Refuse => {
+                    let error = Error::new(ErrorKind::Syntax, warning.message);
+                    self.problems.error(error.at(&warning.span));
+                }
+                DuplicateKeys::Ignore => {}
+            }
         }
         loaded.docs.into_iter().next()
     }
@@ -187,13 +223,26 @@ impl<'a> Loader<'a> {
     pub(super) fn import_tasks(&mut self, task: &Task) -> Option<Item> {
         let Some(file) = task.free_or("file") else {
             self.problems.error(
-                Error::new(ErrorKind::Params, "`import_tasks` needs a file")
-                    .at(&task.module_span)
-                    .hint("write `import_tasks: FILE.yml`"),
+                Error::new(
+                    ErrorKind::Params,
+                    format!("No file specified for {}", task.written_module()),
+                )
+                .at(&task.module_span)
+                .hint("write `import_tasks: FILE.yml`"),
             );
             return None;
         };
-        let name = self.render_static(&file.value, &file.span)?;
+        if let Some(apply) = task.args.get("apply") {
+            self.problems.error(
+                Error::new(
+                    ErrorKind::Params,
+                    format!("Invalid options for {}: apply", task.written_module()),
+                )
+                .at(&apply.name_span)
+                .hint("an import hands its own keywords on"),
+            );
+        }
+        let name = self.render_in(&file.value, &file.span, Some(&task.scope))?;
         let path = self.find_tasks(&name, &file.span, &task.scope)?;
         let parent = task.scope.parent.clone()?;
         let scope = Scope::inside(&parent, ScopeKind::Block, task.scope.keywords.clone());
@@ -220,6 +269,7 @@ impl<'a> Loader<'a> {
         }
         for role in scope.roles() {
             dirs.push(role.path.join("tasks"));
+            dirs.push(role.path.join("handlers"));
             dirs.push(role.path.clone());
         }
         dirs.push(self.base.join("tasks"));
@@ -238,7 +288,7 @@ impl<'a> Loader<'a> {
         self.problems.error(
             Error::new(
                 ErrorKind::Syntax,
-                format!("the file `{name}` was not found"),
+                format!("Could not find or access '{name}'"),
             )
             .at(span)
             .did_you_mean(name, beside.iter().map(String::as_str)),

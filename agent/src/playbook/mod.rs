@@ -2,6 +2,7 @@
 //! part of a tree knows its file, line and column. [`load`] starts; [`keyword`] is the table of what
 //! may stand where; [`task`], [`role`] and [`play`] are the trees; [`yaml`], [`kv`] and [`vault`] read.
 
+mod argspec;
 pub mod keyword;
 pub mod kv;
 pub mod load;

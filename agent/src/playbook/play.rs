@@ -66,6 +66,13 @@ impl Loader<'_> {
         self.playbook_in(path, None)
     }
 
+    /// Reads a play that stands in no file.
+    pub fn lone_play(&mut self, node: &Node, dir: &Path) -> Vec<Play> {
+        let mut plays = Vec::new();
+        self.entry(node, dir, None, &mut plays);
+        plays
+    }
+
     fn playbook_in(&mut self, path: &Path, parent: Option<&Arc<Scope>>) -> Vec<Play> {
         if parent.is_some_and(|p| p.chain().count() > 20) {
             self.problems.error(Error::new(
@@ -87,6 +94,10 @@ impl Loader<'_> {
             );
             return Vec::new();
         };
+        if entries.is_empty() {
+            self.problems
+                .error(node.error("A playbook must contain at least one play"));
+        }
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut plays = Vec::new();
         for entry in entries {
@@ -109,9 +120,12 @@ impl Loader<'_> {
             );
             return;
         }
-        let import = ["import_playbook", "ansible.builtin.import_playbook"]
-            .iter()
-            .find_map(|name| node.entry(name));
+        const IMPORTS: [&str; 3] = [
+            "import_playbook",
+            "ansible.builtin.import_playbook",
+            "ansible.legacy.import_playbook",
+        ];
+        let import = IMPORTS.iter().find_map(|name| node.entry(name));
         match import {
             Some((_, file)) => plays.extend(self.import_playbook(node, file, dir, parent)),
             None => plays.extend(self.play(node, dir, parent)),
@@ -152,6 +166,13 @@ impl Loader<'_> {
         let (keywords, others) = self.keywords(node, PLAY);
         self.report_unknown(&others, PLAY);
         self.check_hosts(node, &keywords);
+        self.check_prompts(&keywords);
+        if let (Some((user, _)), Some(_)) = (node.entry("user"), node.entry("remote_user")) {
+            self.problems.error(
+                user.error("both 'user' and 'remote_user' are set for this play.")
+                    .hint("`user` is the old name of `remote_user`"),
+            );
+        }
         let scope = Arc::new(Scope {
             kind: ScopeKind::Play,
             keywords,
@@ -174,9 +195,22 @@ impl Loader<'_> {
             super::scope::extend_vars(&mut self.play_vars, vars);
         }
         let section = |loader: &mut Self, name: &str, handler: bool| {
-            node.get(name)
-                .map(|n| loader.items(n, &scope, handler))
-                .unwrap_or_default()
+            let Some(list) = node.get(name) else {
+                return Vec::new();
+            };
+            if list.as_seq().is_none() && !list.is_null() {
+                let text = list
+                    .scalar_text()
+                    .unwrap_or_else(|| list.what().to_string());
+                loader.problems.error(
+                    list.error(format!(
+                        "A malformed block was encountered while loading {name}: {text} should be a list or None"
+                    ))
+                    .hint("each task is an entry that begins with `- `"),
+                );
+                return Vec::new();
+            }
+            loader.items(list, &scope, handler)
         };
         play.pre_tasks = section(self, "pre_tasks", false);
         self.roles(node, &scope, &mut play);
@@ -194,8 +228,10 @@ impl Loader<'_> {
         };
         let Some(entries) = list.as_seq() else {
             if !list.is_null() {
-                self.problems
-                    .error(list.error(format!("`roles` must be a list, not {}", list.what())));
+                self.problems.error(list.error(format!(
+                    "A malformed role declaration was encountered. `roles` must be a list, not {}",
+                    list.what()
+                )));
             }
             return;
         };
@@ -211,6 +247,24 @@ impl Loader<'_> {
         }
     }
 
+    /// Every variable that is asked for needs a name.
+    fn check_prompts(&mut self, keywords: &Keywords) {
+        let Some(setting) = keywords.get(Kw::VarsPrompt) else {
+            return;
+        };
+        for entry in setting.items() {
+            if entry.as_map().is_some() && entry.get("name").is_none() {
+                self.problems.error(
+                    Error::new(
+                        ErrorKind::Syntax,
+                        "Invalid vars_prompt data structure, missing 'name' key",
+                    )
+                    .at(&setting.span),
+                );
+            }
+        }
+    }
+
     fn check_hosts(&mut self, node: &Node, keywords: &Keywords) {
         match keywords.get(Kw::Hosts) {
             None => self.problems.error(
@@ -218,9 +272,12 @@ impl Loader<'_> {
                     .hint("add `hosts: all`"),
             ),
             Some(s) if s.items().is_empty() => self.problems.error(
-                Error::new(ErrorKind::Syntax, "`hosts` is empty")
-                    .at(&s.span)
-                    .hint("name hosts or groups, such as `hosts: all`"),
+                Error::new(
+                    ErrorKind::Syntax,
+                    "Hosts list cannot be empty. Please check your playbook",
+                )
+                .at(&s.span)
+                .hint("name hosts or groups, such as `hosts: all`"),
             ),
             Some(_) => {}
         }

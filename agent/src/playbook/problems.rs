@@ -22,6 +22,16 @@ impl Problems {
         }
     }
 
+    /// Adds a mistake that does not stop the run: the task that has it fails when it is reached, and
+    /// the playbook deals with that.
+    pub fn demote(&mut self, error: Error) {
+        let mut text = error.message();
+        for hint in error.hints() {
+            text.push_str(&format!(" ({hint})"));
+        }
+        self.warn(text, error.span());
+    }
+
     /// Adds a warning.
     pub fn warn(&mut self, text: impl Into<String>, span: Option<&Span>) {
         let text = text.into();

@@ -1,6 +1,6 @@
 //! Roles: found on disk, read once, used with parameters.
 
-use super::keyword::{Kw, ROLE, Setting};
+use super::keyword::{Kw, ROLE, Setting, as_bool};
 use super::load::Loader;
 use super::scope::{Keywords, Scope};
 use super::task::{Block, Item, Task};
@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::source::Span;
 use crate::value::{Key, Map, Value};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A role in use: what it is, and with which parameters.
 #[derive(Debug)]
@@ -30,6 +30,21 @@ pub struct RoleUse {
     pub public: bool,
     /// Tells uses apart: the same key is the same work.
     pub key: String,
+    /// The roles that it depends on, known when they are read.
+    dependencies: OnceLock<Vec<Arc<RoleUse>>>,
+}
+
+impl RoleUse {
+    /// The roles that it depends on, and those that these depend on, each after its own.
+    #[must_use]
+    pub fn all_dependencies(&self) -> Vec<Arc<RoleUse>> {
+        let mut all = Vec::new();
+        for role in self.dependencies.get().into_iter().flatten() {
+            all.extend(role.all_dependencies());
+            all.push(Arc::clone(role));
+        }
+        all
+    }
 }
 
 /// Which files of a role are used (`tasks_from` and friends).
@@ -72,6 +87,10 @@ pub struct RoleCall {
     pub public: bool,
     /// Overrides the role's own word.
     pub allow_duplicates: Option<bool>,
+    /// Whether its arguments are not to be checked (`rolespec_validate: false`).
+    pub unvalidated: bool,
+    /// Whether a task brings it: that is another work than the same role in `roles:`.
+    pub from_task: bool,
 }
 
 /// A role read for one place.
@@ -91,9 +110,16 @@ impl Loader<'_> {
     /// Reads an entry of `roles:` or of a role's `dependencies`.
     pub(super) fn role_entry(&mut self, node: &Node) -> Option<(RoleCall, Span)> {
         if let Some(name) = node.scalar_text() {
+            if name.contains(',') {
+                self.problems.error(
+                    node.error(format!("Invalid old style role requirement: {name}"))
+                        .hint("a role is named alone; its parameters are written as a mapping"),
+                );
+                return None;
+            }
             let call = RoleCall {
                 name,
-                public: true,
+                public: self.is_public(true),
                 ..RoleCall::default()
             };
             return Some((call, node.span.clone()));
@@ -131,10 +157,16 @@ impl Loader<'_> {
             name,
             keywords,
             params,
-            public: true,
+            public: self.is_public(true),
             ..RoleCall::default()
         };
         Some((call, span))
+    }
+
+    /// Whether the rest of the play sees the variables of a role that does not say so itself.
+    #[must_use]
+    pub fn is_public(&self, imported: bool) -> bool {
+        self.private_role_vars.map_or(imported, |private| !private)
     }
 
     /// Reads a role for use below `parent`.
@@ -156,6 +188,7 @@ impl Loader<'_> {
             return None;
         }
         let path = self.find_role(&call.name, span, parent)?;
+        self.modules.entering(&path);
         let meta = self.role_meta(&path);
         let role = Arc::new(self.role_use(call, &path, meta.as_ref()));
         let scope = Scope::of_role(parent, Arc::clone(&role), call.keywords.clone());
@@ -171,6 +204,7 @@ impl Loader<'_> {
             uses: Vec::new(),
         };
         let mut body = self.dependencies(meta.as_ref(), &scope, &mut loaded);
+        body.extend(self.validation_task(call, &path, meta.as_ref(), &scope, span));
         if let Some(file) = self.role_file(&path, "tasks", &call.files.tasks, span) {
             body.extend(self.tasks_file(&file, &scope, false));
         }
@@ -205,18 +239,25 @@ impl Loader<'_> {
             .collect();
         RoleUse {
             key: format!(
-                "{} {} {} {place:?}",
+                "{} {} {} {} {place:?}",
                 path.display(),
+                call.from_task,
                 call.files.tasks,
                 Value::map(call.params.clone()).to_json()
             ),
-            name: call.name.clone(),
+            name: call
+                .name
+                .rsplit('/')
+                .next()
+                .unwrap_or(&call.name)
+                .to_string(),
             path: path.to_path_buf(),
             defaults: Arc::new(defaults),
             vars: Arc::new(vars),
             params: Arc::new(call.params.clone()),
             allow_duplicates: allow,
             public: call.public,
+            dependencies: OnceLock::new(),
         }
     }
 
@@ -227,16 +268,22 @@ impl Loader<'_> {
         loaded: &mut LoadedRole,
     ) -> Vec<Item> {
         let mut body = Vec::new();
+        let mut own = Vec::new();
         let list = meta.and_then(|m| m.get("dependencies")).cloned();
         for entry in list.as_ref().and_then(Node::as_seq).unwrap_or_default() {
             let Some((call, span)) = self.role_entry(entry) else {
                 continue;
             };
             if let Some(dependency) = self.role(&call, &span, scope) {
+                own.extend(dependency.block.role.clone());
                 body.push(Item::Block(dependency.block));
                 loaded.handlers.extend(dependency.handlers);
                 loaded.uses.extend(dependency.uses);
             }
+        }
+        if let Some(role) = scope.role() {
+            // Read once for each use: nobody was there before.
+            let _ = role.dependencies.set(own);
         }
         body
     }
@@ -249,6 +296,21 @@ impl Loader<'_> {
     /// The file `NAME`, `NAME.yml`, `NAME.yaml` or `NAME.json` in a role's folder. That `main` is
     /// missing is fine; another name that is missing is a problem.
     fn role_file(&mut self, role: &Path, folder: &str, name: &str, span: &Span) -> Option<PathBuf> {
+        if leaves(name) {
+            let path = role.join(folder).join(name);
+            self.problems.error(
+                Error::new(
+                    ErrorKind::Syntax,
+                    format!(
+                        "Failed to load {folder} from {} as it is not inside the expected role path: {}",
+                        path.display(),
+                        role.join(folder).display()
+                    ),
+                )
+                .at(span),
+            );
+            return None;
+        }
         let found = self.yaml_in(&role.join(folder), name);
         if found.is_none() && name != "main" && folder == "tasks" {
             self.problems.error(
@@ -279,8 +341,32 @@ impl Loader<'_> {
         out
     }
 
+    /// Variables that are known before the play runs: the play's, those of the roles around, their
+    /// parameters, and `vars` of blocks and imports.
+    fn static_vars(&self, scope: Option<&Scope>) -> Map {
+        let Some(scope) = scope else {
+            return self.play_vars.clone();
+        };
+        let mut out = Map::new();
+        let mut add = |map: &Map| out.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let mut roles: Vec<&Arc<RoleUse>> = scope.roles().collect();
+        roles.reverse();
+        roles.iter().for_each(|r| add(&r.defaults));
+        add(&self.play_vars);
+        roles.iter().for_each(|r| add(&r.vars));
+        add(&scope.inner_vars());
+        roles.iter().for_each(|r| add(&r.params));
+        if let Some(role) = roles.last() {
+            add(&role_variables(role));
+        }
+        out
+    }
+
     /// The folder of a role; a problem if there is none.
     pub fn find_role(&mut self, name: &str, span: &Span, parent: &Arc<Scope>) -> Option<PathBuf> {
+        if let Some(found) = self.collection_role(name) {
+            return Some(found);
+        }
         let short = name.rsplit('.').next().unwrap_or(name);
         let mut tried: Vec<PathBuf> = vec![self.base.join("roles")];
         tried.extend(self.roles_path.iter().cloned());
@@ -316,6 +402,21 @@ impl Loader<'_> {
         None
     }
 
+    /// The folder of `NAMESPACE.COLLECTION.ROLE`, in the collections beside the playbook or elsewhere.
+    fn collection_role(&self, name: &str) -> Option<PathBuf> {
+        let mut parts = name.splitn(3, '.');
+        let (space, collection, role) = (parts.next()?, parts.next()?, parts.next()?);
+        let inside = Path::new("ansible_collections")
+            .join(space)
+            .join(collection)
+            .join("roles")
+            .join(role.replace('.', "/"));
+        std::iter::once(&self.base.join("collections"))
+            .chain(&self.collections_path)
+            .map(|dir| dir.join(&inside))
+            .find(|dir| self.files.is_dir(dir))
+    }
+
     /// `import_role`, expanded in place.
     pub(super) fn import_role(&mut self, task: &Task) -> Option<Item> {
         let call = self.role_call(task, task.scope.keywords.clone())?;
@@ -330,22 +431,40 @@ impl Loader<'_> {
     pub fn role_call(&mut self, task: &Task, keywords: Keywords) -> Option<RoleCall> {
         let mut call = RoleCall {
             keywords,
-            public: task.short_module() == "import_role",
+            public: self.is_public(task.short_module() == "import_role"),
+            from_task: true,
+            allow_duplicates: Some(true),
             ..RoleCall::default()
         };
         for arg in &task.args.named {
-            let text = match &*arg.name {
-                "public" | "allow_duplicates" | "rolespec_validate" | "apply" => String::new(),
-                _ => self.render_static(&arg.value, &arg.span)?,
-            };
+            if &*arg.name == "apply" {
+                self.problems.error(
+                    Error::new(
+                        ErrorKind::Params,
+                        format!("Invalid options for {}: apply", task.written_module()),
+                    )
+                    .at(&arg.name_span)
+                    .hint("an import hands its own keywords on"),
+                );
+                continue;
+            }
+            if arg.name.ends_with("_from")
+                && !matches!(arg.value, Value::Str(_) | Value::Template(_))
+            {
+                self.problems
+                    .error(not_text(&arg.name, &arg.value).at(&arg.span));
+                continue;
+            }
+            let text = self.render_in(&arg.value, &arg.span, Some(&task.scope))?;
             match &*arg.name {
                 "name" | "role" => call.name = text,
                 "tasks_from" => call.files.tasks = text,
                 "vars_from" => call.files.vars = text,
                 "defaults_from" => call.files.defaults = text,
                 "handlers_from" => call.files.handlers = text,
-                "public" => call.public = arg.value.is_truthy(),
-                "allow_duplicates" => call.allow_duplicates = Some(arg.value.is_truthy()),
+                "public" => call.public = as_bool(&text).unwrap_or(call.public),
+                "rolespec_validate" => call.unvalidated = as_bool(&text) == Some(false),
+                "allow_duplicates" => call.allow_duplicates = as_bool(&text),
                 _ => {}
             }
         }
@@ -365,8 +484,18 @@ impl Loader<'_> {
 
     /// Evaluates a value that must be known before the play runs.
     pub(super) fn render_static(&mut self, value: &Value, span: &Span) -> Option<String> {
+        self.render_in(value, span, None)
+    }
+
+    /// As [`Loader::render_static`], with what the roles and blocks around it know.
+    pub(super) fn render_in(
+        &mut self,
+        value: &Value,
+        span: &Span,
+        scope: Option<&Scope>,
+    ) -> Option<String> {
         let rendered = match value {
-            Value::Template(_) => (self.render)(value, &self.play_vars).map_err(|e| {
+            Value::Template(_) => (self.render)(value, &self.static_vars(scope)).map_err(|e| {
                 e.at(span).hint(
                     "a static import is read before the play runs: only extra variables and the play's are known",
                 )
@@ -376,6 +505,35 @@ impl Loader<'_> {
         let value = self.problems.keep(rendered)?;
         Some(super::keyword::plain_text(&value))
     }
+}
+
+/// Whether a file's name leads out of the folder that it is looked for in.
+fn leaves(name: &str) -> bool {
+    let mut depth = 0_i32;
+    for part in Path::new(name).components() {
+        match part {
+            std::path::Component::ParentDir => depth -= 1,
+            std::path::Component::Normal(_) => depth += 1,
+            std::path::Component::RootDir | std::path::Component::Prefix(_) => return true,
+            std::path::Component::CurDir => {}
+        }
+        if depth < 0 {
+            return true;
+        }
+    }
+    false
+}
+
+/// What is said of `tasks_from: [a, b]` and the like.
+#[must_use]
+pub fn not_text(name: &str, value: &Value) -> Error {
+    Error::new(
+        ErrorKind::Params,
+        format!(
+            "Expected a string for {name} but got {} instead",
+            value.type_name()
+        ),
+    )
 }
 
 /// The names a role gives to its tasks' variables: `role_name`, `role_path`.

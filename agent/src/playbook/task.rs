@@ -1,6 +1,6 @@
 //! Tasks and blocks: what a play is made of.
 
-use super::keyword::{HANDLER, Kw, Levels, Setting, TASK, check_type, plain_text};
+use super::keyword::{HANDLER, Kw, Levels, Setting, TASK, Type, check_type, plain_text};
 use super::load::Loader;
 use super::scope::{Keywords, Scope, ScopeKind};
 use super::yaml::{Kind, Node};
@@ -35,7 +35,7 @@ pub struct Block {
 }
 
 /// A task as written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Task {
     /// Its keywords, and what it stands in.
     pub scope: Arc<Scope>,
@@ -205,6 +205,13 @@ impl Loader<'_> {
             );
             return Vec::new();
         };
+        if let Some((key, _)) = node.entry("block").filter(|_| handler) {
+            self.problems.error(
+                key.error("Using a block as a handler is not supported.")
+                    .hint("let several handlers `listen` to one topic instead"),
+            );
+            return Vec::new();
+        }
         if node.get("block").is_some() {
             return self.block(node, parent, handler).into_iter().collect();
         }
@@ -257,7 +264,7 @@ impl Loader<'_> {
             };
             match (Kw::find(name, level), name.strip_prefix("with_")) {
                 (Some(Kw::Block | Kw::Rescue | Kw::Always), _) => {}
-                (Some(kw), _) => self.set_keyword(&mut parts, kw, key, value),
+                (Some(kw), _) => self.set_keyword(&mut parts, kw, level, key, value),
                 (None, Some(lookup)) if level.allows(TASK) || level.allows(HANDLER) => {
                     let setting = self.setting(value);
                     self.set_loop(&mut parts, Loop::With(lookup.to_string(), setting), key);
@@ -268,14 +275,25 @@ impl Loader<'_> {
         parts
     }
 
-    fn set_keyword(&mut self, parts: &mut Parts, kw: Kw, key: &Node, value: &Node) {
+    fn set_keyword(&mut self, parts: &mut Parts, kw: Kw, level: Levels, key: &Node, value: &Node) {
         let setting = self.setting(value);
         if kw == Kw::Loop {
             return self.set_loop(parts, Loop::Over(setting), key);
         }
+        if kw == Kw::Register
+            && !matches!(setting.value, Value::Template(_) | Value::Null)
+            && let Err(error) =
+                crate::module::names::check_variable_name(&plain_text(&setting.value))
+        {
+            self.problems.error(error.at(&value.span));
+        }
         if let Err(error) = check_type(kw, &setting.value, &value.span) {
-            self.problems.error(error);
-            return;
+            // A flag of a task that is none fails the task, which its playbook may deal with: the
+            // check before the run knows.
+            if kw.value_type() != Type::Bool || !(level.allows(TASK) || level.allows(HANDLER)) {
+                self.problems.error(error);
+                return;
+            }
         }
         parts.keywords.set(kw, setting);
     }
@@ -322,6 +340,10 @@ impl Loader<'_> {
             looped: parts.looped,
             handler,
         };
+        if let Err(error) = has_its_place(&task) {
+            self.problems.error(error.at(&task.module_span));
+            return Vec::new();
+        }
         self.expand(task)
     }
 
@@ -379,26 +401,27 @@ impl Loader<'_> {
                 );
                 None
             }
-            ([], rest) => {
-                self.no_such_module(rest, level);
-                None
-            }
+            ([], rest) => self.unknown_module(rest, level),
         }
     }
 
     /// Nothing in the task is a module: the entry that looks least like a keyword's slip is taken
-    /// for the module's name.
-    fn no_such_module(&mut self, rest: &[(Node, Node)], level: Levels) {
+    /// for the module's name. That it is none is found by the check before the run, or by the task.
+    fn unknown_module(&mut self, rest: &[(Node, Node)], level: Levels) -> Option<(Node, Node)> {
         let slip = |n: &Node| {
             n.as_str()
                 .is_some_and(|name| nearest(name, Kw::names(level)).is_some())
         };
-        let position = rest.iter().position(|(key, _)| !slip(key)).unwrap_or(0);
+        let position = rest.iter().position(|(key, _)| !slip(key));
         for (i, (key, _)) in rest.iter().enumerate() {
-            if i != position {
+            if position.is_some_and(|p| p != i) {
                 self.unknown_keyword(key, level);
-                continue;
             }
+        }
+        if let Some(position) = position {
+            return rest.get(position).cloned();
+        }
+        for (key, _) in rest {
             let name = key.as_str().unwrap_or_default();
             let names = self.modules.names();
             let known = names.iter().copied().chain(Kw::names(level));
@@ -407,12 +430,16 @@ impl Loader<'_> {
                     .did_you_mean(name, known),
             );
         }
+        None
     }
 
     fn unknown_keyword(&mut self, key: &Node, level: Levels) {
         let name = key.as_str().unwrap_or_default();
         let mut error = key
-            .error(format!("`{name}` is no keyword of a {}", level.name()))
+            .error(format!(
+                "'{name}' is not a valid attribute for a {}",
+                level.title()
+            ))
             .did_you_mean(name, Kw::names(level));
         if error.hints().is_empty() {
             let elsewhere = Kw::ALL.iter().find(|kw| kw.name() == name);
@@ -455,9 +482,7 @@ impl Loader<'_> {
         let name: Arc<str> = if matches!(written, "action" | "local_action") {
             self.action_statement(value, &mut args)?
         } else {
-            let face = self.modules.find(written)?;
-            self.read_args(value, face.free_form, &mut args);
-            face.name.into()
+            self.face_and_args(written, value, &mut args)
         };
         if let Some(more) = parts.keywords.get(Kw::Args).cloned() {
             match &more.value {
@@ -469,16 +494,35 @@ impl Loader<'_> {
         Some((name, args))
     }
 
+    /// The module's full name. The arguments of one that is not known are read as they can be: that
+    /// it is none is told by the check before the run, or by the task when a host reaches it.
+    fn face_and_args(&mut self, name: &str, value: &Node, args: &mut TaskArgs) -> Arc<str> {
+        match self.modules.find(name) {
+            Some(face) => {
+                self.read_args(value, face.free_form, args);
+                face.name.into()
+            }
+            None => {
+                self.read_args(value, true, args);
+                name.into()
+            }
+        }
+    }
+
     fn action_statement(&mut self, value: &Node, args: &mut TaskArgs) -> Option<Arc<str>> {
         if let Some(name_node) = value.get("module") {
-            let name = name_node.as_str()?.to_string();
-            let face = self.known_module(&name, name_node)?;
+            let name = name_node.as_str()?;
             for (k, v) in value.as_map()? {
-                if k.as_str() != Some("module") {
-                    self.add_arg(args, k, v);
+                match (k.as_str(), v.as_map()) {
+                    (Some("module"), _) => {}
+                    (Some("args"), Some(more)) => {
+                        more.iter().for_each(|(k, v)| self.add_arg(args, k, v));
+                    }
+                    _ => self.add_arg(args, k, v),
                 }
             }
-            return Some(face.name.into());
+            let face = self.modules.find(name);
+            return Some(face.map_or_else(|| name.into(), |f| f.name.into()));
         }
         let Some(text) = value.as_str() else {
             self.problems.error(
@@ -488,23 +532,18 @@ impl Loader<'_> {
             );
             return None;
         };
-        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        let face = self.known_module(name, value)?;
-        let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());
-        self.read_args(&rest, face.free_form, args);
-        Some(face.name.into())
-    }
-
-    fn known_module(&mut self, name: &str, node: &Node) -> Option<super::load::ModuleFace> {
-        let face = self.modules.find(name);
-        if face.is_none() {
-            let names = self.modules.names();
-            self.problems.error(
-                node.error(format!("no module is called `{name}`"))
-                    .did_you_mean(name, names.iter().copied()),
-            );
+        if let Some(end) = text
+            .find("}}")
+            .filter(|_| text.trim_start().starts_with("{{"))
+        {
+            let (name, rest) = text.split_at(end + 2);
+            let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());
+            self.read_args(&rest, true, args);
+            return Some(name.trim().into());
         }
-        face
+        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());
+        Some(self.face_and_args(name, &rest, args))
     }
 
     /// Arguments: a mapping, `k=v` text, free-form text, or nothing.
@@ -589,6 +628,29 @@ impl Loader<'_> {
             return Vec::new();
         }
         import(self, &task).into_iter().collect()
+    }
+}
+
+/// What cannot be a handler, or needs a role around it.
+fn has_its_place(task: &Task) -> Result<(), Error> {
+    let refuse = |text: String| Err(Error::new(ErrorKind::Syntax, text));
+    let short = task.short_module();
+    let order = task.free_or("_raw_params").map(|s| plain_text(&s.value));
+    match (short, order.as_deref(), task.handler) {
+        ("include_role" | "import_role", _, true) if is_builtin(&task.module) => refuse(format!(
+            "Using '{}' as a handler is not supported.",
+            task.written_module()
+        )),
+        ("meta", Some("flush_handlers"), true) => {
+            refuse("flush_handlers cannot be used as a handler".into())
+        }
+        ("meta", Some("end_role"), true) => {
+            refuse("Cannot execute 'end_role' from a handler".into())
+        }
+        ("meta", Some("end_role"), false) if task.scope.role().is_none() => {
+            refuse("Cannot execute 'end_role' from outside of a role".into())
+        }
+        _ => Ok(()),
     }
 }
 

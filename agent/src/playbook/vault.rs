@@ -6,6 +6,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::value::{Key, Map, Value};
 use aes::Aes256;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
@@ -31,6 +32,20 @@ pub fn is_vault(text: &str) -> bool {
 #[derive(Clone, Debug, Default)]
 pub struct VaultKeys {
     keys: Vec<(String, Secret<String>)>,
+    /// Vaulted values stay as they are; whole files are opened all the same.
+    sealed: bool,
+    /// Only a password of a vault's own id opens it (`DEFAULT_VAULT_ID_MATCH`).
+    match_ids: bool,
+}
+
+/// The key under which a value that stays vaulted is shown in JSON, as Ansible has it.
+pub const SEALED: &str = "__ansible_vault";
+
+/// A vaulted value that stays so: a mapping with its ciphertext.
+#[must_use]
+pub fn sealed(cipher: &str) -> Value {
+    let entry = (Key::from(SEALED), Value::from(cipher));
+    Value::map(Map::from([entry]))
 }
 
 impl VaultKeys {
@@ -45,6 +60,39 @@ impl VaultKeys {
         self.keys.push((id.into(), password));
     }
 
+    /// The same passwords, for a reader who only shows values: vaulted ones stay vaulted.
+    #[must_use]
+    pub fn keeping_sealed(&self) -> Self {
+        Self {
+            sealed: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether vaulted values stay so.
+    #[must_use]
+    pub fn keeps_sealed(&self) -> bool {
+        self.sealed
+    }
+
+    /// From now on, only a password of a vault's own id opens it.
+    pub fn match_ids(&mut self) {
+        self.match_ids = true;
+    }
+
+    /// The ids of all passwords, in order.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|(id, _)| id.as_str())
+    }
+
+    /// Only the passwords of an id.
+    #[must_use]
+    pub fn of_id(&self, wanted: &str) -> Self {
+        let mut some = self.clone();
+        some.keys.retain(|(id, _)| id == wanted);
+        some
+    }
+
     /// Whether there are no passwords.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -57,17 +105,35 @@ impl VaultKeys {
     /// # Errors
     /// If it is not a vault, is damaged, or no password fits.
     pub fn decrypt(&self, vault: &str) -> Result<Vec<u8>> {
+        self.open(vault).map(|opened| opened.plain)
+    }
+
+    /// As [`VaultKeys::decrypt`], with what is needed to encrypt again in the same way.
+    ///
+    /// # Errors
+    /// As [`VaultKeys::decrypt`].
+    pub fn open(&self, vault: &str) -> Result<Opened> {
         let envelope = Envelope::parse(vault)?;
         if self.keys.is_empty() {
-            return Err(error("this is vaulted, and no vault password was given")
-                .hint("give one with --vault-password-file, --vault-id or --ask-vault-pass"));
+            return Err(error(
+                "this is vaulted, and no vault password was given: Attempting to decrypt but no vault secrets found",
+            )
+            .hint("give one with --vault-password-file, --vault-id or --ask-vault-pass"));
         }
-        let named = |(id, _): &&(String, Secret<String>)| Some(id.as_str()) == envelope.id;
+        let own = envelope.id.unwrap_or(DEFAULT_ID);
+        let named = |(id, _): &&(String, Secret<String>)| id.as_str() == own;
         let first = self.keys.iter().filter(named);
-        let rest = self.keys.iter().filter(|key| !named(key));
+        let rest = self
+            .keys
+            .iter()
+            .filter(|key| !named(key) && !self.match_ids);
         for (_, password) in first.chain(rest) {
             if let Some(plain) = envelope.open(password)? {
-                return Ok(plain);
+                return Ok(Opened {
+                    plain,
+                    id: own.to_owned(),
+                    password: password.clone(),
+                });
             }
         }
         Err(self.no_key_fits(envelope.id))
@@ -97,7 +163,7 @@ impl VaultKeys {
     fn no_key_fits(&self, id: Option<&str>) -> Error {
         let tried: Vec<&str> = self.keys.iter().map(|(id, _)| id.as_str()).collect();
         let error = error(format!(
-            "no vault password fits (tried {})",
+            "no vault password fits (tried {}): Decryption failed (no vault secrets were found that could decrypt)",
             tried.join(", ")
         ));
         match id {
@@ -139,6 +205,16 @@ impl VaultKeys {
     }
 }
 
+/// A vault that was opened.
+pub struct Opened {
+    /// What was in it.
+    pub plain: Vec<u8>,
+    /// The id in its header, or the default one.
+    pub id: String,
+    /// The password that opened it.
+    pub password: Secret<String>,
+}
+
 /// A vault taken apart.
 struct Envelope<'v> {
     id: Option<&'v str>,
@@ -165,7 +241,7 @@ impl<'v> Envelope<'v> {
         }
         let damaged = || error("this vault is damaged: it is not the hex that it should be");
         let hex: String = body.split_ascii_whitespace().collect();
-        let inner = unhex(&hex).ok_or_else(damaged)?;
+        let inner = unhex(&hex).ok_or_else(|| not_hex(&hex))?;
         let inner = std::str::from_utf8(&inner).map_err(|_| damaged())?;
         let mut fields = inner.splitn(3, '\n').map(unhex);
         let mut field = || fields.next().flatten().ok_or_else(damaged);
@@ -268,8 +344,20 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+/// In Ansible's words, by which playbooks know it.
+fn not_hex(text: &str) -> Error {
+    let why = if text.bytes().all(|c| c.is_ascii_hexdigit()) {
+        "Odd-length string"
+    } else {
+        "Non-hexadecimal digit found"
+    };
+    error(format!(
+        "this vault is damaged: Vault format unhexlify error: {why}"
+    ))
+}
+
 fn error(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Syntax, message)
+    Error::new(ErrorKind::Host, message)
 }
 
 #[cfg(test)]

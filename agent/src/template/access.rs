@@ -14,6 +14,7 @@ pub(super) fn attribute(ctx: &Ctx, value: &Val, name: &Arc<str>) -> Res<Val> {
         Val::Missing(_) | Val::Unknown(_) => return Ok(value.clone()),
         Val::Map(m) => m.get_str(ctx, name),
         Val::Object(o) => o.attr(ctx, name)?,
+        Val::Tuple(t) if t.field(name).is_some() => t.field(name).cloned(),
         Val::Str(_) | Val::List(_) | Val::Tuple(_) => match name.parse::<i128>() {
             Ok(index) => index_of(ctx, value, index),
             Err(_) => None,

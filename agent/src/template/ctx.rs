@@ -31,6 +31,8 @@ pub(super) struct Run<'t> {
     /// Where included templates are looked for first, and how they are read.
     pub search: Vec<PathBuf>,
     pub syntax: Syntax,
+    /// Texts of which it is known where they came from; they are told by their address.
+    origins: RefCell<Vec<(Arc<str>, String)>>,
 }
 
 /// Expressions may nest this deep, the variables they use included: the stack is finite.
@@ -68,7 +70,22 @@ impl<'t> Run<'t> {
             nested_exprs: Cell::new(0),
             search: Vec::new(),
             syntax: Syntax::default(),
+            origins: RefCell::default(),
         }
+    }
+
+    /// A text with the place it came from.
+    pub fn from_origin(&self, text: String, origin: String) -> Val {
+        let text: Arc<str> = text.into();
+        self.origins.borrow_mut().push((Arc::clone(&text), origin));
+        Val::Str(text)
+    }
+
+    /// Where a text came from, if that is known. Only the very text counts, not an equal one.
+    pub fn origin(&self, text: &Arc<str>) -> Option<String> {
+        let origins = self.origins.borrow();
+        let found = origins.iter().find(|(known, _)| Arc::ptr_eq(known, text));
+        found.map(|(_, origin)| origin.clone())
     }
 
     /// A run for a file, whose rules its includes share.
@@ -164,7 +181,10 @@ impl<'t> Ctx<'t> {
             Value::Bool(b) => Val::Bool(*b),
             Value::Int(i) => Val::Int((*i).into()),
             Value::Float(f) => Val::Float(*f),
-            Value::Str(s) => Val::Str(Arc::clone(s)),
+            Value::Str(s) => {
+                self.run.templar.tell_of_untrusted(s);
+                Val::Str(Arc::clone(s))
+            }
             Value::Template(t) => self.nested(t, home),
             Value::List(l) => Val::List(List::lazy(l, home)),
             Value::Map(m) => Val::Map(Dict::lazy(m, home)),

@@ -94,6 +94,8 @@ pub struct FileOptions {
     pub block: Option<(String, String)>,
     /// Start and end of a comment, if not `{#` and `#}`.
     pub comment: Option<(String, String)>,
+    /// What makes a line a statement, and what makes the rest of a line a comment.
+    pub line: (String, String),
     /// Directories that `{% include %}` and its kin look in first.
     pub search: Vec<PathBuf>,
     /// Whether a backslash in `{{ '…' }}` is itself, as in playbooks; files read it as Python does.
@@ -110,6 +112,7 @@ impl Default for FileOptions {
             variable: None,
             block: None,
             comment: None,
+            line: Default::default(),
             search: Vec::new(),
             escape_backslashes: false,
         }
@@ -125,6 +128,8 @@ impl FileOptions {
             comment: self.comment.clone().unwrap_or(base.comment),
             trim_blocks: self.trim_blocks,
             lstrip_blocks: self.lstrip_blocks,
+            line_statement: self.line.0.clone(),
+            line_comment: self.line.1.clone(),
         }
     }
 
@@ -137,7 +142,7 @@ impl FileOptions {
         for pair in line.split(',') {
             let Some((key, value)) = pair.split_once(':') else {
                 return Err(Fault::error(format!(
-                    "failed to parse the `#jinja2:` header: '{}' is not `key:value`",
+                    "Missing key-value separator `:` in the `#jinja2:` header: '{}'",
                     pair.trim()
                 )));
             };
@@ -157,6 +162,8 @@ impl FileOptions {
         };
         match (key, markers) {
             ("trim_blocks", _) => self.trim_blocks = on,
+            ("line_statement_prefix", _) => self.line.0 = value.to_owned(),
+            ("line_comment_prefix", _) => self.line.1 = value.to_owned(),
             ("lstrip_blocks", _) => self.lstrip_blocks = on,
             ("keep_trailing_newline", _) => self.keep_trailing_newline = on,
             ("newline_sequence", _) => self.newline_sequence = super::literals::unescape(value),

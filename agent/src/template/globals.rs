@@ -11,6 +11,9 @@ use super::val::{Args, Object, Val, ValMap};
 use crate::value::Key;
 use std::cell::{Cell, RefCell};
 
+/// What an `undef()` without a hint says.
+pub(super) const NOT_OVERRIDDEN: &str = "Mandatory variable has not been overridden";
+
 /// More numbers than this are not made into a list.
 const MAX_RANGE: i128 = 10_000_000;
 
@@ -62,6 +65,11 @@ static GLOBALS: &[GlobalFn] = &[
     }),
     global("now", &["utc", "fmt"], datetime::now),
     global("undef", &["hint"], undef),
+    global(
+        "lipsum",
+        &["n", "html", "min", "max"],
+        super::lipsum::lipsum,
+    ),
 ];
 
 #[derive(Debug)]
@@ -258,7 +266,7 @@ impl Object for Constant {
 fn undef(c: &Call) -> Res<Val> {
     let hint = c.text_or(0, "")?;
     Ok(Val::Missing(Fault::undefined(if hint.is_empty() {
-        "Mandatory variable has not been overridden".to_owned()
+        NOT_OVERRIDDEN.to_owned()
     } else {
         hint
     })))

@@ -8,6 +8,7 @@
 //! To add a filter: a function and a row in a family's table under `filters/`. Tests are in
 //! [`predicates`], lookups under `lookups/`; documentation and "did you mean" come from the tables.
 
+mod about;
 mod access;
 mod call;
 mod compile;
@@ -21,11 +22,13 @@ mod filters;
 mod finish;
 mod globals;
 mod hostvars;
+mod lipsum;
 mod literals;
 mod lookups;
 mod loops;
 mod macros;
 mod methods;
+mod names;
 mod ops;
 mod outside;
 mod place;
@@ -36,10 +39,11 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod used;
 mod val;
 
 pub use files::FileOptions;
-pub use outside::{Clock, Entry, EntryKind, Nowhere, Outside, Piped};
+pub use outside::{Clock, Entry, EntryKind, Fetch, Nowhere, Outside, Piped};
 pub use scope::Variables;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -60,6 +64,7 @@ use val::Val;
 pub struct Templar {
     outside: Arc<dyn Outside>,
     compat: bool,
+    tells_of_untrusted: bool,
     templates: Cache<Arc<str>>,
     expressions: Cache<Arc<str>>,
     conditions: Cache<Arc<str>>,
@@ -98,12 +103,22 @@ impl Templar {
     /// A templar whose lookups reach `outside`.
     pub fn new(outside: Arc<dyn Outside>) -> Self {
         Self {
+            tells_of_untrusted: outside.tells_of_untrusted(),
             outside,
             compat: false,
             templates: Cache::default(),
             expressions: Cache::default(),
             conditions: Cache::default(),
             files: Cache::default(),
+        }
+    }
+
+    /// Warns of text that looks like a template and is none, where the user asked for that.
+    fn tell_of_untrusted(&self, text: &str) {
+        if self.tells_of_untrusted && crate::value::has_markers(text) {
+            self.outside.warn(&format!(
+                "Encountered untrusted template or expression: {text}"
+            ));
         }
     }
 
@@ -213,12 +228,13 @@ impl Templar {
             Value::Str(s) => (Arc::clone(s), span),
             Value::Template(t) => (Arc::clone(&t.text), t.span.as_ref().or(span)),
             Value::Unknown(why) => return Err(Error::unknown(why.to_string())),
+            Value::Null if self.compat => return Ok(true),
             other if self.compat => return Ok(other.is_truthy()),
             other => {
                 return Err(Error::new(
                     ErrorKind::Template,
                     format!(
-                        "a condition must be an expression, not {}",
+                        "Conditional expressions must be strings, not {}",
                         other.type_name()
                     ),
                 )
@@ -226,17 +242,35 @@ impl Templar {
             }
         };
         if text.trim().is_empty() {
-            return Err(
-                Error::new(ErrorKind::Template, "a condition must not be empty").at_opt(span),
-            );
+            if self.compat {
+                return Ok(true);
+            }
+            return Err(Error::new(
+                ErrorKind::Template,
+                "Empty conditional expressions are not allowed",
+            )
+            .at_opt(span));
         }
         if whole_template(&text) {
+            match self.written(&text, vars) {
+                // A variable of the playbook that holds an expression.
+                Some(inner @ Value::Str(_)) => return self.condition(&inner, span, vars),
+                Some(Value::Template(inner)) if *inner.text != *text => {
+                    return self.condition(&Value::Template(inner), span, vars);
+                }
+                _ => {}
+            }
             let template = TemplateText {
                 text: text.trim().into(),
                 span: span.cloned(),
             };
-            let value = Value::Template(Arc::new(template));
-            return self.boolean(self.resolve(&value, vars)?, &text, span);
+            let value = self.resolve(&Value::Template(Arc::new(template)), vars)?;
+            return match &value {
+                Value::Str(s) if !matches!(&**s, "True" | "true" | "False" | "false") => {
+                    self.untrusted(s, &text, span)
+                }
+                _ => self.boolean(value, &text, span),
+            };
         }
         let program = self.condition_program(&text).map_err(|f| {
             // The commonest slip: braces where the whole is an expression already.
@@ -275,12 +309,41 @@ impl Templar {
         Err(Error::new(
             ErrorKind::Template,
             format!(
-                "a condition must give true or false, and `{text}` gave a value of type {}",
-                value.type_name()
+                "Conditional result ({}) was derived from value of type '{}': `{text}`. Conditionals must have a boolean result.",
+                if value.is_truthy() { "True" } else { "False" },
+                match value.type_name() {
+                    "null" => "NoneType",
+                    name => name,
+                }
             ),
         )
         .at_opt(span)
         .hint(how))
+    }
+
+    /// A template gave text where a truth value is needed. It is not evaluated: nobody knows who
+    /// wrote it.
+    fn untrusted(&self, given: &str, text: &str, span: Option<&Span>) -> Result<bool> {
+        if self.compat {
+            return Ok(!given.is_empty());
+        }
+        Err(Error::new(
+            ErrorKind::Template,
+            format!("Encountered untrusted template or expression: `{text}` gave the text `{given}`, which is not evaluated"),
+        )
+        .at_opt(span)
+        .hint("write the expression itself, without `{{ }}` and quotes around it"))
+    }
+
+    /// What the playbook wrote in the variable that a template consists of: `{{ name }}`.
+    #[must_use]
+    pub fn written(&self, text: &str, vars: &Arc<dyn Variables>) -> Option<Value> {
+        let name = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+        let is_name = |c: char| c.is_alphanumeric() || c == '_';
+        if name.is_empty() || !name.chars().all(is_name) {
+            return None;
+        }
+        vars.written(name)
     }
 
     /// Evaluates an expression without braces, as the `debug` module's `var` has it.
@@ -298,6 +361,38 @@ impl Templar {
         });
         let program = program.map_err(|f| in_file(f, span))?;
         self.run_expression(&program, span, vars, false)
+    }
+
+    /// What `with_LOOKUP: terms` loops over. `action` is what the task does.
+    ///
+    /// # Errors
+    /// As [`Templar::resolve`].
+    pub fn with_lookup(
+        &self,
+        lookup: &str,
+        terms: &Value,
+        action: &str,
+        span: Option<&Span>,
+        vars: &Arc<dyn Variables>,
+    ) -> Result<Vec<Value>> {
+        let run = Run::new(self, vars);
+        let ctx = run.ctx(vars, &"".into(), None);
+        let find = || -> Res<Value> {
+            let terms = match ctx.lift(terms, vars).usable()? {
+                Val::List(list) => list.items(&ctx),
+                Val::Tuple(items) => items.to_vec(),
+                single => vec![single.clone()],
+            };
+            // What check mode does not know is told before a lookup could stumble over it.
+            for term in &terms {
+                if let Val::Unknown(why) = term {
+                    return Err(Fault::unknown(why));
+                }
+            }
+            finish::value(&ctx, &lookups::with(&ctx, lookup, terms, action)?)
+        };
+        let found = find().map_err(|f| f.into_error(vars).at_opt(span))?;
+        Ok(found.as_list().unwrap_or_default().to_vec())
     }
 
     fn run_expression(
@@ -327,6 +422,47 @@ impl Templar {
         options: &FileOptions,
         vars: &Arc<dyn Variables>,
     ) -> Result<String> {
+        self.with_file(source, options, vars, |ctx, program, options| {
+            let value = match eval::run(ctx, program, &Scope::default())?.usable()? {
+                Val::Null | Val::Omit => Val::from(""),
+                value => value.clone(),
+            };
+            let mut out = text::to_text(ctx, &value)?;
+            let has = out.len() - out.trim_end_matches('\n').len();
+            if options.keep_trailing_newline && has < program.newlines {
+                out.push_str(&"\n".repeat(program.newlines - has));
+            }
+            if options.newline_sequence != "\n" {
+                out = out
+                    .replace("\r\n", "\n")
+                    .replace('\n', &options.newline_sequence);
+            }
+            Ok(out)
+        })
+    }
+
+    /// As [`Templar::render_file`], but a file that is one `{{ … }}` keeps the type of its result.
+    ///
+    /// # Errors
+    /// As [`Templar::render_file`].
+    pub fn file_value(
+        &self,
+        source: &Arc<SourceFile>,
+        options: &FileOptions,
+        vars: &Arc<dyn Variables>,
+    ) -> Result<Value> {
+        self.with_file(source, options, vars, |ctx, program, _| {
+            finish::value(ctx, &ctx.render(program)?)
+        })
+    }
+
+    fn with_file<T>(
+        &self,
+        source: &Arc<SourceFile>,
+        options: &FileOptions,
+        vars: &Home,
+        run: impl FnOnce(&ctx::Ctx, &Program, &FileOptions) -> Res<T>,
+    ) -> Result<T> {
         let start = Span::new(source, 1, 1, 1);
         let mut options = options.clone();
         let text: Arc<str> = options
@@ -341,31 +477,12 @@ impl Templar {
         } else {
             Backslash::Escape
         };
-        let syntax = options.syntax();
         let program = self
-            .file_program(&text, &syntax, mode)
+            .file_program(&text, &options.syntax(), mode)
             .map_err(|f| in_file(f, Some(&start)))?;
-        let run = Run::of_file(self, vars, &options);
-        let ctx = run.ctx(vars, &text, Some(&start));
-        let render = || -> Res<String> {
-            let value = eval::run(&ctx, &program, &Scope::default())?;
-            let value = match value.usable()? {
-                Val::Null | Val::Omit => Val::from(""),
-                _ => value,
-            };
-            text::to_text(&ctx, &value)
-        };
-        let mut out = render().map_err(|f| f.at(|| ctx.place(0)).into_error(vars))?;
-        let has = out.len() - out.trim_end_matches('\n').len();
-        if options.keep_trailing_newline && has < program.newlines {
-            out.push_str(&"\n".repeat(program.newlines - has));
-        }
-        if options.newline_sequence != "\n" {
-            out = out
-                .replace("\r\n", "\n")
-                .replace('\n', &options.newline_sequence);
-        }
-        Ok(out)
+        let of_file = Run::of_file(self, vars, &options);
+        let ctx = of_file.ctx(vars, &text, Some(&start));
+        run(&ctx, &program, &options).map_err(|f| f.at(|| ctx.place(0)).into_error(vars))
     }
 
     fn template_program(&self, text: &Arc<str>) -> Res<Arc<Program>> {

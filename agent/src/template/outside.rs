@@ -2,6 +2,7 @@
 
 use super::scope::Variables;
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
@@ -57,8 +58,8 @@ pub trait Outside: Send + Sync + Debug {
     ///
     /// # Errors
     /// When it cannot be had.
-    fn fetch(&self, url: &str) -> Result<Vec<u8>> {
-        Err(cannot(&format!("fetch {url}")))
+    fn fetch(&self, fetch: &Fetch) -> Result<Vec<u8>> {
+        Err(cannot(&format!("fetch {}", fetch.url)))
     }
 
     /// Writes a file with `mode`, making the directories above it (the lookup `password`).
@@ -79,6 +80,11 @@ pub trait Outside: Send + Sync + Debug {
         PathBuf::from("/")
     }
 
+    /// The name of the machine.
+    fn host_name(&self) -> String {
+        String::new()
+    }
+
     /// Decrypts vaulted text.
     ///
     /// # Errors
@@ -87,9 +93,24 @@ pub trait Outside: Send + Sync + Debug {
         Err(cannot("decrypt vaulted text"))
     }
 
-    /// A setting, for the lookup `config`.
-    fn setting(&self, _name: &str) -> Option<crate::value::Value> {
-        None
+    /// A setting and where it came from, for the lookup `config`: one of the program, or of the
+    /// plugin of that type and name. Nothing if there is no such setting.
+    ///
+    /// # Errors
+    /// When there is no such plugin, or the setting has no value and must have one.
+    fn setting(
+        &self,
+        _name: &str,
+        _plugin: Option<(&str, &str)>,
+        _scope: &dyn Variables,
+    ) -> Result<Option<(crate::value::Value, String)>> {
+        Ok(None)
+    }
+
+    /// Whether to warn of text with template markers that is not evaluated, since a host answered it
+    /// or a file marked it (`_ANSIBLE_TEMPLAR_UNTRUSTED_TEMPLATE_BEHAVIOR=warning`).
+    fn tells_of_untrusted(&self) -> bool {
+        false
     }
 
     /// Shows a warning.
@@ -98,6 +119,35 @@ pub trait Outside: Send + Sync + Debug {
 
 fn cannot(what: &str) -> Error {
     Error::host(format!("cannot {what} here"))
+}
+
+/// What the lookup `url` asks for, and how.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// The address.
+    pub url: String,
+    /// Headers of the request.
+    pub headers: Vec<(String, String)>,
+    /// Verify the server's certificate.
+    pub validate_certs: bool,
+    /// Use the proxy that the environment names.
+    pub use_proxy: bool,
+    /// Name to log in with.
+    pub user: Option<String>,
+    /// Password to log in with.
+    pub password: Option<Secret<String>>,
+    /// Send them without waiting to be asked.
+    pub force_basic_auth: bool,
+    /// Take them from `~/.netrc` if none are given.
+    pub use_netrc: bool,
+    /// Seconds to wait for data.
+    pub timeout: f64,
+    /// Whether redirects are followed; nothing: those of GET and HEAD.
+    pub follow_redirects: Option<bool>,
+    /// Talk through this socket.
+    pub unix_socket: Option<PathBuf>,
+    /// PEM file with more certificates to trust.
+    pub ca_path: Option<PathBuf>,
 }
 
 /// A moment.

@@ -14,6 +14,12 @@ pub trait Variables: Send + Sync + std::fmt::Debug {
     /// Every name there is, for "did you mean", `vars` and the lookup `varnames`.
     fn names(&self) -> Vec<Arc<str>>;
 
+    /// The variable `name` as a playbook or inventory wrote it: nothing that a host answered or that
+    /// was computed. Text in it may be taken for an expression.
+    fn written(&self, _name: &str) -> Option<Value> {
+        None
+    }
+
     /// The variables of another host, each evaluated in that host's own scope: what
     /// `hostvars['web1']` gives. Without it, `hostvars` is a variable like any other.
     fn of_host(&self, _host: &str) -> Option<Arc<dyn Variables>> {

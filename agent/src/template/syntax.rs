@@ -10,6 +10,10 @@ pub(super) struct Syntax {
     pub comment: (String, String),
     pub trim_blocks: bool,
     pub lstrip_blocks: bool,
+    /// What makes a line a statement; empty: nothing.
+    pub line_statement: String,
+    /// What makes the rest of a line a comment; empty: nothing.
+    pub line_comment: String,
 }
 
 impl Default for Syntax {
@@ -21,6 +25,8 @@ impl Default for Syntax {
             comment: pair("{#", "#}"),
             trim_blocks: true,
             lstrip_blocks: false,
+            line_statement: String::new(),
+            line_comment: String::new(),
         }
     }
 }
@@ -44,6 +50,12 @@ impl Syntax {
         builder.block_delimiters(a, b);
         let (a, b) = own(&self.comment);
         builder.comment_delimiters(a, b);
+        if !self.line_statement.is_empty() {
+            builder.line_statement_prefix(self.line_statement.clone());
+        }
+        if !self.line_comment.is_empty() {
+            builder.line_comment_prefix(self.line_comment.clone());
+        }
         builder
             .trim_blocks(self.trim_blocks)
             .lstrip_blocks(self.lstrip_blocks)

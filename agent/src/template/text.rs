@@ -58,7 +58,7 @@ fn write_repr(ctx: &Ctx, value: &Val, tuples: Tuples, out: &mut String, depth: u
         Val::Float(f) => out.push_str(&float(*f)),
         Val::Str(s) => quoted(s, out),
         Val::List(l) => write_items(ctx, &l.items(ctx), ("[", "]"), tuples, out, depth)?,
-        Val::Tuple(t) if tuples == Tuples::AsLists => {
+        Val::Tuple(t) if tuples == Tuples::AsLists && !t.has_names() => {
             write_items(ctx, t, ("[", "]"), tuples, out, depth)?;
         }
         Val::Tuple(t) => {

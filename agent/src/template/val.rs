@@ -28,7 +28,7 @@ pub(super) enum Val {
     Float(f64),
     Str(Arc<str>),
     List(List),
-    Tuple(Rc<[Val]>),
+    Tuple(Tuple),
     Map(Dict),
     /// Undefined, or an evaluation that failed: an error as soon as it is used.
     Missing(Fault),
@@ -77,6 +77,56 @@ pub(super) trait Object: Debug + Any {
 pub(super) struct Args {
     pub pos: Vec<Val>,
     pub named: Vec<(Arc<str>, Val)>,
+}
+
+/// A tuple. Those that `groupby` gives have names for their fields.
+#[derive(Clone, Debug)]
+pub(super) struct Tuple {
+    items: Rc<[Val]>,
+    names: &'static [&'static str],
+}
+
+impl Tuple {
+    /// A tuple whose fields have names, too.
+    pub fn named(names: &'static [&'static str], items: Vec<Val>) -> Self {
+        Self {
+            items: items.into(),
+            names,
+        }
+    }
+
+    /// Whether its fields have names; it prints as a tuple everywhere then.
+    pub fn has_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// The field of that name.
+    pub fn field(&self, name: &str) -> Option<&Val> {
+        let at = self.names.iter().position(|n| *n == name)?;
+        self.items.get(at)
+    }
+}
+
+impl std::ops::Deref for Tuple {
+    type Target = [Val];
+    fn deref(&self) -> &[Val] {
+        &self.items
+    }
+}
+impl From<Vec<Val>> for Tuple {
+    fn from(items: Vec<Val>) -> Self {
+        Self::named(&[], items)
+    }
+}
+impl<const N: usize> From<[Val; N]> for Tuple {
+    fn from(items: [Val; N]) -> Self {
+        Self::named(&[], items.into())
+    }
+}
+impl FromIterator<Val> for Tuple {
+    fn from_iter<I: IntoIterator<Item = Val>>(items: I) -> Self {
+        Self::named(&[], items.into_iter().collect())
+    }
 }
 
 /// A list, shared: `append` through one name shows through the other.

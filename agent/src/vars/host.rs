@@ -2,7 +2,7 @@
 
 use super::{Layer, Stack};
 use crate::value::{Key, Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Variables of one host that outlive tasks. Cheap to clone: a task works on a snapshot.
 #[derive(Clone, Debug, Default)]
@@ -46,16 +46,24 @@ impl HostVars {
         );
     }
 
+    /// The facts under the names that they were given with, for a later run.
+    #[must_use]
+    pub fn known_facts(&self) -> Map {
+        let mut facts = (*self.injected).clone();
+        facts.shift_remove("ansible_facts");
+        facts
+    }
+
     /// Forgets the facts (`meta: clear_facts`).
     pub fn clear_facts(&mut self) {
         self.facts = Arc::default();
         self.injected = Arc::default();
     }
 
-    /// Whether any fact is known.
+    /// Whether facts were gathered, so that `gathering = smart` need not do it again.
     #[must_use]
     pub fn has_facts(&self) -> bool {
-        !self.facts.is_empty()
+        self.facts.contains_key("_ansible_facts_gathered")
     }
 
     /// Sets a variable as `set_fact` and `register` do.
@@ -73,7 +81,13 @@ impl HostVars {
         for (layer, map) in &self.inventory {
             stack.push(*layer, map);
         }
-        stack.push(Layer::Facts, &self.injected);
+        // There is always something to ask, if only whether it is empty.
+        let facts = if self.injected.is_empty() {
+            none_gathered()
+        } else {
+            &self.injected
+        };
+        stack.push(Layer::Facts, facts);
     }
 
     /// Puts the layers of `include_vars`, `set_fact` and `register` on the stack.
@@ -81,4 +95,13 @@ impl HostVars {
         stack.push(Layer::IncludeVars, &self.included);
         stack.push(Layer::SetFacts, &self.set);
     }
+}
+
+/// The variables of a host without facts.
+fn none_gathered() -> &'static Arc<Map> {
+    static NONE: LazyLock<Arc<Map>> = LazyLock::new(|| {
+        let facts = (Key::from("ansible_facts"), Value::map(Map::new()));
+        Arc::new([facts].into_iter().collect())
+    });
+    &NONE
 }

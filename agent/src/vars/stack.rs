@@ -91,6 +91,15 @@ impl Stack {
         more
     }
 
+    /// All variables as one mapping: what `vars` is.
+    fn flat(&self) -> Map {
+        let mut all = Map::new();
+        for (_, map) in &self.layers {
+            all.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        all
+    }
+
     /// Every definition of a variable, the winning one first.
     pub fn definitions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (Layer, &'a Value)> {
         self.layers
@@ -102,7 +111,20 @@ impl Stack {
 
 impl Variables for Stack {
     fn get(&self, name: &str) -> Option<Value> {
-        self.definitions(name).next().map(|(_, v)| v.clone())
+        let found = self.definitions(name).next().map(|(_, v)| v.clone());
+        match (found, name) {
+            (None, "vars") => Some(Value::map(self.flat())),
+            (found, _) => found,
+        }
+    }
+
+    fn written(&self, name: &str) -> Option<Value> {
+        let (layer, value) = self.definitions(name).next()?;
+        let computed = matches!(
+            layer,
+            Layer::Facts | Layer::PlayPrompt | Layer::SetFacts | Layer::Loop | Layer::Magic
+        );
+        (!computed).then(|| value.clone())
     }
 
     fn names(&self) -> Vec<Arc<str>> {

@@ -9,14 +9,20 @@ mod diff;
 mod human;
 mod json;
 mod junit;
+mod log;
+mod minimal;
+mod oneline;
 mod tee;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tree;
 mod yaml;
 
-pub use human::{Human, HumanOptions};
+pub use human::{Form, Human, HumanOptions};
 pub use json::{Json, Lines};
 pub use junit::Junit;
+pub use log::Log;
 pub use tee::Tee;
 pub use text::{Layout, columns, dump, json_line, json_pretty, py_str};
+pub use tree::Tree;

@@ -8,14 +8,17 @@ use crate::value::{Map, Value};
 /// Writes a scalar as YAML, on one line.
 pub type Scalar = fn(&Value) -> String;
 
-/// Spaces for each level.
+/// Spaces for each level, and before every line of a result.
 const INDENT: usize = 4;
 
-/// A result as YAML; every line has its end.
-pub fn dump(value: &Value, scalar: Scalar) -> String {
+/// A result as YAML; every line has its end. Where it need not be `exact`, texts of several lines are
+/// changed to read well.
+pub fn dump(value: &Value, scalar: Scalar, exact: bool) -> String {
     let mut writer = Writer {
         out: String::new(),
         scalar,
+        indent: if exact { 2 } else { INDENT },
+        exact,
     };
     match value {
         Value::Map(map) if !map.is_empty() => writer.map(map, 0, false),
@@ -37,6 +40,8 @@ pub fn indented(text: &str) -> String {
 struct Writer {
     out: String,
     scalar: Scalar,
+    indent: usize,
+    exact: bool,
 }
 
 impl Writer {
@@ -51,7 +56,7 @@ impl Writer {
             match value {
                 Value::Map(map) if !map.is_empty() => {
                     self.out.push('\n');
-                    self.map(map, column + INDENT, false);
+                    self.map(map, column + self.indent, false);
                 }
                 // Lists stand as far left as the key, as PyYAML has it.
                 Value::List(list) if !list.is_empty() => {
@@ -72,12 +77,12 @@ impl Writer {
             self.out.push('-');
             match value {
                 Value::Map(map) if !map.is_empty() => {
-                    self.pad(INDENT - 1);
-                    self.map(map, column + INDENT, true);
+                    self.pad(self.indent - 1);
+                    self.map(map, column + self.indent, true);
                 }
                 Value::List(list) if !list.is_empty() => {
-                    self.pad(INDENT - 1);
-                    self.list(list, column + INDENT, true);
+                    self.pad(self.indent - 1);
+                    self.list(list, column + self.indent, true);
                 }
                 other => {
                     self.out.push(' ');
@@ -92,7 +97,15 @@ impl Writer {
             Value::Map(_) => self.out.push_str("{}\n"),
             Value::List(_) => self.out.push_str("[]\n"),
             Value::Str(_) | Value::Template(_) if py_str(value).contains('\n') => {
-                self.block(&readable(&py_str(value)), column + INDENT);
+                let text = py_str(value);
+                if !self.exact {
+                    self.block(&readable(&text), column + self.indent);
+                } else if fits_a_block(&text) {
+                    self.block(&text, column + self.indent);
+                } else {
+                    let text = (self.scalar)(value);
+                    self.out.push_str(&format!("{text}\n"));
+                }
             }
             Value::Unknown(_) => self.leaf(&Value::from(py_str(value)), column),
             other => {
@@ -105,11 +118,17 @@ impl Writer {
     fn block(&mut self, text: &str, column: usize) {
         // A first line that begins with a space would be taken for the indentation.
         let hint = if text.starts_with([' ', '\n']) {
-            "4"
+            self.indent.to_string()
         } else {
-            ""
+            String::new()
         };
-        self.out.push_str(&format!("|{hint}-\n"));
+        let ends = text.len() - text.trim_end_matches('\n').len();
+        let chomp = match ends {
+            0 => "-",
+            1 if text.len() > 1 => "",
+            _ => "+",
+        };
+        self.out.push_str(&format!("|{hint}{chomp}\n"));
         for line in text.lines() {
             self.pad(if line.is_empty() { 0 } else { column });
             self.out.push_str(&format!("{line}\n"));
@@ -119,6 +138,12 @@ impl Writer {
     fn pad(&mut self, spaces: usize) {
         self.out.extend(std::iter::repeat_n(' ', spaces));
     }
+}
+
+/// Whether a block can hold the text as it is: nothing unprintable, no line that ends with a space.
+fn fits_a_block(text: &str) -> bool {
+    let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    !text.contains(odd) && !text.lines().any(|line| line.ends_with(' '))
 }
 
 /// A text as a block can hold it: no tabs, no spaces at the ends of lines, nothing unprintable.

@@ -1,10 +1,10 @@
 //! The commands of `lks-ctl`: one file for each that the agent does not have, too.
 
+mod lint;
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
-use lks_agent::cli::{self, App, Call, Io, RunOptions, SEAT, Settings, VERSION};
-use lks_agent::engine::LocalConnector;
+use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
 use lks_agent::error::Result;
 use std::sync::Arc;
 
@@ -15,12 +15,17 @@ pub static APP: App = App {
     version: env!("CARGO_PKG_VERSION"),
     commands: &[
         cli::run_command(run),
-        cli::lint_command(lint),
+        cli::adhoc_command(adhoc),
+        cli::INVENTORY,
+        cli::VAULT,
+        cli::CONFIG,
+        lint::LINT,
         cli::DOC,
         tour::TOUR,
         cli::COMPLETION,
         VERSION,
         SEAT,
+        JOB,
     ],
 };
 
@@ -29,6 +34,13 @@ fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
     let options = RunOptions::new(&call.parsed, &settings)?;
     let connector = SshConnector::new(ssh_options(&options, &settings)?);
     cli::execute::run_with(&options, &settings, io, Arc::new(connector))
+}
+
+fn adhoc(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
+    let settings = cli::execute::read_settings()?;
+    let options = AdhocOptions::new(&call.parsed, &settings)?;
+    let connector = SshConnector::new(ssh_options(&options.run, &settings)?);
+    cli::adhoc_with(&options, &settings, call, io, Arc::new(connector))
 }
 
 /// What flags and settings say of connections.
@@ -44,8 +56,4 @@ fn ssh_options(options: &RunOptions, settings: &Settings) -> Result<SshOptions> 
         extra_args: options.ssh_extra_args.clone(),
         host_key_checking: settings.host_key_checking,
     })
-}
-
-fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
-    cli::execute::lint(call, io, Arc::new(LocalConnector))
 }

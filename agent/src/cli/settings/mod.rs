@@ -2,9 +2,12 @@
 //! file, file over default. The texts come from the caller: nothing is read here.
 
 mod ini;
+mod inventories;
+mod names;
 mod read;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
 use ini::Ini;
 use read::{Place, Setting};
 
@@ -19,6 +22,21 @@ pub struct Spec {
     pub env: &'static [&'static str],
     /// What it is.
     pub doc: &'static str,
+}
+
+/// A setting, to be shown.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Its row.
+    pub spec: &'static Spec,
+    /// Ansible's word for its type.
+    pub type_name: &'static str,
+    /// What it is now.
+    pub value: Value,
+    /// What it would be by itself.
+    pub default: Value,
+    /// The environment variable or the key that says it; none if it is the default.
+    pub origin: Option<String>,
 }
 
 /// Where settings are read from.
@@ -89,6 +107,33 @@ macro_rules! settings {
                 )* })
             }
         }
+
+        /// Each setting as it is now, its default, and where it comes from.
+        ///
+        /// # Errors
+        /// As [`Settings::read`].
+        pub fn shown(sources: &Sources<'_>) -> Result<Vec<Shown>> {
+            let now = Settings::read(sources)?;
+            let default = Settings::default();
+            let ini = match sources.file {
+                Some((text, _)) => Ini::parse(text)?,
+                None => Ini::default(),
+            };
+            let mut rows = SETTINGS.iter();
+            let mut out = Vec::new();
+            $(
+                if let Some(spec) = rows.next() {
+                    out.push(Shown {
+                        spec,
+                        type_name: <$type as Setting>::type_name(),
+                        value: Setting::value(&now.$field),
+                        default: Setting::value(&default.$field),
+                        origin: given(spec, sources, &ini).map(|(_, origin)| origin),
+                    });
+                }
+            )*
+            Ok(out)
+        }
     };
 }
 
@@ -99,6 +144,8 @@ settings! {
     inventory: Vec<String> = Vec::new(), ["defaults" "inventory"] ["ANSIBLE_INVENTORY"] Paths;
     /// Directories with roles.
     roles_path: Vec<String> = Vec::new(), ["defaults" "roles_path"] ["ANSIBLE_ROLES_PATH"] Search;
+    /// Directories with modules of the user's own.
+    library: Vec<String> = Vec::new(), ["defaults" "library"] ["ANSIBLE_LIBRARY"] Search;
     /// Directories with collections.
     collections_path: Vec<String> = Vec::new(), ["defaults" "collections_path"] ["ANSIBLE_COLLECTIONS_PATH"] Search;
     /// Whether host keys are checked.
@@ -145,6 +192,20 @@ settings! {
     vault_identity_list: Vec<String> = Vec::new(), ["defaults" "vault_identity_list"] ["ANSIBLE_VAULT_IDENTITY_LIST"] Plain;
     /// The label of new vaults.
     vault_identity: String = "default".into(), ["defaults" "vault_identity"] ["ANSIBLE_VAULT_IDENTITY"] Plain;
+    /// Open a vault with an identity only by passwords of that identity.
+    vault_id_match: bool = false, ["defaults" "vault_id_match"] ["ANSIBLE_VAULT_ID_MATCH"] Plain;
+    /// The identity that encrypts, where several are known.
+    vault_encrypt_identity: Option<String> = None, ["defaults" "vault_encrypt_identity"] ["ANSIBLE_VAULT_ENCRYPT_IDENTITY"] Plain;
+    /// The salt of new vaults, so that the same text gives the same vault; random where it is not set.
+    vault_encrypt_salt: Option<String> = None, ["defaults" "vault_encrypt_salt"] ["ANSIBLE_VAULT_ENCRYPT_SALT"] Plain;
+    /// The program that edits files.
+    editor: String = "vi".into(), ["defaults" "editor"] ["ANSIBLE_EDITOR", "EDITOR"] Plain;
+    /// The module of `adhoc`.
+    module_name: String = "command".into(), ["defaults" "module_name"] [] Plain;
+    /// The arguments of that module.
+    module_args: Option<String> = None, ["defaults" "module_args"] ["ANSIBLE_MODULE_ARGS"] Plain;
+    /// `adhoc` prints in the form that `stdout_callback` names.
+    load_callback_plugins: bool = false, ["defaults" "bin_ansible_callbacks"] ["ANSIBLE_LOAD_CALLBACK_PLUGINS"] Plain;
     /// Ask for the vault's password.
     ask_vault_pass: bool = false, ["defaults" "ask_vault_pass"] ["ANSIBLE_ASK_VAULT_PASS"] Plain;
     /// When facts are gathered: `implicit`, `explicit`, `smart`.
@@ -152,7 +213,9 @@ settings! {
     /// Where facts are kept between runs.
     fact_caching: String = "memory".into(), ["defaults" "fact_caching"] ["ANSIBLE_CACHE_PLUGIN"] Plain;
     /// The place of that cache.
-    fact_caching_connection: Option<String> = None, ["defaults" "fact_caching_connection"] ["ANSIBLE_CACHE_PLUGIN_CONNECTION"] Plain;
+    fact_caching_connection: Option<String> = None, ["defaults" "fact_caching_connection"] ["ANSIBLE_CACHE_PLUGIN_CONNECTION"] Path;
+    /// What the names of that cache's files begin with.
+    fact_caching_prefix: Option<String> = None, ["defaults" "fact_caching_prefix"] ["ANSIBLE_CACHE_PLUGIN_PREFIX"] Plain;
     /// Seconds for which cached facts are good.
     fact_caching_timeout: u32 = 86_400, ["defaults" "fact_caching_timeout"] ["ANSIBLE_CACHE_PLUGIN_TIMEOUT"] Plain;
     /// Whether facts are variables of their own, too (`ansible_distribution`).
@@ -165,10 +228,22 @@ settings! {
     force_handlers: bool = false, ["defaults" "force_handlers"] ["ANSIBLE_FORCE_HANDLERS"] Plain;
     /// A failure of one host ends the play for all.
     any_errors_fatal: bool = false, ["defaults" "any_errors_fatal"] ["ANSIBLE_ANY_ERRORS_FATAL"] Plain;
+    /// Tasks that fail go to the debugger.
+    enable_task_debugger: bool = false, ["defaults" "enable_task_debugger"] ["ANSIBLE_ENABLE_TASK_DEBUGGER"] Plain;
+    /// The debugger leaves failures alone that are ignored.
+    task_debugger_ignore_errors: bool = true, ["defaults" "task_debugger_ignore_errors"] ["ANSIBLE_TASK_DEBUGGER_IGNORE_ERRORS"] Plain;
+    /// Say what is done besides tasks.
+    debug: bool = false, ["defaults" "debug"] ["ANSIBLE_DEBUG"] Plain;
+    /// Variables of roles stay theirs; no means that even included roles share them.
+    private_role_vars: Option<bool> = None, ["defaults" "private_role_vars"] ["ANSIBLE_PRIVATE_ROLE_VARS"] Plain;
+    /// A handler that is notified and that nobody defined is an error.
+    error_on_missing_handler: bool = true, ["defaults" "error_on_missing_handler"] ["ANSIBLE_ERROR_ON_MISSING_HANDLER"] Plain;
     /// Seconds that a task may take; 0 is for ever.
     task_timeout: u32 = 0, ["defaults" "task_timeout"] ["ANSIBLE_TASK_TIMEOUT"] Plain;
     /// Seconds between looks at an asynchronous task.
     poll_interval: u32 = 15, ["defaults" "poll_interval"] ["ANSIBLE_POLL_INTERVAL"] Plain;
+    /// What `ansible_managed` is in template files.
+    ansible_managed: String = "Ansible managed".into(), ["defaults" "ansible_managed"] [] Plain;
     /// Hide the results of every task.
     no_log: bool = false, ["defaults" "no_log"] ["ANSIBLE_NO_LOG"] Plain;
     /// The shell that commands are run by.
@@ -191,6 +266,10 @@ settings! {
     stdout_callback: String = "default".into(), ["defaults" "stdout_callback"] ["ANSIBLE_STDOUT_CALLBACK"] Plain;
     /// The form of results in the text for people: `json`, `yaml`.
     callback_result_format: String = "json".into(), ["defaults" "callback_result_format"] ["ANSIBLE_CALLBACK_RESULT_FORMAT"] Plain;
+    /// Lay results out over several lines: always, or (if not said) where the form asks for it.
+    callback_format_pretty: Option<bool> = None, ["defaults" "callback_format_pretty"] ["ANSIBLE_CALLBACK_FORMAT_PRETTY"] Plain;
+    /// Say when a task starts on a host.
+    show_per_host_start: bool = false, ["defaults" "show_per_host_start"] ["ANSIBLE_SHOW_PER_HOST_START"] Plain;
     /// Show hosts where nothing changed.
     display_ok_hosts: bool = true, ["defaults" "display_ok_hosts"] ["ANSIBLE_DISPLAY_OK_HOSTS"] Plain;
     /// Show hosts where a task was skipped.
@@ -215,10 +294,41 @@ settings! {
     any_unparsed_is_failed: bool = false, ["inventory" "any_unparsed_is_failed"] ["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"] Plain;
     /// Inventories of which none can be read end the run.
     unparsed_is_failed: bool = false, ["inventory" "unparsed_is_failed"] ["ANSIBLE_INVENTORY_UNPARSED_FAILED"] Plain;
+    /// Warn when no inventory at all can be read.
+    unparsed_warning: bool = true, ["inventory" "inventory_unparsed_warning"] ["ANSIBLE_INVENTORY_UNPARSED_WARNING"] Plain;
+    /// The readers that are tried on each inventory, in order.
+    inventory_enabled: Vec<String> = words(crate::inventory::ENABLED), ["inventory" "enable_plugins"] ["ANSIBLE_INVENTORY_ENABLED"] Plain;
+    /// Endings of files in an inventory directory that are no inventory.
+    inventory_ignore_extensions: Vec<String> = words(crate::inventory::IGNORED_ENDINGS), ["defaults" "inventory_ignore_extensions", "inventory" "ignore_extensions"] ["ANSIBLE_INVENTORY_IGNORE"] Plain;
+    /// Regular expressions for files in an inventory directory that are no inventory.
+    inventory_ignore_patterns: Vec<String> = Vec::new(), ["defaults" "inventory_ignore_patterns", "inventory" "ignore_patterns"] ["ANSIBLE_INVENTORY_IGNORE_REGEX"] Plain;
+    /// Group names that would not do as a variable's: `always` and `silently` change them, `never` warns, `ignore` does nothing.
+    transform_invalid_group_chars: String = "never".into(), ["defaults" "force_valid_group_names"] ["ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS"] Plain;
+    /// `inventory --list` shows what each group and host says itself.
+    inventory_export: bool = false, ["inventory" "export"] ["ANSIBLE_INVENTORY_EXPORT"] Plain;
+    /// Show what inventory scripts write to standard error, also when they succeed.
+    inventory_script_stderr: bool = true, ["inventory_plugin_script" "always_show_stderr"] ["ANSIBLE_INVENTORY_PLUGIN_SCRIPT_STDERR"] Plain;
+    /// Inventory plugins see extra variables.
+    inventory_use_extra_vars: bool = false, ["inventory_plugins" "use_extra_vars"] ["ANSIBLE_INVENTORY_USE_EXTRA_VARS"] Plain;
     /// A key that is twice in a mapping: `error`, `warn`, `ignore`.
     duplicate_dict_key: String = "warn".into(), ["defaults" "duplicate_dict_key"] ["ANSIBLE_DUPLICATE_YAML_DICT_KEY"] Plain;
+    /// Conditions may be of any type, as before ansible-core 2.19.
+    allow_broken_conditionals: bool = false, ["defaults" "allow_broken_conditionals"] ["ANSIBLE_ALLOW_BROKEN_CONDITIONALS"] Plain;
+    /// The version of ansible-core whose rules hold: `2.18` and earlier take conditions of any type.
+    compat: Option<String> = None, ["lks" "compat"] ["LKS_COMPAT"] Plain;
+    /// How much is written to the log; as much as is shown if nothing is said.
+    log_verbosity: Option<u32> = None, ["defaults" "log_verbosity"] ["ANSIBLE_LOG_VERBOSITY"] Plain;
+    /// Rules of `lint` that are looked at: names, or `all`; none given means those that are on.
+    lint_select: Vec<String> = Vec::new(), ["lint" "select"] ["LKS_LINT_SELECT"] Plain;
+    /// Rules of `lint` that are left out.
+    lint_ignore: Vec<String> = Vec::new(), ["lint" "ignore"] ["LKS_LINT_IGNORE"] Plain;
     /// Where the output is written, too.
     log_path: Option<String> = None, ["defaults" "log_path"] ["ANSIBLE_LOG_PATH"] Path;
+}
+
+/// A default that is a list.
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(String::from).collect()
 }
 
 /// The text that is given for a setting, and where: environment first.

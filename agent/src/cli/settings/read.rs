@@ -2,6 +2,7 @@
 
 use super::{Sources, wrong};
 use crate::error::Result;
+use crate::value::Value;
 
 /// What a text is, apart from its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,12 @@ pub(super) enum Place {
 pub(super) trait Setting: Sized {
     /// Reads it. `origin` is the name of the environment variable or of the key.
     fn parse(text: &str, origin: &str, place: Place, sources: &Sources<'_>) -> Result<Self>;
+
+    /// As a value, to be shown.
+    fn value(&self) -> Value;
+
+    /// Ansible's word for the type.
+    fn type_name() -> &'static str;
 }
 
 impl Setting for bool {
@@ -34,12 +41,28 @@ impl Setting for bool {
             _ => Err(wrong(format!("expected a truth value, not `{text}`"))),
         }
     }
+
+    fn value(&self) -> Value {
+        Value::Bool(*self)
+    }
+
+    fn type_name() -> &'static str {
+        "boolean"
+    }
 }
 
 impl Setting for u32 {
     fn parse(text: &str, _: &str, _: Place, _: &Sources<'_>) -> Result<Self> {
         let number = unquoted(text).parse();
         number.map_err(|_| wrong(format!("expected a whole number, not `{text}`")))
+    }
+
+    fn value(&self) -> Value {
+        Value::Int((*self).into())
+    }
+
+    fn type_name() -> &'static str {
+        "integer"
     }
 }
 
@@ -51,6 +74,14 @@ impl Setting for String {
             _ => path(text, origin, sources),
         })
     }
+
+    fn value(&self) -> Value {
+        Value::from(self.as_str())
+    }
+
+    fn type_name() -> &'static str {
+        "string"
+    }
 }
 
 impl<T: Setting> Setting for Option<T> {
@@ -59,6 +90,14 @@ impl<T: Setting> Setting for Option<T> {
             return Ok(None);
         }
         T::parse(text, origin, place, sources).map(Some)
+    }
+
+    fn value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Setting::value)
+    }
+
+    fn type_name() -> &'static str {
+        "string"
     }
 }
 
@@ -76,6 +115,14 @@ impl Setting for Vec<String> {
             Place::Plain => parts.map(Into::into).collect(),
             _ => parts.map(|part| path(part, origin, sources)).collect(),
         })
+    }
+
+    fn value(&self) -> Value {
+        Value::list(self.iter().map(|s| Value::from(s.as_str())).collect())
+    }
+
+    fn type_name() -> &'static str {
+        "list"
     }
 }
 

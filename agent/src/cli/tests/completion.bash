@@ -20,6 +20,7 @@ _lks_test() {
         -f|--forks) :; return ;;
         --start-at-task) :; return ;;
         -M|--module-path) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+        --compat) :; return ;;
         --output) COMPREPLY=($(compgen -W "human json junit events" -- "$cur")); return ;;
         --output-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         -c|--connection) :; return ;;
@@ -38,7 +39,7 @@ _lks_test() {
         --vault-password-file|--vault-pass-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         esac
         if [[ $cur == -* ]]; then
-            COMPREPLY=($(compgen -W "-i --inventory --inventory-file -l --limit -e --extra-vars -t --tags --skip-tags -C --check -D --diff -f --forks --force-handlers --start-at-task --step --flush-cache -M --module-path --yes --list-hosts --list-tasks --list-tags --syntax-check --version -v --verbose --output --output-file --color --colour --no-color --no-colour -c --connection -u --user -T --timeout --private-key --key-file -k --ask-pass --connection-password-file --conn-pass-file --ssh-common-args --ssh-extra-args --sftp-extra-args --scp-extra-args -b --become --become-method --become-user -K --ask-become-pass --become-password-file --become-pass-file --vault-id -J --ask-vault-password --ask-vault-pass --vault-password-file --vault-pass-file -h --help" -- "$cur"))
+            COMPREPLY=($(compgen -W "-i --inventory --inventory-file -l --limit -e --extra-vars -t --tags --skip-tags -C --check -D --diff -f --forks --force-handlers --start-at-task --step --flush-cache -M --module-path --yes --list-hosts --list-tasks --list-tags --syntax-check --version -v --verbose --compat --output --output-file --color --colour --no-color --no-colour -c --connection -u --user -T --timeout --private-key --key-file -k --ask-pass --connection-password-file --conn-pass-file --ssh-common-args --ssh-extra-args --sftp-extra-args --scp-extra-args -b --become --become-method --become-user -K --ask-become-pass --become-password-file --become-pass-file --vault-id -J --ask-vault-password --ask-vault-pass --vault-password-file --vault-pass-file -h --help" -- "$cur"))
         else
             COMPREPLY=($(compgen -f -- "$cur"))
         fi

@@ -38,8 +38,8 @@ _lks_test() {
             '--start-at-task=[Begin with the task of this name (* stands for anything)]:NAME:' \
             '--step[Ask before each task]' \
             '--flush-cache[Forget cached facts of every host]' \
-            '*-M+[Accepted for compatibility\: modules are built in, and none is loaded from a path]:DIRS:_files -/' \
-            '*--module-path=[Accepted for compatibility\: modules are built in, and none is loaded from a path]:DIRS:_files -/' \
+            '*-M+[More folders with modules of your own, before those of library in the settings]:DIRS:_files -/' \
+            '*--module-path=[More folders with modules of your own, before those of library in the settings]:DIRS:_files -/' \
             '--yes[Answer questions of --step and pause with yes]' \
             '--list-hosts[Print the hosts that match]' \
             '--list-tasks[Print the tasks that would run]' \
@@ -48,6 +48,7 @@ _lks_test() {
             '--version[Print the version]' \
             '*-v[Say more\: results at -v, files of tasks at -vv, arguments of modules at -vvv]' \
             '*--verbose[Say more\: results at -v, files of tasks at -vv, arguments of modules at -vvv]' \
+            '--compat=[Take conditions as this version of ansible-core did\: up to 2.18, they may be of any type]:VERSION:' \
             '--output=[human (Ansible'\''s text), json (one document), junit (XML) or events (JSON, one event a line)]:FORM:(human json junit events)' \
             '--output-file=[Write that form to a file, and the human text to the terminal as usual]:FILE:_files' \
             '--color[Colours, even if the output is no terminal]' \

@@ -6,7 +6,6 @@ use crate::engine::perform::Performed;
 use crate::engine::runner::{ModuleCall, TaskRunner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{HostView, Progress, RealHost, here};
-use crate::playbook::keyword::as_bool;
 use crate::value::Value;
 use base64::Engine as _;
 use std::path::Path;
@@ -23,6 +22,12 @@ pub trait Line: Send {
     /// # Errors
     /// When it cannot be read.
     fn receive(&mut self) -> Result<Option<String>>;
+    /// The other end is there.
+    fn has_started(&self) {}
+    /// Why it is not, as far as it said so.
+    fn complaint(&mut self) -> String {
+        String::new()
+    }
 }
 
 impl Line for here::Piped {
@@ -31,6 +36,12 @@ impl Line for here::Piped {
     }
     fn receive(&mut self) -> Result<Option<String>> {
         Self::receive(self)
+    }
+    fn has_started(&self) {
+        Self::has_started(self);
+    }
+    fn complaint(&mut self) -> String {
+        Self::complaint(self)
     }
 }
 
@@ -51,6 +62,7 @@ impl<L: Line> Seat<L> {
         while let Some(text) = line.receive()? {
             match serde_json::from_str::<Say>(&text) {
                 Ok(Say::Ready { version }) if version == env!("CARGO_PKG_VERSION") => {
+                    line.has_started();
                     return Ok(Self { line, what });
                 }
                 Ok(Say::Ready { version }) => {
@@ -66,16 +78,11 @@ impl<L: Line> Seat<L> {
                 _ => noise = text,
             }
         }
+        let said = [line.complaint(), noise, "no answer".into()];
+        let why = said.into_iter().find(|text| !text.is_empty());
         Err(Error::new(
             ErrorKind::Unreachable,
-            format!(
-                "{what} did not start: {}",
-                if noise.is_empty() {
-                    "no answer"
-                } else {
-                    &noise
-                }
-            ),
+            format!("{what} did not start: {}", why.unwrap_or_default()),
         ))
     }
 
@@ -93,8 +100,7 @@ impl<L: Line> TaskRunner for Seat<L> {
             });
         }
         let ask = Ask::new(call, assets(call)?);
-        let text = serde_json::to_string(&ask)
-            .map_err(|e| Error::new(ErrorKind::Internal, "cannot write a call").caused_by(e))?;
+        let text = ask.line()?;
         self.line.send(&text).map_err(|_| self.gone())?;
         while let Some(text) = self.line.receive()? {
             match serde_json::from_str::<Say>(&text) {
@@ -117,12 +123,8 @@ impl<L: Line> TaskRunner for Seat<L> {
 
 /// Files of the playbook's side that a call needs.
 fn assets(call: &ModuleCall) -> Result<Vec<Asset>> {
-    let remote = call.args.get("remote_src").is_some_and(|v| match v {
-        Value::Str(s) => as_bool(s).unwrap_or(false),
-        other => other.is_truthy(),
-    });
     let mut out = Vec::new();
-    if remote || call.args.contains_key("content") {
+    if call.module.is_from_host(&call.args) || call.args.contains_key("content") {
         return Ok(out);
     }
     for (param, _) in call.module.assets {
@@ -192,6 +194,15 @@ pub fn is_current_user(user: &str) -> Result<bool> {
     Ok(host.user(user)?.is_some_and(|u| u.uid == uid))
 }
 
+/// What `sudo` asks with, so that its question can be told from what else it says.
+const PROMPT: &str = "[sudo for lks] password:";
+
+/// The same command, started in another folder.
+fn in_folder(dir: &str, argv: Vec<String>) -> Vec<String> {
+    let words = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", dir].map(String::from);
+    words.into_iter().chain(argv).collect()
+}
+
 /// A seat on this machine as another user.
 ///
 /// # Errors
@@ -205,23 +216,34 @@ pub fn as_user(user: &str, login: &Login) -> Result<Box<dyn TaskRunner>> {
     }
     let (program, copy) = here::program_for_others()?;
     let program = program.display().to_string();
-    let argv = argv(user, login, &program, host.current_uid() == 0, "")?;
-    let password = login
-        .more
-        .iter()
-        .find(|(name, _)| name.starts_with("ansible_become_pass"))
-        .map(|(_, value)| value.clone());
-    let mut pipe = here::pipe(&argv)?;
-    if let Some(password) = password {
-        pipe.send(&password)?;
-    }
+    let argv = argv(user, login, &program, host.current_uid() == 0, PROMPT)?;
+    let given = |names: &[&str]| {
+        let found = login.more.iter().find(|(name, _)| names.contains(&&**name));
+        found.map(|(_, value)| value.clone())
+    };
+    let method = login.become_method.rsplit('.').next().unwrap_or_default();
+    let questions = here::Questions {
+        prompt: match method {
+            "sudo" => PROMPT.into(),
+            _ => "assword:".into(),
+        },
+        password: given(&["ansible_become_password", "ansible_become_pass"]),
+        method: method.into(),
+    };
+    let argv = match given(&["ansible_sudo_chdir"]).filter(|_| method == "sudo") {
+        Some(dir) => in_folder(&dir, argv),
+        None => argv,
+    };
+    let pipe = here::pipe(&argv, questions)?;
     let seat = Seat::open(pipe, format!("{} as {user}", login.become_method));
     if let Some(folder) = copy {
         // A program that runs needs its file no more.
         here::remove_folder(&folder);
     }
+    // As in Ansible, this is a failure of the task: the host itself is in reach.
     let seat = seat.map_err(|e| {
-        e.hint("does the method need a password? give it with -K, or use another become_method")
+        Error::host(e.message())
+            .hint("does the method need a password? give it with -K, or use another become_method")
     })?;
     Ok(Box::new(seat))
 }
@@ -238,7 +260,10 @@ pub fn argv(
     is_root: bool,
     prompt: &str,
 ) -> Result<Vec<String>> {
-    let words = |text: &str| -> Vec<String> { text.split_whitespace().map(String::from).collect() };
+    let words = |text: &str| -> Vec<String> {
+        let plain = || text.split_whitespace().map(String::from).collect();
+        crate::module::shlex::split(text).unwrap_or_else(|_| plain())
+    };
     let mut argv = match login.become_method.rsplit('.').next().unwrap_or_default() {
         // Root needs no password for either, and `runuser` is on every Linux.
         "sudo" | "su" | "runuser" if is_root && login.become_exe.is_none() => {
@@ -247,8 +272,14 @@ pub fn argv(
         "sudo" => {
             let exe = login.become_exe.clone().unwrap_or_else(|| "sudo".into());
             let mut argv = vec![exe];
-            let flags = login.become_flags.as_deref().unwrap_or("-H -S");
-            argv.extend(words(flags));
+            let has_password = login
+                .more
+                .iter()
+                .any(|(name, _)| name.starts_with("ansible_become_pass"));
+            let flags = login.become_flags.as_deref().unwrap_or("-H -S -n");
+            // One that must not ask would refuse the password, too.
+            let quiet = |w: &String| has_password && matches!(&**w, "-n" | "--non-interactive");
+            argv.extend(words(flags).into_iter().filter(|w| !quiet(w)));
             argv.extend([
                 "-p".into(),
                 prompt.into(),
@@ -265,7 +296,13 @@ pub fn argv(
             argv.extend([user.into(), "-c".into(), format!("{program} {COMMAND}")]);
             return Ok(argv);
         }
-        "doas" => vec!["doas".into(), "-u".into(), user.into()],
+        "doas" => {
+            let exe = login.become_exe.clone().unwrap_or_else(|| "doas".into());
+            let mut argv = vec![exe];
+            argv.extend(words(login.become_flags.as_deref().unwrap_or_default()));
+            argv.extend(["-u".into(), user.into()]);
+            argv
+        }
         other => {
             return Err(
                 Error::params(format!("there is no become_method `{other}`"))

@@ -7,11 +7,12 @@ mod client;
 mod server;
 
 pub use client::{Line, Seat, argv, as_user, is_current_user};
+pub(super) use server::answer;
 pub use server::serve;
 
 use super::perform::{Mode, Performed};
-use super::runner::ModuleCall;
-use crate::error::{Error, ErrorKind};
+use super::runner::{Background, ModuleCall};
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::Progress;
 use crate::module::{Diff, Returns};
 use crate::value::{Map, Value};
@@ -21,8 +22,8 @@ use serde::{Deserialize, Serialize};
 pub const COMMAND: &str = "seat";
 
 /// What is asked of a seat.
-#[derive(Debug, Serialize, Deserialize)]
-struct Ask {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Ask {
     module: String,
     args: Value,
     check: bool,
@@ -30,13 +31,15 @@ struct Ask {
     environment: Vec<(String, String)>,
     probe: bool,
     timeout: Option<u64>,
+    #[serde(default)]
+    background: Option<Background>,
     /// Files of the playbook's side that the call needs.
     assets: Vec<Asset>,
 }
 
 /// A file or folder of the playbook's side, for one parameter.
-#[derive(Debug, Serialize, Deserialize)]
-struct Asset {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Asset {
     param: String,
     /// Whether the parameter ended with a slash.
     slash: bool,
@@ -46,7 +49,7 @@ struct Asset {
     name: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct AssetEntry {
     path: String,
     mode: u32,
@@ -166,7 +169,7 @@ fn told(kind: &str, message: String, hints: Vec<String>) -> Error {
 }
 
 impl Ask {
-    fn new(call: &ModuleCall, assets: Vec<Asset>) -> Self {
+    pub(super) fn new(call: &ModuleCall, assets: Vec<Asset>) -> Self {
         Self {
             module: call.module.name.into(),
             args: Value::map(call.args.clone()),
@@ -175,8 +178,21 @@ impl Ask {
             environment: call.environment.clone(),
             probe: call.probe,
             timeout: call.timeout,
+            background: call.background.clone(),
             assets,
         }
+    }
+
+    /// The same, for the job that carries it out: the job's limit is all that ends it.
+    pub(super) fn foreground(mut self) -> Self {
+        self.timeout = self.background.take().map(|b| b.limit).filter(|l| *l > 0);
+        self
+    }
+
+    /// As a line of JSON.
+    pub(super) fn line(&self) -> Result<String> {
+        serde_json::to_string(self)
+            .map_err(|e| Error::new(ErrorKind::Internal, "cannot write a call").caused_by(e))
     }
 
     fn mode(&self) -> Mode {

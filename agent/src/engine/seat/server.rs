@@ -1,10 +1,11 @@
 //! The answering side of a seat.
 
 use super::{Ask, Asset, Say, map_of};
+use crate::engine::background;
 use crate::engine::perform::Performed;
 use crate::engine::runner::{LocalRunner, ModuleCall, TaskRunner};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::here;
+use crate::host::{RealHost, here};
 use crate::modules;
 use crate::value::{Key, Value};
 use base64::Engine as _;
@@ -48,13 +49,19 @@ pub fn serve(input: impl BufRead, output: impl Write) -> Result<()> {
     Ok(())
 }
 
-fn answer(
+/// Carries out what a line asks.
+pub(in crate::engine) fn answer(
     line: &str,
     runner: &mut LocalRunner,
     progress: &dyn Fn(crate::host::Progress),
 ) -> Result<Performed> {
     let ask: Ask = serde_json::from_str(line)
         .map_err(|e| Error::new(ErrorKind::Internal, "cannot read a call").caused_by(e))?;
+    if let (Some(background), false) = (&ask.background, ask.check) {
+        // With its files: they must outlive this call.
+        let line = ask.clone().foreground().line()?;
+        return background::start_line(&line, background, &RealHost::new());
+    }
     let module = modules::find(&ask.module)
         .ok_or_else(|| Error::params(format!("no module is called `{}`", ask.module)))?;
     let mode = ask.mode();
@@ -74,6 +81,7 @@ fn answer(
         environment: ask.environment,
         probe: ask.probe,
         timeout: ask.timeout,
+        background: ask.background,
     };
     runner.run(&call, progress)
 }

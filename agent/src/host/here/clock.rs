@@ -50,8 +50,8 @@ pub fn sleep(seconds: f64) {
     }
 }
 
-/// From now on, the first Ctrl-C (or SIGTERM) asks the run to stop after the tasks that are under
-/// way; the second ends the process.
+/// From now on, the first Ctrl-C (or SIGTERM, or SIGHUP) asks the run to stop: programs under way are
+/// ended, and no task begins. The second ends the process.
 pub fn stop_on_interrupt() {
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
     extern "C" fn handle(_: nix::libc::c_int) {
@@ -63,10 +63,18 @@ pub fn stop_on_interrupt() {
         SaFlags::SA_RESETHAND,
         SigSet::empty(),
     );
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // SAFETY: the handler only stores to an atomic, which is async-signal-safe.
         #[allow(unsafe_code)]
-        let _ = unsafe { sigaction(signal, &action) };
+        let before = unsafe { sigaction(signal, &action) };
+        // What started this process may want the signal ignored (`nohup`): so it stays.
+        if let Ok(before) = before
+            && matches!(before.handler(), SigHandler::SigIgn)
+        {
+            // SAFETY: this puts back an action without any handler.
+            #[allow(unsafe_code)]
+            let _ = unsafe { sigaction(signal, &before) };
+        }
     }
 }
 

@@ -8,12 +8,19 @@
 
 mod children;
 mod clock;
+mod password;
 mod pause;
+mod replace;
 mod terminal;
 
-pub use children::{Piped, pipe, private_folder, program, program_for_others, run};
+pub use children::{
+    Piped, Questions, detach, later, let_go, pipe, private_folder, program, program_for_others,
+    run, run_in_front,
+};
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
+pub use password::ask_password;
 pub use pause::{Paused, pause};
+pub use replace::{has_program, rewrite, run_interactive, shred};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
     terminal_width,
@@ -22,6 +29,7 @@ pub use terminal::{
 use crate::error::{Error, Result};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// The text of a file; `None` if there is none.
 ///
@@ -59,6 +67,15 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// The first bytes of a file, as many as there are; `None` if it is none or cannot be read.
+#[must_use]
+pub fn read_start(path: &Path, count: u64) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).ok()?;
+    file.take(count).read_to_end(&mut start).ok()?;
+    Some(start)
+}
+
 /// All of standard input, as text.
 ///
 /// # Errors
@@ -69,6 +86,18 @@ pub fn read_stdin() -> Result<String> {
         .read_to_string(&mut text)
         .map_err(|e| Error::host("cannot read standard input").caused_by(e))?;
     Ok(text)
+}
+
+/// All of standard input.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_stdin_bytes() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::host("cannot read standard input").caused_by(e))?;
+    Ok(bytes)
 }
 
 /// Whether anything is at this path, links followed.
@@ -105,6 +134,19 @@ pub fn mode(path: &Path) -> Result<u32> {
     std::fs::metadata(path)
         .map(|m| m.permissions().mode() & 0o7777)
         .map_err(|e| Error::host(format!("cannot look at {}", path.display())).caused_by(e))
+}
+
+/// Seconds since a file was changed; `None` if there is none.
+#[must_use]
+pub fn age(path: &Path) -> Option<f64> {
+    let changed = std::fs::metadata(path).ok()?.modified().ok()?;
+    // A file of the future is new.
+    Some(changed.elapsed().map_or(0.0, |d| d.as_secs_f64()))
+}
+
+/// Removes a file of ours, if it is there.
+pub fn remove_file(path: &Path) {
+    let _ = std::fs::remove_file(path);
 }
 
 /// Names in a directory, sorted; `None` if it is none or cannot be read.
@@ -189,10 +231,15 @@ pub fn arguments() -> Vec<String> {
 /// # Errors
 /// When it cannot be written.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let done = || -> std::io::Result<()> {
-        if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir)?;
+        if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+            // What nobody else may read lies in folders that nobody else may read.
+            let dirs = if mode & 0o077 == 0 { 0o700 } else { 0o777 };
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(dirs)
+                .create(dir)?;
         }
         let mut file = std::fs::OpenOptions::new()
             .write(true)
@@ -203,6 +250,22 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         file.write_all(bytes)
     };
     done().map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))
+}
+
+/// A Python of this side, if there is one. Nothing here needs it; playbooks hand it to their commands.
+#[must_use]
+pub fn python() -> Option<String> {
+    static FOUND: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let find = || {
+        let path = env("PATH").unwrap_or_default();
+        let mut dirs = path.split(':').filter(|dir| dir.starts_with('/'));
+        let found = dirs.find_map(|dir| {
+            let file = Path::new(dir).join("python3");
+            is_executable(&file).then_some(file)
+        });
+        found.map(|file| file.display().to_string())
+    };
+    FOUND.get_or_init(find).clone()
 }
 
 /// Random bytes of the kernel.
@@ -239,8 +302,49 @@ pub fn remove_folder(path: &Path) {
 ///
 /// # Errors
 /// When it cannot be made.
+pub fn append(path: &Path) -> Result<Box<dyn Write + Send>> {
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
+    Ok(Box::new(file))
+}
+
+/// The number of this process.
+#[must_use]
+pub fn process_id() -> u32 {
+    std::process::id()
+}
+
+/// The name of the user who started this process.
+#[must_use]
+pub fn login_name() -> String {
+    ["LOGNAME", "USER"]
+        .iter()
+        .find_map(|name| env(name))
+        .unwrap_or_else(|| "root".into())
+}
+
+/// Opens a file for writing, empty.
+///
+/// # Errors
+/// When it cannot be made.
 pub fn create(path: &Path) -> Result<Box<dyn Write + Send>> {
     let file = std::fs::File::create(path)
         .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
     Ok(Box::new(std::io::BufWriter::new(file)))
+}
+
+/// Puts a file in place by an atomic rename, for this user only.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    let new = PathBuf::from(name);
+    write(&new, bytes, 0o600)?;
+    std::fs::rename(&new, path)
+        .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))
 }

@@ -13,6 +13,7 @@ mod mount;
 mod pipes;
 mod process;
 mod redirect;
+mod spawn;
 mod systemd;
 mod tls;
 mod wait;
@@ -36,6 +37,8 @@ pub struct RealHost {
     shared: Arc<Shared>,
     /// `environment:` of the task.
     environment: Vec<(String, String)>,
+    /// Nothing of the task may take longer (`timeout:`, `async:`).
+    deadline: Option<std::time::Instant>,
 }
 
 /// What does not change from task to task.
@@ -79,6 +82,28 @@ impl RealHost {
                 tls: tls::Tls::default(),
             }),
             environment: Vec::new(),
+            deadline: None,
+        }
+    }
+
+    /// From now on, what is asked of this host may take `limit` in all: programs are ended, waiting
+    /// stops. Nothing lifts the limit.
+    pub fn set_deadline(&mut self, limit: Option<std::time::Duration>) {
+        self.deadline = limit.and_then(|l| std::time::Instant::now().checked_add(l));
+    }
+
+    /// Whether the time that was set has passed.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.deadline
+            .is_some_and(|d| std::time::Instant::now() >= d)
+    }
+
+    /// How long something may take that would like to take `most`.
+    fn in_time(&self, most: std::time::Duration) -> std::time::Duration {
+        match self.deadline {
+            Some(end) => most.min(end.saturating_duration_since(std::time::Instant::now())),
+            None => most,
         }
     }
 
@@ -200,6 +225,10 @@ impl HostView for RealHost {
         own.map(|(_, v)| v.clone())
             .or_else(|| self.base_environment().get(name))
     }
+    fn environment(&self) -> Vec<(String, String)> {
+        let added = self.base_environment().added().iter();
+        added.chain(&self.environment).cloned().collect()
+    }
     fn now(&self) -> f64 {
         here::now()
     }
@@ -220,6 +249,7 @@ impl HostView for RealHost {
 
     fn with_environment(&self, variables: &[(String, String)]) -> Option<Arc<dyn HostView>> {
         Some(Arc::new(Self {
+            deadline: self.deadline,
             shared: Arc::clone(&self.shared),
             environment: variables.to_vec(),
         }))

@@ -4,15 +4,14 @@ use crate::host::Progress;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::io::{Read, Write};
+use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::time::Duration;
 
 /// Waits until one of the three can be used.
 pub(super) fn wait_for(
-    out: &Stream<ChildStdout>,
-    err: &Stream<ChildStderr>,
+    out: &Stream<PipeReader>,
+    err: &Stream<PipeReader>,
     feed: &Feed<'_>,
     patience: Duration,
 ) -> std::io::Result<[bool; 3]> {
@@ -80,12 +79,12 @@ impl<R: Read + AsFd> Stream<R> {
 
 /// What a program gets to read.
 pub(super) struct Feed<'a> {
-    to: Option<ChildStdin>,
+    to: Option<PipeWriter>,
     left: &'a [u8],
 }
 
 impl<'a> Feed<'a> {
-    pub fn new(to: Option<ChildStdin>, left: &'a [u8]) -> std::io::Result<Self> {
+    pub fn new(to: Option<PipeWriter>, left: &'a [u8]) -> std::io::Result<Self> {
         if let Some(to) = &to {
             // A program that does not read must not keep us from reading what it says.
             fcntl(to, FcntlArg::F_SETFL(OFlag::O_NONBLOCK | OFlag::O_WRONLY))?;

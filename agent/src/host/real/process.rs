@@ -1,16 +1,16 @@
 //! Programs: started in a group of their own, both outputs read while they run.
 
 use super::pipes::{Feed, Lines, Stream, wait_for};
+use super::spawn::{Spawn, Spawned};
 use super::*;
 use crate::host::here;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::cell::Cell;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a program may tidy up after SIGTERM.
@@ -60,6 +60,10 @@ impl BaseEnvironment {
             need("LANG", "C.UTF-8");
         }
         Self { added }
+    }
+
+    pub fn added(&self) -> &[(String, String)] {
+        &self.added
     }
 
     pub fn get(&self, name: &str) -> Option<String> {
@@ -113,9 +117,12 @@ impl RealHost {
         let began = Instant::now();
         let child = self.spawn(command)?;
         let mut running = Running {
-            pid: Pid::from_raw(child.id() as i32),
             child,
-            deadline: command.timeout.and_then(|t| began.checked_add(t)),
+            status: None,
+            deadline: sooner(
+                command.timeout.and_then(|t| began.checked_add(t)),
+                self.deadline,
+            ),
             terminated: None,
             timed_out: false,
             stopped: false,
@@ -146,7 +153,7 @@ impl RealHost {
         })
     }
 
-    fn spawn(&self, command: &Command) -> Result<Child> {
+    fn spawn(&self, command: &Command) -> Result<Spawned> {
         let Some(name) = command.argv.first().filter(|n| !n.is_empty()) else {
             return Err(Error::host("no program to run"));
         };
@@ -154,36 +161,31 @@ impl RealHost {
             true => PathBuf::from(name),
             false => self.program_in_path(name, &command.env)?,
         };
-        let mut spawning = std::process::Command::new(&program);
-        spawning
-            .arg0(name)
-            .args(&command.argv[1..])
-            .process_group(0)
-            .stdin(match command.stdin {
-                Some(_) => Stdio::piped(),
-                None => Stdio::null(),
-            })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let extra = [&self.environment, &command.env];
-        for (name, value) in self
-            .base_environment()
-            .added
-            .iter()
-            .chain(extra.into_iter().flatten())
-        {
-            check_variable(name, value)?;
-            spawning.env(name, value);
-        }
-        if let Some(dir) = &command.chdir {
-            spawning.current_dir(self.real(dir, true)?);
-        }
-        if let Some(mask) = command.umask {
-            set_umask(&mut spawning, mask);
-        }
-        spawning
-            .spawn()
+        let chdir = command.chdir.as_ref().map(|dir| self.real(dir, true));
+        let spawn = Spawn {
+            program: program.clone(),
+            argv: command.argv.clone(),
+            env: self.variables(command)?,
+            chdir: chdir.transpose()?,
+            umask: command.umask,
+            talks: command.stdin.is_some(),
+        };
+        spawn
+            .start()
             .map_err(|e| self.not_started(command, &program, e))
+    }
+
+    /// What the program's environment has on top of this process's; the last of a name wins.
+    fn variables(&self, command: &Command) -> Result<Vec<(String, String)>> {
+        let added = &self.base_environment().added;
+        let extra = [added, &self.environment, &command.env];
+        let mut out: Vec<(String, String)> = Vec::new();
+        for (name, value) in extra.into_iter().flatten() {
+            check_variable(name, value)?;
+            out.retain(|(n, _)| n != name);
+            out.push((name.clone(), value.clone()));
+        }
+        Ok(out)
     }
 
     /// `/bin/sh` and the like cost no search; a name is looked for where the command would look.
@@ -221,6 +223,10 @@ impl RealHost {
     }
 }
 
+fn sooner(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
+
 fn no_program(name: &str) -> Error {
     Error::host(format!("no such program: {name}"))
 }
@@ -235,25 +241,11 @@ fn check_variable(name: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-#[allow(
-    unsafe_code,
-    reason = "std has no way to give a child another umask; changing this process's own would reach all threads"
-)]
-fn set_umask(command: &mut std::process::Command, mask: u32) {
-    // SAFETY: between fork and exec only `umask` is called, which is async-signal-safe and touches
-    // no memory.
-    unsafe {
-        command.pre_exec(move || {
-            nix::libc::umask(mask);
-            Ok(())
-        });
-    }
-}
-
 /// A program under way.
 struct Running {
-    child: Child,
-    pid: Pid,
+    child: Spawned,
+    /// What it ended with, once that was asked for: it can be had only once.
+    status: Option<i32>,
     deadline: Option<Instant>,
     /// When it was sent SIGTERM.
     terminated: Option<Instant>,
@@ -288,7 +280,7 @@ impl Running {
                     break;
                 }
                 // Only quiet times tell that it has ended, so that talkative programs cost nothing.
-                ended = self.child.try_wait()?.is_some();
+                ended = self.ended()?.is_some();
                 glance = GLANCE;
             }
             if ready[0] {
@@ -327,12 +319,12 @@ impl Running {
             None if self.deadline.is_some_and(|d| now >= d) => self.timed_out = true,
             Some(at) if now >= at + GRACE => {
                 // It may have gone by itself.
-                let _ = killpg(self.pid, Signal::SIGKILL);
+                let _ = killpg(self.child.pid, Signal::SIGKILL);
                 return;
             }
             _ => return,
         }
-        let _ = killpg(self.pid, Signal::SIGTERM);
+        let _ = killpg(self.child.pid, Signal::SIGTERM);
         self.terminated = Some(now);
     }
 
@@ -340,11 +332,11 @@ impl Running {
     /// microseconds, unless it closed them by itself and works on.
     fn wait(&mut self) -> std::io::Result<i32> {
         let mut ending = None;
-        let status = loop {
-            if let Some(status) = self.child.try_wait()? {
-                break status;
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
             }
-            let ending = ending.get_or_insert_with(|| pid_fd(self.pid));
+            let ending = ending.get_or_insert_with(|| pid_fd(self.child.pid));
             let patience = self.patience(GLANCE);
             match ending {
                 Some(fd) => {
@@ -356,8 +348,20 @@ impl Running {
                 None => std::thread::sleep(Duration::from_millis(1)),
             }
             self.end_in_time();
-        };
-        Ok(status.code().or(status.signal().map(|s| -s)).unwrap_or(-1))
+        }
+    }
+
+    /// Its status if it has ended: what it returned, or the signal that killed it, below zero.
+    fn ended(&mut self) -> std::io::Result<Option<i32>> {
+        if self.status.is_none() {
+            self.status = match waitpid(self.child.pid, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(_, code)) => Some(code),
+                Ok(WaitStatus::Signaled(_, signal, _)) => Some(-(signal as i32)),
+                Ok(_) | Err(Errno::EINTR) => None,
+                Err(e) => return Err(e.into()),
+            };
+        }
+        Ok(self.status)
     }
 }
 

@@ -21,6 +21,7 @@ impl RealHost {
             return Ok(Outcome::Done);
         };
         let began = Instant::now();
+        let (delay, timeout) = (&self.in_time(*delay), &self.in_time(*timeout));
         let mut answer = None;
         let done = |met, groups, answer| Outcome::Awaited {
             met,

@@ -101,6 +101,12 @@ impl ActionCx for FakeSeat<'_> {
     fn variable(&self, name: &str) -> Result<Option<Value>> {
         Ok(self.play.vars.get(name).cloned())
     }
+    fn expressions(&self, name: &str) -> Result<Vec<Value>> {
+        Ok(match self.args.get(name) {
+            Some(Value::List(items)) => items.to_vec(),
+            one => one.into_iter().cloned().collect(),
+        })
+    }
     fn condition(&self, expression: &Value) -> Result<bool> {
         match expression {
             Value::Bool(truth) => Ok(*truth),
@@ -146,6 +152,9 @@ impl ActionCx for FakeSeat<'_> {
     fn load_yaml(&self, path: &Path) -> Result<Value> {
         self.file(path).cloned()
     }
+    fn is_vault(&self, _: &Path) -> bool {
+        false
+    }
     fn list_dir(&self, path: &Path) -> Result<Option<Vec<String>>> {
         let below = format!("{}/", path.to_string_lossy());
         let below = below.strip_prefix("/play/").unwrap_or(&below);
@@ -160,6 +169,19 @@ impl ActionCx for FakeSeat<'_> {
     fn run_module(&mut self, name: &str, args: Map) -> Result<Returns> {
         self.call(name, vec![args.into()]);
         Ok(Returns::default())
+    }
+    fn forget_module(&mut self) {}
+    fn read_here(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let content = self.play.files.get(&*path.to_string_lossy());
+        Ok(content
+            .and_then(Value::as_str)
+            .map(|t| t.as_bytes().to_vec()))
+    }
+    fn write_here(&mut self, _: &Path, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+    fn is_dir_here(&self, _: &Path) -> bool {
+        false
     }
     fn say(&self, _: &str) {}
     fn pause(&mut self, _: &str, _: bool, _: Option<f64>) -> Result<Option<Paused>> {

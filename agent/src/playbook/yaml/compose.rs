@@ -280,7 +280,7 @@ impl<'s> Composer<'s> {
         if let Some(first) = entries.put(key, value) {
             self.warnings.push(Warning {
                 message: format!(
-                    "duplicate key `{name}`: this one replaces the one of line {}",
+                    "Found duplicate mapping key '{name}': it replaces the one of line {}",
                     first.span.line
                 ),
                 span,

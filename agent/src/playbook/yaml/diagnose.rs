@@ -86,6 +86,12 @@ impl Fault<'_> {
         None
     }
 
+    fn follows_a_whole_value(&self) -> bool {
+        let end = char_offset(self.text, self.at.column);
+        let (before, from) = self.text.split_at(end.min(self.text.len()));
+        before.trim_end().ends_with(['}', ']']) && from.starts_with(['}', ']'])
+    }
+
     fn limit(&self) -> Option<Error> {
         matches!(self.reason, Reason::RecursionLimitExceeded)
             .then(|| Error::new(ErrorKind::Syntax, "values are nested too deep").at(&self.at))
@@ -338,7 +344,11 @@ impl Fault<'_> {
             Reason::UnexpectedCharacter { character } => {
                 format!("`{character}` cannot start a value; put the value in quotes")
             }
-            _ => format!("this is not YAML: {}", error.info()),
+            // A bracket that closes nothing, after a value that is complete.
+            _ if self.follows_a_whole_value() => {
+                "YAML parsing failed: Did not find expected <document start>".into()
+            }
+            _ => format!("YAML parsing failed: {}", error.info()),
         };
         Error::new(ErrorKind::Syntax, message).at(&self.at)
     }

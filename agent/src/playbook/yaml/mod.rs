@@ -19,6 +19,7 @@ pub use de::{from_node, from_str};
 pub use node::{Kind, Node, NodeData};
 pub use write::{Style, to_nice_string, to_string, to_styled_string};
 
+pub(crate) use resolve::timestamp;
 pub(crate) use write::python_float;
 
 #[cfg(test)]

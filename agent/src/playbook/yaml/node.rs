@@ -194,6 +194,7 @@ impl Node {
             Kind::Int(i) => Value::Int(*i),
             Kind::Float(f) => Value::Float(*f),
             Kind::Str(s) => self.text_value(Arc::clone(s)),
+            Kind::Vault(cipher) if vault.keeps_sealed() => crate::playbook::vault::sealed(cipher),
             Kind::Vault(cipher) => {
                 let text = vault.decrypt_text(cipher).map_err(|e| e.at(&self.span))?;
                 self.text_value(text.into())

@@ -187,7 +187,7 @@ fn base_60_float(text: &str) -> Option<f64> {
 }
 
 /// A date or a time, in the text that Python's `str()` gives for it.
-fn timestamp(text: &str) -> Option<String> {
+pub(crate) fn timestamp(text: &str) -> Option<String> {
     let date = text.get(..10).filter(|d| fixed(d, "dddd-dd-dd"));
     if date.is_some() && text.len() == 10 {
         return Some(text.to_owned());

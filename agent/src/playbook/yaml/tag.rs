@@ -122,13 +122,13 @@ fn float(text: &str) -> Option<f64> {
         .or_else(|| text.parse().ok())
 }
 
-/// The bytes as text; bytes that are no text have no place in a variable.
+/// The bytes as text. What is no UTF-8 is shown as `\u{fffd}`, as it is wherever bytes are printed.
 fn binary(text: &str) -> Option<Arc<str>> {
     let compact: String = text.split_ascii_whitespace().collect();
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(compact)
         .ok()?;
-    String::from_utf8(bytes).ok().map(Into::into)
+    Some(String::from_utf8_lossy(&bytes).into())
 }
 
 /// `!!omap` and `!!pairs`: a list of one-entry mappings becomes a list of pairs.

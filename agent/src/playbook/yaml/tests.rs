@@ -169,7 +169,7 @@ fn a_doubled_key_is_warned_about_where_it_stands() {
     assert_eq!(warnings[0].span.to_string(), "t.yml:3:1");
     assert_eq!(
         warnings[0].message,
-        "duplicate key `a`: this one replaces the one of line 1"
+        "Found duplicate mapping key 'a': it replaces the one of line 1"
     );
 }
 

@@ -6,9 +6,10 @@ use super::super::ctx::Ctx;
 use super::super::fault::{Fault, Res};
 use super::super::ops;
 use super::super::text;
-use super::super::val::{Val, ValMap};
+use super::super::val::{Args, Val, ValMap};
 use super::Filter;
 use crate::value::Key;
+use std::sync::Arc;
 
 pub(super) static TABLE: &[Filter] = &[
     Filter::new(
@@ -46,6 +47,16 @@ enum Lists {
     Prepend,
     AppendNew,
     PrependNew,
+}
+
+/// Two mappings merged as `combine` merges them, with its options.
+pub(super) fn merged(ctx: &Ctx, a: &Val, b: &Val, options: &[(Arc<str>, Val)]) -> Res<Val> {
+    let args = Args {
+        pos: vec![b.clone()],
+        named: options.to_vec(),
+    };
+    let params = &["map", "*others", "**options"];
+    combine(&Call::bind(ctx, params, Some(a.clone()), args)?)
 }
 
 fn combine(c: &Call) -> Res<Val> {
@@ -95,9 +106,13 @@ fn flatten(ctx: &Ctx, value: &Val, out: &mut Vec<ValMap>) -> Res<()> {
         out.push(entries.into_iter().collect());
         return Ok(());
     }
+    // As where lists are flattened, nothing counts for nothing.
+    if matches!(value, Val::Null) {
+        return Ok(());
+    }
     if !value.is_sequence() {
         return Err(Fault::error(format!(
-            "combine expects dicts, and was given {}",
+            "failed to combine variables, expected dicts but got a '{}'",
             value.type_name()
         )));
     }
@@ -192,6 +207,12 @@ fn items2dict(c: &Call) -> Res<Val> {
     }
     let mut map = ValMap::new();
     for item in c.items(0)? {
+        let Val::Map(_) = item.usable()? else {
+            return Err(Fault::error(format!(
+                "items2dict requires a list of dictionaries, got {}",
+                item.type_name()
+            )));
+        };
         let key = access::item(c.ctx, &item, &key_name)?;
         let value = access::item(c.ctx, &item, &value_name)?;
         if key.is_marker() || value.is_marker() {
@@ -225,12 +246,15 @@ fn rekey(c: &Call) -> Res<Val> {
     };
     let items: Vec<Val> = match access::entries(c.ctx, c.need(0)?)? {
         Some(entries) => entries.into_iter().map(|(_, v)| v).collect(),
-        None => c.sequence(0)?,
+        None => match c.need(0)?.usable()? {
+            Val::List(_) | Val::Tuple(_) => c.sequence(0)?,
+            _ => return Err(Fault::error("Type is not a valid list, set, or dict")),
+        },
     };
     let mut map = ValMap::new();
     for item in items {
         let Val::Map(_) = item.usable()? else {
-            return Err(Fault::error("list item is not a valid dict"));
+            return Err(Fault::error("List item is not a valid dict"));
         };
         let name = text::to_text(c.ctx, key)?;
         let member = access::item(c.ctx, &item, key)?;
@@ -240,7 +264,7 @@ fn rekey(c: &Call) -> Res<Val> {
         let member = member.to_key()?;
         if !overwrite && map.contains_key(&member) {
             return Err(Fault::error(format!(
-                "Key {member} is not unique, cannot correctly turn into dict"
+                "Key {member} is not unique, cannot convert to dict"
             )));
         }
         map.insert(member, item);

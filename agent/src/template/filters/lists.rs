@@ -293,7 +293,7 @@ fn choose(
 }
 
 fn subelements_filter(c: &Call) -> Res<Val> {
-    subelements(c.ctx, c.need(0)?, c.need(1)?, c.truth_or(2, false)?)
+    subelements(c.ctx, c.need(0)?, c.need(1)?, c.truth_or(2, false)?, false)
 }
 
 /// Each item of `items` with each element of the list at `path` inside it.
@@ -302,38 +302,60 @@ pub(in super::super) fn subelements(
     items: &Val,
     path: &Val,
     skip_missing: bool,
+    // Whether `skip_missing` passes over what is no mapping, too.
+    lenient: bool,
 ) -> Res<Val> {
-    let items = match access::entries(ctx, items)? {
-        Some(entries) => entries.into_iter().map(|(_, v)| v).collect(),
-        None => access::iterate(ctx, items)?,
+    let items = match (access::entries(ctx, items)?, items.usable()?) {
+        (Some(entries), _) => entries.into_iter().map(|(_, v)| v).collect(),
+        (None, Val::List(list)) => list.items(ctx),
+        (None, _) => return Err(Fault::error("obj must be a list of dicts or a nested dict")),
     };
-    let keys: Vec<Val> = match path {
+    let keys: Vec<Val> = match path.usable()? {
         Val::Str(s) => s.split('.').map(Val::from).collect(),
-        other => access::iterate(ctx, other)?,
+        Val::List(list) => list.items(ctx),
+        _ => return Err(Fault::error("subelements must be a list or a string")),
     };
     let mut out = Vec::new();
     for item in items {
         let mut value = item.clone();
         let mut missing = false;
         for key in &keys {
-            value = access::item(ctx, &value, key)?;
-            if let Val::Missing(fault) = &value {
-                if !skip_missing {
+            let inner = match &value {
+                Val::Map(map) => map.get(ctx, &key.to_key()?),
+                _ if skip_missing && lenient => None,
+                other => {
                     return Err(Fault::error(format!(
-                        "could not find the subelement '{}' in an item: {}",
+                        "the key {} should point to a dictionary, got '{}'",
                         super::super::text::to_text(ctx, key)?,
-                        fault.message()
+                        super::super::text::to_text(ctx, other)?
                     )));
                 }
-                missing = true;
-                break;
+            };
+            match inner {
+                Some(inner) => value = inner.usable()?.clone(),
+                None if skip_missing => {
+                    missing = true;
+                    break;
+                }
+                None => {
+                    return Err(Fault::error(format!(
+                        "could not find '{}' key in iterated item '{}'",
+                        super::super::text::to_text(ctx, key)?,
+                        super::super::text::to_text(ctx, &value)?
+                    )));
+                }
             }
         }
         if missing {
             continue;
         }
         if !value.is_sequence() {
-            return Err(Fault::error("the key should point to a list"));
+            return Err(Fault::error(format!(
+                "the key {} should point to a list, got '{}'",
+                keys.last()
+                    .map_or(Ok(String::new()), |k| super::super::text::to_text(ctx, k))?,
+                super::super::text::to_text(ctx, &value)?
+            )));
         }
         for element in access::iterate(ctx, &value)? {
             out.push(Val::pair(item.clone(), element));

@@ -74,7 +74,7 @@ pub(super) static TABLE: &[Filter] = &[
         "attr",
         &["value", "name"],
         "The attribute of that name.",
-        |c| access::attribute(c.ctx, c.need(0)?, &c.text(1)?.into()),
+        attr,
     ),
     Filter::new(
         "length",
@@ -197,4 +197,15 @@ fn float(c: &Call) -> Res<Val> {
             .map_or(fallback, Val::Float),
         other => other.as_float().map_or(fallback, Val::Float),
     })
+}
+
+/// An attribute, never an item: entries of a mapping are no attributes.
+fn attr(c: &Call) -> Res<Val> {
+    let (value, name) = (c.need(0)?, c.text(1)?);
+    if let Val::Map(_) = value.usable()? {
+        return Ok(Val::Missing(Fault::undefined(format!(
+            "object of type 'dict' has no attribute '{name}'"
+        ))));
+    }
+    access::attribute(c.ctx, value, &name.into())
 }

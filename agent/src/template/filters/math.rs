@@ -17,7 +17,8 @@ pub(super) static TABLE: &[Filter] = &[
     ),
     Filter::new("log", &["value", "base"], "The logarithm.", log),
     Filter::new("pow", &["value", "exponent"], "To a power.", |c| {
-        Ok(Val::Float(c.float(0)?.powf(c.float(1)?)))
+        let value = number(c, 0, "pow() can only be used on numbers")?;
+        Ok(Val::Float(value.powf(c.float(1)?)))
     }),
     Filter::new("root", &["value", "base"], "The root.", root),
     Filter::new(

@@ -2,11 +2,16 @@
 
 mod combine;
 mod crypt;
+mod csv;
 mod data;
+mod general;
 mod hashes;
+mod inner;
+mod jmespath;
 mod lists;
 mod logic;
 mod math;
+pub(super) mod net;
 mod paths;
 mod pick;
 mod random;
@@ -17,10 +22,11 @@ mod times;
 mod urls;
 mod wrap;
 
-pub(super) use crypt::{crypt, random_salt};
-pub(super) use data::inert;
+pub(super) use crypt::{crypt, random_salt, salt_size};
+pub(super) use csv::rows as csv_rows;
+pub(super) use data::{decoded, inert};
 pub(super) use lists::{flatten_one, subelements};
-pub(super) use paths::expand_user;
+pub(super) use paths::{expand_user, normal as normal_path};
 pub(super) use random::Twister;
 
 use super::Doc;
@@ -38,6 +44,8 @@ pub(super) struct Filter {
     pub run: Function,
     /// Whether it wants to see undefined values rather than pass them on.
     pub markers: bool,
+    /// The collection it comes from; nothing for ansible-core's own.
+    pub from: &'static str,
 }
 
 impl Filter {
@@ -48,7 +56,13 @@ impl Filter {
             doc,
             run,
             markers: false,
+            from: "",
         }
+    }
+
+    const fn of(mut self, collection: &'static str) -> Self {
+        self.from = collection;
+        self
     }
 
     const fn with_markers(mut self) -> Self {
@@ -61,10 +75,14 @@ static TABLES: &[&[Filter]] = &[
     combine::TABLE,
     crypt::TABLE,
     data::TABLE,
+    general::TABLE,
     hashes::TABLE,
+    inner::TABLE,
+    jmespath::TABLE,
     lists::TABLE,
     logic::TABLE,
     math::TABLE,
+    net::TABLE,
     paths::TABLE,
     pick::TABLE,
     random::TABLE,
@@ -83,18 +101,12 @@ fn all() -> impl Iterator<Item = &'static Filter> {
 /// The filter `name`, with or without the collection it comes from.
 pub(super) fn find(name: &str) -> Option<&'static Filter> {
     static BY_NAME: OnceLock<HashMap<&'static str, &'static Filter>> = OnceLock::new();
+    let (collection, short) = super::names::split(name);
     BY_NAME
         .get_or_init(|| all().map(|f| (f.name, f)).collect())
-        .get(bare(name))
+        .get(short)
         .copied()
-}
-
-/// The name without ansible-core's collection names.
-pub(super) fn bare(name: &str) -> &str {
-    ["ansible.builtin.", "ansible.legacy."]
-        .iter()
-        .find_map(|prefix| name.strip_prefix(prefix))
-        .unwrap_or(name)
+        .filter(|filter| super::names::belongs(filter.from, collection))
 }
 
 /// Names of all filters.

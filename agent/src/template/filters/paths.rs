@@ -161,7 +161,7 @@ fn absolute(ctx: &Ctx, path: &str) -> String {
 }
 
 /// Python's `normpath`.
-fn normal(path: &str) -> String {
+pub(in super::super) fn normal(path: &str) -> String {
     let root = match path {
         p if p.starts_with("//") && !p.starts_with("///") => "//",
         p if p.starts_with('/') => "/",
@@ -231,6 +231,9 @@ fn path_join(c: &Call) -> Res<Val> {
 fn commonpath(c: &Call) -> Res<Val> {
     let mut common: Option<Vec<String>> = None;
     let mut absolute = false;
+    if !c.need(0)?.usable()?.is_sequence() {
+        return Err(Fault::error("|commonpath expects a list of paths"));
+    }
     for path in c.sequence(0)? {
         let path = text::to_text(c.ctx, &path)?;
         let rooted = path.starts_with('/');

@@ -8,7 +8,7 @@ use super::super::fault::{Fault, Res};
 use super::super::ops;
 use super::super::predicates::{self, Test};
 use super::super::program::Binary;
-use super::super::val::{Args, Val};
+use super::super::val::{Args, Tuple, Val};
 use super::Filter;
 
 pub(super) static TABLE: &[Filter] = &[
@@ -258,8 +258,8 @@ fn groupby(c: &Call) -> Res<Val> {
     }
     let pairs = groups
         .into_iter()
-        .map(|(_, value, items)| Val::pair(value, Val::list(items)));
-    Ok(Val::list(pairs.collect()))
+        .map(|(_, value, items)| Tuple::named(&["grouper", "list"], vec![value, Val::list(items)]));
+    Ok(Val::list(pairs.map(Val::Tuple).collect()))
 }
 
 fn extreme(c: &Call, smallest: bool) -> Res<Val> {
@@ -307,6 +307,14 @@ fn unique(c: &Call) -> Res<Val> {
     let mut out = Vec::new();
     for item in c.items(0)? {
         let key = key_of(c, &item, c.given(2), case_sensitive)?;
+        // ansible-core compares what cannot be a key only where nothing was asked for.
+        let asked = c.given(1).is_some() || c.given(2).is_some();
+        if asked && matches!(key, Val::Map(_) | Val::List(_)) {
+            return Err(
+                Fault::error(format!("unhashable type: '{}'", key.type_name()))
+                    .hint("`unique` without options compares lists and dicts, too"),
+            );
+        }
         if !access::has(c.ctx, &seen, &key)? {
             seen.push(key);
             out.push(item);

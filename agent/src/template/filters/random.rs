@@ -27,7 +27,8 @@ pub(super) static TABLE: &[Filter] = &[
         &["prefix", "seed"],
         "A MAC address that begins with a prefix.",
         random_mac,
-    ),
+    )
+    .of("community.general"),
 ];
 
 const SIZE: usize = 624;
@@ -43,7 +44,11 @@ impl Twister {
     /// Seeded by `seed` as Python seeds it, or by chance.
     pub fn new(ctx: &Ctx, seed: Option<&Val>) -> Res<Self> {
         let key = match seed {
-            None => vec![ctx.outside().random() as u32, ctx.outside().random() as u32],
+            // Enough that nobody can try all of them: passwords come of it.
+            None => (0..8)
+                .map(|_| ctx.outside().random())
+                .flat_map(|r| [r as u32, (r >> 32) as u32])
+                .collect(),
             Some(value) => match value.usable()? {
                 Val::Int(i) => words(&i.unsigned_abs().to_be_bytes()),
                 other => {
@@ -178,6 +183,14 @@ fn random(c: &Call) -> Res<Val> {
         }
         return Ok(Val::Int(range.nth(twister.below(len) as i128)));
     }
+    if !matches!(
+        end,
+        Val::Str(_) | Val::Map(_) | Val::List(_) | Val::Tuple(_) | Val::Object(_)
+    ) {
+        return Err(Fault::error(
+            "random can only be used on sequences and integers",
+        ));
+    }
     if c.given(1).is_some() || c.given(2).is_some() {
         return Err(Fault::error(
             "start and step can only be used with integer values",
@@ -195,6 +208,13 @@ fn random(c: &Call) -> Res<Val> {
 }
 
 fn shuffle(c: &Call) -> Res<Val> {
+    // What has no order is given back as it is.
+    if !matches!(
+        c.need(0)?.usable()?,
+        Val::Str(_) | Val::Map(_) | Val::List(_) | Val::Tuple(_) | Val::Object(_)
+    ) {
+        return c.need(0).cloned();
+    }
     let mut items = c.items(0)?;
     Twister::new(c.ctx, c.given(1))?.shuffle(&mut items);
     Ok(Val::list(items))
@@ -212,9 +232,12 @@ fn random_mac(c: &Call) -> Res<Val> {
             "Invalid value ({prefix}) for random_mac"
         )));
     }
+    // Forty bits of which the first four are not all zero; their first digits fill the address up.
+    let (least, most) = (0x10_0000_0000, 0xff_ffff_ffff_u128);
     let mut twister = Twister::new(c.ctx, c.given(1))?;
-    while parts.len() < 6 {
-        parts.push(format!("{:02x}", twister.below(256)));
-    }
+    let digits = format!("{:x}", least + twister.below(most - least + 1));
+    let more = digits.as_bytes().as_chunks::<2>().0.iter();
+    let more = more.map(|pair| pair.iter().copied().map(char::from).collect::<String>());
+    parts.extend(more.take(6 - parts.len()));
     Ok(Val::from(parts.join(":")))
 }

@@ -26,6 +26,8 @@ pub(super) static TABLE: &[Lookup] = &[
             "convert_data",
             "template_vars",
             "jinja2_native",
+            "block_start_string",
+            "block_end_string",
             "variable_start_string",
             "variable_end_string",
             "comment_start_string",
@@ -42,7 +44,8 @@ pub(super) static TABLE: &[Lookup] = &[
         &["exclude"],
         "Everything below a directory.",
         filetree,
-    ),
+    )
+    .of("community.general"),
 ];
 
 fn found(l: &Look, kind: &str, name: &str) -> Res<PathBuf> {
@@ -108,10 +111,19 @@ fn template(l: &Look) -> Res<Vec<Val>> {
     };
     options.variable = pair("variable", "{{", "}}")?;
     options.comment = pair("comment", "{#", "#}")?;
-    let home = match l.option("template_vars") {
-        Some(extra) => with_extra(l, extra)?,
-        None => l.ctx.home.clone(),
-    };
+    options.block = pair("block", "{%", "%}")?;
+    let mut more = crate::value::Map::new();
+    if let Some(extra) = l
+        .option("template_vars")
+        .filter(|v| !matches!(v, Val::Null))
+    {
+        let Some(entries) = access::entries(l.ctx, extra)? else {
+            return Err(Fault::error("`template_vars` must be a dict"));
+        };
+        for (key, value) in entries {
+            more.insert(key, super::super::finish::value(l.ctx, &value)?);
+        }
+    }
     let mut out = Vec::new();
     for name in l.texts()? {
         let path = found(l, "templates", &name)?;
@@ -120,71 +132,64 @@ fn template(l: &Look) -> Res<Vec<Val>> {
                 "the template file {name} could not be found"
             )));
         };
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Fault::error(format!("the template '{name}' is not UTF-8 text")))?;
         let source = SourceFile::new(path.to_string_lossy(), text);
         let mut options = options.clone();
         options.search.extend(path.parent().map(Path::to_path_buf));
+        for dir in search_path(l)? {
+            options.search.extend([dir.join("templates"), dir]);
+        }
         let _guard = l
             .ctx
             .run
             .enter(20, "templates look each other up too deep")?;
         let templar: &Templar = l.ctx.run.templar;
-        out.push(Val::from(templar.render_file(&source, &options, &home)?));
+        let home = templar.vars_of_file(&name, &path, None, more.clone(), &l.ctx.home);
+        let value = templar.file_value(&source, &options, &home)?;
+        out.push(l.ctx.lift(&value, &l.ctx.home));
     }
     Ok(out)
-}
-
-/// The variables with some more in front of them.
-fn with_extra(l: &Look, extra: &Val) -> Res<super::super::scope::Home> {
-    let entries = access::entries(l.ctx, extra)?.unwrap_or_default();
-    let mut map = crate::value::Map::new();
-    for (key, value) in entries {
-        map.insert(key, super::super::finish::value(l.ctx, &value)?);
-    }
-    Ok(std::sync::Arc::new(Layered {
-        over: map,
-        under: l.ctx.home.clone(),
-    }))
-}
-
-#[derive(Debug)]
-struct Layered {
-    over: crate::value::Map,
-    under: super::super::scope::Home,
-}
-
-impl super::super::Variables for Layered {
-    fn get(&self, name: &str) -> Option<crate::value::Value> {
-        self.over
-            .get(name)
-            .cloned()
-            .or_else(|| self.under.get(name))
-    }
-    fn names(&self) -> Vec<std::sync::Arc<str>> {
-        let mut names = self.under.names();
-        names.extend(self.over.keys().filter_map(|k| k.as_str().map(Into::into)));
-        names
-    }
 }
 
 fn fileglob(l: &Look) -> Res<Vec<Val>> {
     let mut out = Vec::new();
     for pattern in l.texts()? {
-        let (dir, name) = match pattern.rsplit_once('/') {
-            Some((dir, name)) => (if dir.is_empty() { "/" } else { dir }, name),
-            None => ("", &*pattern),
+        let bases = match pattern.rsplit_once('/') {
+            Some((dir, _)) if dir.is_empty() || dir.starts_with(['/', '~']) => {
+                vec![PathBuf::from(expand_user(l.ctx, &format!("{dir}/"))?)]
+            }
+            Some((dir, _)) => {
+                let found = l.ctx.outside().find("files", dir, &*l.ctx.home);
+                found.into_iter().collect()
+            }
+            // A bare name is looked for everywhere; the first folder that has one counts.
+            None => search_path(l)?
+                .iter()
+                .flat_map(|dir| [dir.join("files"), dir.clone()])
+                .collect(),
         };
-        let base = if dir.starts_with(['/', '~']) {
-            Some(PathBuf::from(expand_user(l.ctx, dir)?))
-        } else {
-            l.ctx.outside().find("files", dir, &*l.ctx.home)
-        };
-        if let Some(base) = base {
+        let name = pattern.rsplit('/').next().unwrap_or_default();
+        for base in bases {
             let full = format!("{}/{name}", base.to_string_lossy().trim_end_matches('/'));
-            out.extend(access::iterate(l.ctx, &glob_files(l.ctx, &full)?)?);
+            let found = access::iterate(l.ctx, &glob_files(l.ctx, &full)?)?;
+            if !found.is_empty() {
+                out.extend(found);
+                break;
+            }
         }
     }
     Ok(out)
+}
+
+/// Folders in which files are looked for: the role's, the task's, the playbook's.
+fn search_path(l: &Look) -> Res<Vec<PathBuf>> {
+    let dirs = match l.ctx.variable(&"ansible_search_path".into()) {
+        Some(dirs) => access::iterate(l.ctx, &dirs)?,
+        None => l.ctx.variable(&"playbook_dir".into()).into_iter().collect(),
+    };
+    let text = |v: &Val| super::super::text::to_text(l.ctx, v).map(PathBuf::from);
+    dirs.iter().map(text).collect()
 }
 
 fn filetree(l: &Look) -> Res<Vec<Val>> {

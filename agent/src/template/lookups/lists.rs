@@ -3,7 +3,6 @@
 use super::super::access;
 use super::super::fault::{Fault, Res};
 use super::super::filters::{Twister, subelements};
-use super::super::methods::percent;
 use super::super::ops;
 use super::super::text;
 use super::super::val::{Val, ValMap};
@@ -24,7 +23,8 @@ pub(super) static TABLE: &[Lookup] = &[
         &[],
         "The items of nested lists in one list.",
         deep,
-    ),
+    )
+    .of("community.general"),
     Lookup::new(
         "dict",
         &[],
@@ -49,7 +49,7 @@ pub(super) static TABLE: &[Lookup] = &[
         "Every combination of one item of each list.",
         nested,
     ),
-    Lookup::new("cartesian", &[], "As `nested`.", nested),
+    Lookup::new("cartesian", &[], "As `nested`.", nested).of("community.general"),
     Lookup::new(
         "subelements",
         &["skip_missing"],
@@ -62,16 +62,10 @@ pub(super) static TABLE: &[Lookup] = &[
         "One of the terms by chance.",
         random_choice,
     ),
-    Lookup::new(
-        "sequence",
-        &["start", "end", "count", "stride", "format"],
-        "Numbers in a row.",
-        sequence,
-    ),
 ];
 
 /// More numbers than this are a mistake.
-const MAX_LEN: i128 = 1_000_000;
+pub(super) const MAX_LEN: i128 = 1_000_000;
 
 fn deep(l: &Look) -> Res<Vec<Val>> {
     fn walk(l: &Look, items: Vec<Val>, out: &mut Vec<Val>, depth: usize) -> Res<()> {
@@ -96,7 +90,7 @@ fn dict(l: &Look) -> Res<Vec<Val>> {
     for term in flattened(l)? {
         let Some(entries) = access::entries(l.ctx, &term)? else {
             return Err(Fault::error(format!(
-                "the dict lookup expects a dictionary, got {}",
+                "the 'dict' lookup plugin expects a dictionary, got {}",
                 term.type_name()
             )));
         };
@@ -118,9 +112,11 @@ fn together(l: &Look) -> Res<Vec<Val>> {
         let items = lists
             .iter()
             .map(|list| list.get(i).cloned().unwrap_or(Val::Null));
-        Val::list(items.collect())
+        // Lists inside give their items, as Ansible flattens each row.
+        let items: Vec<Val> = items.collect();
+        crate::template::filters::flatten_one(l.ctx, &items).map(Val::list)
     };
-    Ok((0..len).map(row).collect())
+    (0..len).map(row).collect()
 }
 
 fn nested(l: &Look) -> Res<Vec<Val>> {
@@ -153,16 +149,35 @@ fn nested(l: &Look) -> Res<Vec<Val>> {
 }
 
 fn sub(l: &Look) -> Res<Vec<Val>> {
-    let [items, path, rest @ ..] = &l.terms[..] else {
-        return Err(Fault::error(
-            "subelements lookup expects a list of two or three items",
-        ));
+    let wrong = |why: &str| {
+        Err(Fault::error(format!(
+            "subelements lookup expects a list of two or three items, {why}"
+        )))
     };
+    let (items, path, flags) = match &l.terms[..] {
+        [items, path] => (items, path, None),
+        [items, path, flags] => (items, path, Some(flags)),
+        _ => return wrong(""),
+    };
+    let listed = matches!(items, Val::List(_)) || access::entries(l.ctx, items)?.is_some();
+    if !listed || path.as_str().is_none() {
+        return wrong("first a dict or a list, second a string pointing to the subkey");
+    }
     let mut skip = l.flag("skip_missing", false)?;
-    if let Some(Val::Map(flags)) = rest.first()
-        && let Some(flag) = flags.get_str(l.ctx, "skip_missing")
+    match flags {
+        None => {}
+        Some(Val::Map(flags)) => {
+            if let Some(flag) = flags.get_str(l.ctx, "skip_missing") {
+                skip = ops::truth(l.ctx, &flag)?;
+            }
+        }
+        Some(_) => return wrong("the optional third item must be a dict with flags skip_missing"),
+    }
+    if let Val::Map(map) = items
+        && let Some(skipped) = map.get_str(l.ctx, "skipped")
+        && ops::truth(l.ctx, &skipped)?
     {
-        skip = ops::truth(l.ctx, &flag)?;
+        return Ok(Vec::new());
     }
     // Items that were skipped have no elements.
     let kept = match access::entries(l.ctx, items)? {
@@ -171,15 +186,20 @@ fn sub(l: &Look) -> Res<Vec<Val>> {
     };
     let mut wanted = Vec::new();
     for item in kept {
-        let skipped = match &item {
+        let skipped = match item.usable()? {
             Val::Map(m) => m.get_str(l.ctx, "skipped"),
-            _ => None,
+            other => {
+                return Err(Fault::error(format!(
+                    "subelements lookup expects a dictionary, got '{}'",
+                    text::to_text(l.ctx, other)?
+                )));
+            }
         };
         if !skipped.is_some_and(|s| ops::truth(l.ctx, &s).unwrap_or(false)) {
             wanted.push(item);
         }
     }
-    let pairs = subelements(l.ctx, &Val::list(wanted), path, skip)?;
+    let pairs = subelements(l.ctx, &Val::list(wanted), path, skip, true)?;
     let keys = text::to_text(l.ctx, path)?;
     let keys: Vec<&str> = keys.split('.').collect();
     let mut out = Vec::new();
@@ -206,149 +226,10 @@ fn without(l: &Look, item: &Val, path: &[&str]) -> Res<Val> {
 }
 
 fn random_choice(l: &Look) -> Res<Vec<Val>> {
-    let items = flattened(l)?;
+    let items = &l.terms;
     if items.is_empty() {
         return Ok(Vec::new());
     }
     let index = Twister::new(l.ctx, None)?.below(items.len() as u128) as usize;
     Ok(vec![items[index].clone()])
-}
-
-/// `start=1 end=10 stride=2 format=%02d`, `1-10/2:%02d` or `5`.
-#[derive(Default)]
-struct Row {
-    start: Option<i128>,
-    end: Option<i128>,
-    count: Option<i128>,
-    stride: Option<i128>,
-    format: Option<String>,
-}
-
-impl Row {
-    fn set(&mut self, key: &str, value: &str) -> Res<()> {
-        if key == "format" {
-            self.format = Some(value.to_owned());
-            return Ok(());
-        }
-        let digits = value.trim();
-        let number = match digits.strip_prefix("0x") {
-            Some(hex) => i128::from_str_radix(hex, 16).ok(),
-            None if digits.len() > 1 && digits.starts_with('0') => {
-                i128::from_str_radix(digits.trim_start_matches("0o"), 8).ok()
-            }
-            None => digits.parse().ok(),
-        };
-        let Some(number) = number else {
-            return Err(Fault::error(format!(
-                "can't parse {key}={value} as integer"
-            )));
-        };
-        match key {
-            "start" => self.start = Some(number),
-            "end" => self.end = Some(number),
-            "count" => self.count = Some(number),
-            "stride" => self.stride = Some(number),
-            other => {
-                return Err(Fault::error(format!(
-                    "unrecognized arguments to with_sequence: {other}"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    fn short(&mut self, term: &str) -> Option<()> {
-        let (rest, format) = match term.split_once(':') {
-            Some((rest, format)) => (rest, Some(format)),
-            None => (term, None),
-        };
-        let (range, stride) = match rest.split_once('/') {
-            Some((range, stride)) => (range, Some(stride)),
-            None => (rest, None),
-        };
-        let cut = range
-            .char_indices()
-            .skip(1)
-            .find(|(_, c)| *c == '-')
-            .map(|(i, _)| i);
-        let (start, end) = match cut {
-            Some(at) => (Some(&range[..at]), &range[at + 1..]),
-            None => (None, range),
-        };
-        self.set("end", end).ok()?;
-        for (key, value) in [("start", start), ("stride", stride)] {
-            if let Some(value) = value {
-                self.set(key, value).ok()?;
-            }
-        }
-        if let Some(format) = format {
-            self.format = Some(format.to_owned());
-        }
-        Some(())
-    }
-}
-
-fn sequence(l: &Look) -> Res<Vec<Val>> {
-    let mut out = Vec::new();
-    let terms = if l.terms.is_empty() {
-        vec![Val::from("")]
-    } else {
-        l.terms.clone()
-    };
-    for term in &terms {
-        let mut row = Row::default();
-        for (name, value) in &l.options {
-            row.set(name, &text::to_text(l.ctx, value)?)?;
-        }
-        if let Some(entries) = access::entries(l.ctx, term)? {
-            for (key, value) in entries {
-                row.set(&key.to_string(), &text::to_text(l.ctx, &value)?)?;
-            }
-        } else {
-            let term = text::to_text(l.ctx, term)?;
-            if term.contains('=') {
-                for (key, value) in term.split_whitespace().filter_map(|w| w.split_once('=')) {
-                    row.set(key, value)?;
-                }
-            } else if !term.is_empty() && row.short(&term).is_none() {
-                return Err(Fault::error(format!(
-                    "could not parse '{term}' as a sequence"
-                )));
-            }
-        }
-        numbers(l, row, &mut out)?;
-    }
-    Ok(out)
-}
-
-fn numbers(l: &Look, row: Row, out: &mut Vec<Val>) -> Res<()> {
-    let start = row.start.unwrap_or(1);
-    let stride = row.stride.unwrap_or(1);
-    let end = match (row.end, row.count) {
-        (Some(_), Some(_)) => {
-            return Err(Fault::error(
-                "can't specify both count and end in with_sequence",
-            ));
-        }
-        (None, None) => return Err(Fault::error("must specify count or end in with_sequence")),
-        (Some(end), None) => end,
-        (None, Some(0)) => return Ok(()),
-        (None, Some(count)) => start + count * stride - stride.signum(),
-    };
-    if stride == 0 {
-        return Ok(());
-    }
-    if stride > 0 && end < start && row.count.is_none() && row.start.is_some() {
-        return Err(Fault::error("to count backwards make stride negative"));
-    }
-    let format = row.format.unwrap_or_else(|| "%d".into());
-    let mut at = start;
-    while if stride > 0 { at <= end } else { at >= end } {
-        if out.len() as i128 >= MAX_LEN {
-            return Err(Fault::error("the sequence is too long"));
-        }
-        out.push(Val::from(percent::format(l.ctx, &format, &Val::Int(at))?));
-        at += stride;
-    }
-    Ok(())
 }

@@ -3,10 +3,13 @@
 mod files;
 mod first;
 mod glob;
+mod ini;
 mod lists;
 mod outer;
 mod password;
+mod sequence;
 mod tables;
+mod url;
 
 pub(super) use glob::glob_files;
 
@@ -15,10 +18,14 @@ use super::access;
 use super::call::{Call, Params};
 use super::ctx::Ctx;
 use super::fault::{Fault, Res};
-use super::filters::bare;
+
 use super::ops;
 use super::text;
 use super::val::{Args, Val};
+use crate::playbook::kv::parse_kv;
+use crate::source::{SourceFile, Span};
+use crate::value::Value;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A lookup: a row of a family's table. It always gives a list.
@@ -31,6 +38,8 @@ pub(super) struct Lookup {
     pub run: fn(&Look) -> Res<Vec<Val>>,
     /// Whether it wants to see undefined terms rather than pass them on.
     pub markers: bool,
+    /// The collection it comes from; nothing for ansible-core's own.
+    pub from: &'static str,
 }
 
 impl Lookup {
@@ -46,7 +55,13 @@ impl Lookup {
             doc,
             run,
             markers: false,
+            from: "",
         }
+    }
+
+    const fn of(mut self, collection: &'static str) -> Self {
+        self.from = collection;
+        self
     }
 
     const fn with_markers(mut self) -> Self {
@@ -60,9 +75,21 @@ pub(super) struct Look<'c, 't> {
     pub ctx: &'c Ctx<'t>,
     pub terms: Vec<Val>,
     pub options: Vec<(Arc<str>, Val)>,
+    /// The action of the task, where `with_…` uses the lookup.
+    pub with: Option<&'c str>,
 }
 
-impl Look<'_, '_> {
+impl<'c, 't> Look<'c, 't> {
+    /// The same use, to be given other options.
+    pub fn copy(&self) -> Self {
+        Look {
+            ctx: self.ctx,
+            terms: self.terms.clone(),
+            options: self.options.clone(),
+            with: self.with,
+        }
+    }
+
     pub fn option(&self, name: &str) -> Option<&Val> {
         let found = self.options.iter().find(|(n, _)| **n == *name);
         found.map(|(_, v)| v)
@@ -92,26 +119,100 @@ impl Look<'_, '_> {
         texts.collect()
     }
 
-    /// A term and its own `key=value` options, of which the call's are the defaults.
-    pub fn inline(&self, term: &Val) -> Res<(String, Vec<(String, String)>)> {
-        let term = text::to_text(self.ctx, term)?;
-        let mut words = term.split_whitespace();
-        let name = words.next().unwrap_or_default().to_owned();
-        let pairs = words.filter_map(|w| w.split_once('='));
-        Ok((
-            name,
-            pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
-        ))
+    /// A term's free text, and its own `key=value` options.
+    pub fn inline(&self, term: &str) -> Res<(Option<String>, Vec<(String, String)>)> {
+        let file = SourceFile::new("", term);
+        let (raw, pairs) = parse_kv(term, &Span::new(&file, 1, 1, 1), false)?;
+        let text = |value: &Value| match value {
+            Value::Template(t) => t.text.to_string(),
+            Value::Str(s) => s.to_string(),
+            other => self.ctx.run.templar.text(other),
+        };
+        let pairs = pairs.iter().map(|(k, v, _)| (k.clone(), text(v)));
+        Ok((raw, pairs.collect()))
     }
+
+    /// The option as a whole number.
+    pub fn number(&self, name: &str) -> Res<Option<i128>> {
+        match self.option(name) {
+            None | Some(Val::Null) => Ok(None),
+            Some(value) => whole(name, value).map(Some),
+        }
+    }
+
+    /// Sets an option, as a term's own `key=value` does for itself and the terms after it.
+    pub fn set(&mut self, name: &str, value: Val) {
+        match self.options.iter_mut().find(|(n, _)| **n == *name) {
+            Some(slot) => slot.1 = value,
+            None => self.options.push((name.into(), value)),
+        }
+    }
+}
+
+/// A whole number, or text with its digits (hexadecimal and octal ones too).
+fn whole(name: &str, value: &Val) -> Res<i128> {
+    let found = match value.usable()? {
+        Val::Str(s) => digits(s.trim()),
+        Val::Float(f) if f.fract() == 0.0 => Some(*f as i128),
+        other => other.as_int(),
+    };
+    found.ok_or_else(|| {
+        let shown = value.as_str().unwrap_or_else(|| value.type_name());
+        Fault::error(format!(
+            "the option '{name}' has an invalid value: '{shown}' is no whole number"
+        ))
+    })
+}
+
+fn digits(text: &str) -> Option<i128> {
+    let (sign, bare) = match text.strip_prefix('-') {
+        Some(bare) => (-1, bare),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let lower = bare.to_lowercase();
+    let number = if let Some(hex) = lower.strip_prefix("0x") {
+        i128::from_str_radix(hex, 16)
+    } else if lower.len() > 1 && lower.starts_with('0') {
+        i128::from_str_radix(lower.trim_start_matches("0o"), 8)
+    } else {
+        lower.parse()
+    };
+    number.ok().map(|n| n * sign)
+}
+
+/// The text of a file of the controller, in an encoding.
+pub(super) fn file_text(l: &Look, name: &str, encoding: &str) -> Res<String> {
+    let name = super::filters::expand_user(l.ctx, name)?;
+    let path = match Path::new(&name) {
+        path if path.is_absolute() => Some(path.to_path_buf()),
+        _ => l.ctx.outside().find("files", &name, &*l.ctx.home),
+    };
+    let bytes = match path {
+        Some(path) => l.ctx.outside().read(&path)?,
+        None => None,
+    };
+    let missing = || {
+        Fault::error(format!(
+            "could not find '{name}': No such file or directory"
+        ))
+    };
+    let mut bytes = bytes.ok_or_else(missing)?;
+    if bytes.starts_with(b"$ANSIBLE_VAULT;") {
+        bytes = l.ctx.outside().decrypt(&String::from_utf8_lossy(&bytes))?;
+    }
+    super::filters::decoded(bytes, encoding)
 }
 
 static TABLES: &[&[Lookup]] = &[
     files::TABLE,
     first::TABLE,
+    ini::TABLE,
     lists::TABLE,
     outer::TABLE,
     password::TABLE,
+    sequence::TABLE,
     tables::TABLE,
+    url::TABLE,
 ];
 
 fn all() -> impl Iterator<Item = &'static Lookup> {
@@ -120,8 +221,8 @@ fn all() -> impl Iterator<Item = &'static Lookup> {
 
 /// The lookup `name`, with or without the collection it comes from.
 pub(super) fn find(name: &str) -> Option<&'static Lookup> {
-    let name = bare(name);
-    all().find(|l| l.name == name)
+    let (collection, short) = super::names::split(name);
+    all().find(|l| l.name == short && super::names::belongs(l.from, collection))
 }
 
 /// Names of all lookups.
@@ -149,7 +250,19 @@ pub(super) fn call(c: &Call, want_list: bool) -> Res<Val> {
             None => fault,
         });
     };
-    run(c.ctx, lookup, args, want_list)
+    run(c.ctx, lookup, args, want_list, None)
+}
+
+/// What `with_NAME` loops over.
+pub(super) fn with(ctx: &Ctx, name: &str, terms: Vec<Val>, action: &str) -> Res<Val> {
+    let Some(lookup) = find(name) else {
+        return Err(Fault::error(format!("there is no lookup `{name}`")));
+    };
+    let args = Args {
+        pos: terms,
+        named: Vec::new(),
+    };
+    run(ctx, lookup, args, true, Some(action))
 }
 
 fn take(options: &mut Vec<(Arc<str>, Val)>, name: &str) -> Option<Val> {
@@ -157,7 +270,13 @@ fn take(options: &mut Vec<(Arc<str>, Val)>, name: &str) -> Option<Val> {
     Some(options.remove(at).1)
 }
 
-fn run(ctx: &Ctx, lookup: &'static Lookup, args: Args, want_list: bool) -> Res<Val> {
+fn run(
+    ctx: &Ctx,
+    lookup: &'static Lookup,
+    args: Args,
+    want_list: bool,
+    with: Option<&str>,
+) -> Res<Val> {
     if !lookup.markers
         && let Some(marker) = args.marker()
     {
@@ -176,6 +295,7 @@ fn run(ctx: &Ctx, lookup: &'static Lookup, args: Args, want_list: bool) -> Res<V
         ctx,
         terms: args.pos,
         options,
+        with,
     };
     let found = match (lookup.run)(&look) {
         Ok(found) => found,

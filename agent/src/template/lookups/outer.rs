@@ -6,7 +6,7 @@ use super::super::filters::regex;
 use super::super::text;
 use super::super::val::Val;
 use super::{Look, Lookup, flattened};
-use crate::error::ErrorKind;
+use crate::error::nearest;
 
 pub(super) static TABLE: &[Lookup] = &[
     Lookup::new(
@@ -26,12 +26,6 @@ pub(super) static TABLE: &[Lookup] = &[
     Lookup::new("pipe", &[], "What a command prints.", pipe),
     Lookup::new("lines", &[], "The lines that a command prints.", lines),
     Lookup::new(
-        "url",
-        &["split_lines", "validate_certs", "headers"],
-        "What is at an address.",
-        url,
-    ),
-    Lookup::new(
         "inventory_hostnames",
         &[],
         "The hosts of groups and patterns.",
@@ -50,11 +44,17 @@ fn env(l: &Look) -> Res<Vec<Val>> {
     for name in l.texts()? {
         let name = name.split_whitespace().next().unwrap_or_default();
         out.push(match (l.ctx.outside().env(name), l.option("default")) {
-            (Some(value), _) => Val::from(value),
+            (Some(value), _) => {
+                let origin = format!("<environment variable '{name}'>");
+                l.ctx.run.from_origin(value, origin)
+            }
             (None, Some(default)) => match default {
-                Val::Missing(fault) if fault.kind() == ErrorKind::Undefined => Val::Missing(
-                    Fault::undefined(format!("the environment variable '{name}' is not set")),
-                ),
+                // `default=undef()` without words of its own.
+                Val::Missing(fault) if fault.message() == super::super::globals::NOT_OVERRIDDEN => {
+                    Val::Missing(Fault::undefined(format!(
+                        "the environment variable '{name}' is not set"
+                    )))
+                }
                 other => other.clone(),
             },
             (None, None) => Val::from(""),
@@ -64,26 +64,27 @@ fn env(l: &Look) -> Res<Vec<Val>> {
 }
 
 fn vars(l: &Look) -> Res<Vec<Val>> {
+    let default = l.option("default").filter(|v| !matches!(v, Val::Null));
     let mut out = Vec::new();
     for term in &l.terms {
         let Val::Str(name) = term.usable()? else {
             return Err(Fault::error(format!(
-                "invalid setting identifier, it must be a string, not {}",
+                "Variable name must be 'str' not '{}'.",
                 term.type_name()
             )));
         };
-        out.push(match (l.ctx.variable(name), l.option("default")) {
-            (Some(Val::Missing(fault)), Some(default)) if fault.kind() == ErrorKind::Undefined => {
-                default.clone()
-            }
-            (Some(value), _) => value.usable()?.clone(),
-            (None, Some(default)) => default.clone(),
+        match (l.ctx.variable(name), default) {
+            (Some(value), _) => out.push(value.usable()?.clone()),
+            (None, Some(default)) => out.push(default.clone()),
             (None, None) => {
-                return Err(Fault::undefined(format!(
-                    "no variable found with this name: {name}"
-                )));
+                let known = l.ctx.home.names();
+                let fault = Fault::undefined(format!("No variable named '{name}' was found."));
+                return Err(match nearest(name, known.iter().map(|n| &**n)) {
+                    Some(near) => fault.hint(format!("did you mean `{near}`?")),
+                    None => fault,
+                });
             }
-        });
+        }
     }
     Ok(out)
 }
@@ -91,10 +92,26 @@ fn vars(l: &Look) -> Res<Vec<Val>> {
 fn varnames(l: &Look) -> Res<Vec<Val>> {
     let names = l.ctx.home.names();
     let mut out = Vec::new();
-    for pattern in l.texts()? {
-        let pattern = regex::compiled(&pattern, false, false)?;
+    for term in &l.terms {
+        let Val::Str(pattern) = term.usable()? else {
+            return Err(Fault::error(format!(
+                "Invalid setting identifier, \"{}\" is not a string, it is a {}",
+                text::to_text(l.ctx, term)?,
+                term.type_name()
+            )));
+        };
+        let compiled = regex::compiled(pattern, false, false).map_err(|fault| {
+            // The commonest mistake is a wildcard; Python says this of it.
+            let why = match pattern.starts_with(['*', '+', '?']) {
+                true => "nothing to repeat at position 0".to_owned(),
+                false => fault.message().to_owned(),
+            };
+            Fault::error(format!(
+                "Unable to use \"{pattern}\" as a search parameter: {why}"
+            ))
+        })?;
         for name in &names {
-            if pattern.is_match(name)? {
+            if compiled.is_match(name)? {
                 out.push(Val::Str(name.clone()));
             }
         }
@@ -128,21 +145,6 @@ fn lines(l: &Look) -> Res<Vec<Val>> {
     let mut out = Vec::new();
     for command in l.texts()? {
         out.extend(output(l, &command)?.lines().map(Val::from));
-    }
-    Ok(out)
-}
-
-fn url(l: &Look) -> Res<Vec<Val>> {
-    let split = l.flag("split_lines", true)?;
-    let mut out = Vec::new();
-    for url in l.texts()? {
-        let body = l.ctx.outside().fetch(&url)?;
-        let body = String::from_utf8_lossy(&body);
-        if split {
-            out.extend(body.lines().map(Val::from));
-        } else {
-            out.push(Val::from(&*body));
-        }
     }
     Ok(out)
 }
@@ -206,19 +208,50 @@ fn hostnames(l: &Look) -> Res<Vec<Val>> {
 
 fn config(l: &Look) -> Res<Vec<Val>> {
     let on_missing = l.text_option("on_missing", "error")?;
+    if !matches!(&*on_missing, "error" | "skip" | "warn") {
+        return Err(Fault::error(format!(
+            "Invalid value '{on_missing}' for `on_missing`: it is error, skip or warn"
+        )));
+    }
+    let given = |name: &str| l.option(name).is_some_and(|v| !matches!(v, Val::Null));
+    if given("plugin_type") != given("plugin_name") {
+        return Err(Fault::error(
+            "Both plugin_type and plugin_name are required, cannot use one without the other.",
+        ));
+    }
+    let show_origin = l.flag("show_origin", false)?;
+    let plugin = match (given("plugin_type"), given("plugin_name")) {
+        (true, true) => Some((
+            l.text_option("plugin_type", "")?,
+            l.text_option("plugin_name", "")?,
+        )),
+        _ => None,
+    };
     let mut out = Vec::new();
-    for name in l.texts()? {
-        match l.ctx.outside().setting(&name) {
-            Some(value) => out.push(l.ctx.lift(&value, &l.ctx.home)),
-            None if on_missing == "error" => {
-                return Err(Fault::error(format!("setting '{name}' was not defined")));
+    for term in &l.terms {
+        let Val::Str(name) = term.usable()? else {
+            return Err(Fault::error(format!(
+                "Invalid setting identifier, {} is not a str, its a {}.",
+                text::to_text(l.ctx, term)?,
+                term.type_name()
+            )));
+        };
+        let plugin = plugin.as_ref().map(|(kind, name)| (&**kind, &**name));
+        match l.ctx.outside().setting(name, plugin, &*l.ctx.home)? {
+            Some((value, origin)) => {
+                let value = l.ctx.lift(&value, &l.ctx.home);
+                out.push(match show_origin {
+                    true => Val::list(vec![value, Val::from(origin)]),
+                    false => value,
+                });
             }
+            None if on_missing == "skip" => {}
             None => {
-                if on_missing == "warn" {
-                    l.ctx
-                        .outside()
-                        .warn(&format!("there is no setting '{name}'"));
+                let message = format!("No config definition exists for '{name}'");
+                if on_missing == "error" {
+                    return Err(Fault::error(message));
                 }
+                l.ctx.outside().warn(&format!("Skipping {name}. {message}"));
             }
         }
     }

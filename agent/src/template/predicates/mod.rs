@@ -1,13 +1,16 @@
 //! Jinja's tests, `x is …`. (In Rust, a module `tests` holds tests of another kind.)
 
 mod about;
+mod inner;
+mod net;
 mod places;
 mod results;
 mod versions;
 
+pub(super) use versions::loose as loose_order;
+
 use super::Doc;
 use super::call::{Function, Params};
-use super::filters::bare;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -21,6 +24,8 @@ pub(super) struct Test {
     pub run: Function,
     /// Whether it wants to see undefined values rather than pass them on.
     pub markers: bool,
+    /// The collection it comes from; nothing for ansible-core's own.
+    pub from: &'static str,
 }
 
 impl Test {
@@ -31,7 +36,13 @@ impl Test {
             doc,
             run,
             markers: false,
+            from: "",
         }
+    }
+
+    const fn of(mut self, collection: &'static str) -> Self {
+        self.from = collection;
+        self
     }
 
     const fn with_markers(mut self) -> Self {
@@ -40,7 +51,14 @@ impl Test {
     }
 }
 
-static TABLES: &[&[Test]] = &[about::TABLE, places::TABLE, results::TABLE, versions::TABLE];
+static TABLES: &[&[Test]] = &[
+    about::TABLE,
+    inner::TABLE,
+    net::TABLE,
+    places::TABLE,
+    results::TABLE,
+    versions::TABLE,
+];
 
 fn all() -> impl Iterator<Item = &'static Test> {
     TABLES.iter().flat_map(|table| table.iter())
@@ -49,10 +67,12 @@ fn all() -> impl Iterator<Item = &'static Test> {
 /// The test `name`, with or without the collection it comes from.
 pub(super) fn find(name: &str) -> Option<&'static Test> {
     static BY_NAME: OnceLock<HashMap<&'static str, &'static Test>> = OnceLock::new();
+    let (collection, short) = super::names::split(name);
     BY_NAME
         .get_or_init(|| all().map(|t| (t.name, t)).collect())
-        .get(bare(name))
+        .get(short)
         .copied()
+        .filter(|test| super::names::belongs(test.from, collection))
 }
 
 /// Names of all tests.

@@ -138,7 +138,7 @@ fn parts(version: &str) -> Vec<Part> {
     out
 }
 
-fn loose(a: &str, b: &str) -> Res<Ordering> {
+pub(in super::super) fn loose(a: &str, b: &str) -> Res<Ordering> {
     let (a, b) = (parts(a), parts(b));
     for (x, y) in a.iter().zip(&b) {
         let order = match (x, y) {

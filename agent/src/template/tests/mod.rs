@@ -5,7 +5,7 @@ mod cases;
 mod rules;
 mod speed;
 
-use super::outside::{Clock, Entry, EntryKind, Outside, Piped};
+use super::outside::{Clock, Entry, EntryKind, Fetch, Outside, Piped};
 use super::{Templar, Variables};
 use crate::error::Result;
 use crate::value::{Key, Map, Value};
@@ -20,6 +20,25 @@ struct World {
 }
 
 impl World {
+    /// The files that cases were recorded with.
+    fn recorded() -> Arc<Self> {
+        let text = include_str!("../testdata/world.json");
+        let files: BTreeMap<String, String> =
+            serde_json::from_str(text).unwrap_or_else(|e| panic!("world.json: {e}"));
+        let files = files
+            .into_iter()
+            .map(|(name, text)| (Path::new("/play").join(name), text.into_bytes()));
+        Arc::new(Self {
+            files: Mutex::new(files.collect()),
+        })
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        self.files()
+            .keys()
+            .any(|p| p != path && p.starts_with(path))
+    }
+
     fn with(files: &[(&str, &str)]) -> Arc<Self> {
         let files = files
             .iter()
@@ -43,16 +62,29 @@ impl Outside for World {
         }
     }
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
-        Ok(self.files().get(path).cloned())
+        Ok(self.files().get(&normal(path)).cloned())
     }
     fn find(&self, _kind: &str, name: &str, _scope: &dyn Variables) -> Option<PathBuf> {
-        let path = Path::new("/play").join(name);
-        self.files().contains_key(&path).then_some(path)
+        let path = normal(&Path::new("/play").join(name));
+        let there = self.files().contains_key(&path) || self.is_dir(&path);
+        there.then_some(path)
     }
-    fn entry(&self, path: &Path, _follow: bool) -> Option<Entry> {
-        let size = self.files().get(path)?.len() as u64;
+    fn entry(&self, path: &Path, follow: bool) -> Option<Entry> {
+        let path = normal(path);
+        let files = self.files();
+        let link = path == Path::new("/proc/self") && !follow;
+        let proc = path.starts_with("/proc");
+        let size = match files.get(&path) {
+            Some(bytes) => bytes.len() as u64,
+            None if proc || self.is_dir(&path) => 0,
+            None => return None,
+        };
         Some(Entry {
-            kind: EntryKind::File,
+            kind: match files.contains_key(&path) {
+                true => EntryKind::File,
+                false if link => EntryKind::Link,
+                false => EntryKind::Directory,
+            },
             size,
             mode: 0o644,
             uid: 0,
@@ -62,8 +94,8 @@ impl Outside for World {
             mtime: 0.0,
             ctime: 0.0,
             target: None,
-            identity: (1, size),
-            mounted: false,
+            identity: (1, files.keys().take_while(|p| **p != path).count() as u64),
+            mounted: path == Path::new("/proc"),
         })
     }
     fn list(&self, dir: &Path) -> Result<Vec<String>> {
@@ -73,12 +105,35 @@ impl Outside for World {
             .filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned()))
             .collect())
     }
+    /// A shell that knows `echo` and `exit`.
     fn pipe(&self, command: &str) -> Result<Piped> {
-        Ok(Piped {
-            status: i32::from(command == "false"),
-            stdout: format!("ran {command}\nline two\n").into_bytes(),
-            stderr: Vec::new(),
-        })
+        let mut done = Piped::default();
+        for part in command.split(';').map(str::trim) {
+            match part.split_once(' ') {
+                Some(("echo", text)) => done.stdout.extend(format!("{text}\n").bytes()),
+                _ => done.status = 3,
+            }
+        }
+        Ok(done)
+    }
+    fn fetch(&self, fetch: &Fetch) -> Result<Vec<u8>> {
+        let path = fetch.url.strip_prefix("file://").unwrap_or_default();
+        let found = self.read(Path::new(path))?;
+        found.ok_or_else(|| crate::error::Error::host(format!("{path} does not exist")))
+    }
+    fn decrypt(&self, text: &str) -> Result<Vec<u8>> {
+        let mut keys = crate::playbook::vault::VaultKeys::none();
+        keys.add("default", crate::secret::Secret::new("secret".into()));
+        keys.decrypt(text)
+    }
+    fn setting(
+        &self,
+        name: &str,
+        _plugin: Option<(&str, &str)>,
+        _scope: &dyn Variables,
+    ) -> Result<Option<(Value, String)>> {
+        let managed = (Value::from("Ansible managed"), "default".to_owned());
+        Ok((name == "DEFAULT_MANAGED_STR").then_some(managed))
     }
     fn now(&self) -> Clock {
         Clock {
@@ -95,6 +150,10 @@ impl Outside for World {
         }
         Ok(())
     }
+}
+
+fn normal(path: &Path) -> PathBuf {
+    super::filters::normal_path(&path.to_string_lossy()).into()
 }
 
 /// Variables in a map.
@@ -133,8 +192,5 @@ fn vars(json: serde_json::Value) -> Arc<dyn Variables> {
 }
 
 fn templar() -> Templar {
-    Templar::new(World::with(&[
-        ("/play/lib.j2", "{% macro f(x) %}<{{ x }}>{% endmacro %}"),
-        ("/play/inc.j2", "inc {{ x }}"),
-    ]))
+    Templar::new(World::recorded())
 }

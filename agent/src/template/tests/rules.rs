@@ -218,7 +218,7 @@ fn a_condition_gives_true_or_false() {
         ("l", "l | length > 0"),
     ] {
         let shown = ask(text).map_or_else(|e| e.to_string(), |b| b.to_string());
-        assert!(shown.contains("must give true or false"), "{shown}");
+        assert!(shown.contains("must have a boolean result"), "{shown}");
         assert!(shown.contains(hint), "{shown}");
     }
     assert!(ask("").is_err());
@@ -371,4 +371,21 @@ fn every_row_of_the_tables_is_documented_once() {
         assert_eq!(names.len(), count);
         assert!(docs.iter().all(|d| d.text.ends_with(['.', '…'])));
     }
+}
+
+#[test]
+fn files_are_told_with_all_about_them() {
+    let found = resolve(
+        "{{ query('community.general.filetree', 'd') }}",
+        &vars(json!({})),
+    );
+    let found = found.map(|v| v.to_json()).unwrap_or_default();
+    let first = &found[0];
+    assert_eq!(found.as_array().map(Vec::len), Some(3), "{found}");
+    assert_eq!(first["path"], "a.txt");
+    assert_eq!(first["src"], "/play/d/a.txt");
+    assert_eq!(first["root"], "/play/d");
+    assert_eq!(first["state"], "file");
+    assert_eq!(first["size"], 1);
+    assert_eq!(first["owner"], "root");
 }

@@ -12,9 +12,9 @@ use std::io::Write;
 
 impl<W: Write, E: Write> State<W, E> {
     /// Prints the differences of a result, each followed by an empty line.
-    pub(super) fn diffs(&mut self, report: &Report) {
+    pub(in crate::view) fn diffs(&mut self, report: &Report) {
         let wanted = matches!(report.status, Status::Changed | Status::MayChange);
-        if !self.options.diff || !wanted {
+        if !wanted {
             return;
         }
         let mut text = String::new();
@@ -73,7 +73,9 @@ fn is_binary(side: &Value) -> bool {
 fn side_text(side: &Value, yaml: Option<Scalar>) -> String {
     match (side, yaml) {
         (Value::Null | Value::Omit, _) => String::new(),
-        (Value::Map(_) | Value::List(_), Some(scalar)) => indented(&dump_yaml(side, scalar)) + "\n",
+        (Value::Map(_) | Value::List(_), Some(scalar)) => {
+            indented(&dump_yaml(side, scalar, false)) + "\n"
+        }
         (Value::Map(_) | Value::List(_), None) => {
             let layout = Layout {
                 indent: Some(4),

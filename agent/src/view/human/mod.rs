@@ -11,17 +11,32 @@ mod screen;
 use super::custom::CustomStats;
 use crate::event::{Event, EventKind, PlayInfo, Sink, TaskInfo};
 use crate::value::Value;
-pub(super) use results::{without_internals, written_args};
+pub(super) use results::{displayed, without_internals, written_args};
 
 use progress::Progress;
-use screen::{Colour, Screen};
+pub(super) use screen::Colour;
+use screen::Screen;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The form of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// That of `ansible-playbook`: banners, results, a recap.
+    #[default]
+    Default,
+    /// That of `ansible`: results alone.
+    Minimal,
+    /// That of `ansible -o`: one line for each result.
+    OneLine,
+}
+
 /// How to show a run. What the terminal is like is for the caller to find out.
 #[derive(Clone, Copy, Debug)]
 pub struct HumanOptions {
+    /// The form of the text.
+    pub form: Form,
     /// Whether colours may be used; nothing is ever told by colour alone.
     pub colour: bool,
     /// Columns of the terminal; 80 if there is none. Banners reach to 79 at least, as Ansible's.
@@ -46,6 +61,12 @@ pub struct HumanOptions {
     pub task_path_on_failure: bool,
     /// Show the arguments of tasks in their banners (`display_args_to_stdout`).
     pub display_args: bool,
+    /// Show deprecation warnings (`deprecation_warnings`).
+    pub deprecations: bool,
+    /// Lay results out over several lines, or never (`callback_format_pretty`).
+    pub pretty: Option<bool>,
+    /// Say when a task starts on a host (`show_per_host_start`).
+    pub per_host_start: bool,
     /// Show results as YAML (`callback_result_format = yaml`); this is how a scalar is written.
     pub yaml: Option<fn(&Value) -> String>,
 }
@@ -53,6 +74,7 @@ pub struct HumanOptions {
 impl Default for HumanOptions {
     fn default() -> Self {
         Self {
+            form: Form::Default,
             colour: false,
             width: 80,
             tty: false,
@@ -65,6 +87,9 @@ impl Default for HumanOptions {
             failed_stderr: false,
             task_path_on_failure: false,
             display_args: false,
+            deprecations: true,
+            pretty: None,
+            per_host_start: false,
             yaml: None,
         }
     }
@@ -84,6 +109,7 @@ impl<W: Write + Send, E: Write + Send> Human<W, E> {
                 screen: Screen::new(out, err, &options),
                 options,
                 tasks: HashMap::new(),
+                started: None,
                 banner: None,
                 eager: true,
                 check: false,
@@ -112,11 +138,13 @@ impl<W: Write + Send, E: Write + Send> Sink for Human<W, E> {
 }
 
 /// What the view remembers between events.
-struct State<W, E> {
-    options: HumanOptions,
-    screen: Screen<W, E>,
+pub(super) struct State<W, E> {
+    pub(super) options: HumanOptions,
+    pub(super) screen: Screen<W, E>,
     /// Tasks of the present play.
-    tasks: HashMap<u64, Arc<TaskInfo>>,
+    pub(super) tasks: HashMap<u64, Arc<TaskInfo>>,
+    /// The task that started last.
+    started: Option<u64>,
     /// The task whose banner was printed last.
     banner: Option<u64>,
     /// Whether banners are printed when a task starts, and not only before its first result.
@@ -131,7 +159,11 @@ struct State<W, E> {
 impl<W: Write, E: Write> State<W, E> {
     fn take(&mut self, event: &Event) {
         self.progress.take(event, &self.tasks);
-        self.show(event);
+        match self.options.form {
+            Form::Default => self.show(event),
+            Form::Minimal => self.show_minimal(event),
+            Form::OneLine => self.show_oneline(event),
+        }
         if self.options.tty {
             let lines = self
                 .progress
@@ -160,7 +192,25 @@ impl<W: Write, E: Write> State<W, E> {
                 self.screen.out(Colour::Skip, "skipping: no hosts matched");
             }
             EventKind::TaskStarted { task } => self.task(task),
+            EventKind::HostTaskStarted { task } if self.options.verbosity > 2 => {
+                if let Some(task) = self.tasks.get(task) {
+                    let text = format!("<{host}> EXEC {}", task.module);
+                    self.screen.out(Colour::Verbose, &text);
+                }
+            }
+            EventKind::HostTaskStarted { task } if self.options.per_host_start => {
+                let task = self.tasks.get(task).map(|t| t.name.clone());
+                let text = format!(" [started TASK: {} on {host}]", task.unwrap_or_default());
+                self.screen.out(Colour::Ok, &text);
+            }
             EventKind::Retry { task, left, result } => self.retry(host, *task, *left, result),
+            EventKind::Job {
+                news,
+                jid,
+                started,
+                finished,
+                ..
+            } => self.job(host, *news, jid, (*started, *finished)),
             EventKind::ItemFinished { task, item, report } => {
                 self.item(host, *task, item, report);
             }
@@ -215,6 +265,7 @@ impl<W: Write, E: Write> State<W, E> {
 
     fn task(&mut self, task: &Arc<TaskInfo>) {
         self.tasks.insert(task.id, Arc::clone(task));
+        self.started = Some(task.id);
         if self.eager {
             self.task_banner(task.id);
         }
@@ -254,6 +305,9 @@ impl<W: Write, E: Write> State<W, E> {
     }
 
     fn included(&mut self, file: &str, hosts: &[String], label: Option<&str>) {
+        if let Some(id) = self.started {
+            self.task_banner(id);
+        }
         let mut text = format!("included: {file} for {}", hosts.join(", "));
         if let Some(label) = label.filter(|l| !l.is_empty()) {
             text.push_str(&format!(" => (item={label})"));

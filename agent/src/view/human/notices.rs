@@ -8,14 +8,14 @@ use crate::view::text::py_str;
 use std::io::Write;
 
 impl<W: Write, E: Write> State<W, E> {
-    pub(super) fn notice(&mut self, level: Level, text: &str) {
+    pub(in crate::view) fn notice(&mut self, level: Level, text: &str) {
         match level {
             Level::Verbose if self.options.verbosity > 0 => self.screen.out(Colour::Verbose, text),
             Level::Verbose => {}
-            // Ansible's words for a play that ends early stand in a banner.
-            Level::Info if text == "NO MORE HOSTS LEFT" => self.screen.banner(text),
+            Level::Banner => self.screen.banner(text),
             Level::Info => self.screen.out(Colour::Plain, text),
             Level::Warning => self.aside(Colour::Warning, "WARNING", text),
+            Level::Deprecation if !self.options.deprecations => {}
             Level::Deprecation => self.aside(Colour::Deprecated, "DEPRECATION WARNING", text),
             Level::Error => self.aside(Colour::Failed, "ERROR", text),
         }
@@ -30,7 +30,7 @@ impl<W: Write, E: Write> State<W, E> {
     }
 
     /// The warnings of a result.
-    pub(super) fn warnings(&mut self, report: &Report) {
+    pub(in crate::view) fn warnings(&mut self, report: &Report) {
         let all = |name: &str| report.result.get(name).and_then(Value::as_list);
         for (name, level) in [
             ("warnings", Level::Warning),
@@ -46,7 +46,7 @@ impl<W: Write, E: Write> State<W, E> {
     }
 
     /// Why a task failed, before the line that says so. The same error of several hosts is shown once.
-    pub(super) fn failure(&mut self, task: Option<&TaskInfo>, report: &Report) {
+    pub(in crate::view) fn failure(&mut self, task: Option<&TaskInfo>, report: &Report) {
         if !matches!(report.status, Status::Failed | Status::Unreachable) {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::State;
 use super::screen::Colour;
-use crate::event::{Report, Status, TaskInfo};
+use crate::event::{JobNews, Report, Status, TaskInfo};
 use crate::value::{Key, Map, Value};
 use crate::view::text::{json_line, json_pretty, py_str};
 use crate::view::yaml;
@@ -40,7 +40,8 @@ impl<W: Write, E: Write> State<W, E> {
                 self.line(Colour::Changed, &text, &shown);
             }
             Status::Skipped => self.line(Colour::Skip, &format!("skipping: [{host}]"), &shown),
-            Status::Failed if report.looped => {}
+            // Only of `debug`, a loop that failed is summed up.
+            Status::Failed if report.looped && module(task.as_deref(), report) != "debug" => {}
             Status::Failed => self.fatal(host, "FAILED", task.as_ref(), report, &shown),
             Status::Unreachable => self.fatal(host, "UNREACHABLE", None, report, &shown),
         }
@@ -140,6 +141,30 @@ impl<W: Write, E: Write> State<W, E> {
         self.screen.out(Colour::Debug, &text);
     }
 
+    /// News of a background job that is waited for, in the words of Ansible's default view.
+    pub(super) fn job(
+        &mut self,
+        host: &str,
+        news: JobNews,
+        jid: &str,
+        (started, finished): (bool, bool),
+    ) {
+        let python = |flag: bool| if flag { "True" } else { "False" };
+        let (colour, text) = match news {
+            JobNews::Poll => (
+                Colour::Debug,
+                format!(
+                    "ASYNC POLL on {host}: jid={jid} started={} finished={}",
+                    python(started),
+                    python(finished)
+                ),
+            ),
+            JobNews::Ok => (Colour::Debug, format!("ASYNC OK on {host}: jid={jid}")),
+            JobNews::Failed => (Colour::Debug, format!("ASYNC FAILED on {host}: jid={jid}")),
+        };
+        self.screen.out(colour, &text);
+    }
+
     fn is_hidden(&self, status: Status) -> bool {
         match status {
             Status::Ok => !self.options.display_ok_hosts,
@@ -185,10 +210,13 @@ impl Shown {
             };
         }
         let value = Value::map(displayed(&report.result, &module, verbosity));
+        let pretty = state.options.pretty;
         let json = if let Some(scalar) = state.options.yaml {
-            let text = yaml::indented(&yaml::dump(&without_lines(value), scalar));
-            format!("\n{}", text.trim_end_matches('\n'))
-        } else if always || verbosity > 2 {
+            let exact = pretty == Some(false);
+            let value = if exact { value } else { without_lines(value) };
+            let text = yaml::indented(&yaml::dump(&value, scalar, exact));
+            format!("\n{}", text.strip_suffix('\n').unwrap_or(&text))
+        } else if pretty.unwrap_or(always || verbosity > 2) {
             json_pretty(&value)
         } else {
             json_line(&value)
@@ -245,7 +273,7 @@ fn why(report: &Report) -> String {
 }
 
 /// A result without what is meant for the engine, or was shown already.
-fn displayed(result: &Value, module: &str, verbosity: u8) -> Map {
+pub(in crate::view) fn displayed(result: &Value, module: &str, verbosity: u8) -> Map {
     let mut map = match without_internals(result) {
         Value::Map(map) => (*map).clone(),
         // Results are mappings; whatever else comes is shown under Ansible's name for it.

@@ -6,7 +6,7 @@ use std::io::Write;
 
 /// Ansible's colours, by what they stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colour {
+pub(in crate::view) enum Colour {
     Plain,
     Ok,
     Changed,
@@ -39,7 +39,7 @@ impl Colour {
 }
 
 /// Two streams that may end at the same terminal: what was written first is seen first.
-pub(super) struct Screen<W, E> {
+pub(in crate::view) struct Screen<W, E> {
     out: W,
     err: E,
     /// Not yet written text for `out`: one write for each event.
@@ -94,7 +94,7 @@ impl<W: Write, E: Write> Screen<W, E> {
     }
 
     /// Lines on standard output.
-    pub(super) fn out(&mut self, colour: Colour, text: &str) {
+    pub(in crate::view) fn out(&mut self, colour: Colour, text: &str) {
         let text = self.paint(colour, &clean(text, self.tty));
         self.raw(&text);
     }

@@ -3,7 +3,6 @@
 pub(in super::super) mod json;
 
 use super::super::call::Call;
-use super::super::ctx::Ctx;
 use super::super::fault::{Fault, Res};
 use super::super::finish;
 use super::super::ops;
@@ -214,30 +213,13 @@ pub(in super::super) fn inert(value: &Value) -> Value {
 }
 
 fn b64encode(c: &Call) -> Res<Val> {
-    let bytes = encode(&c.text(0)?, &c.text_or(1, "utf-8")?);
+    let bytes = crate::encoding::encode(&c.text(0)?, &c.text_or(1, "utf-8")?)?;
     let engine = if c.truth_or(2, false)? {
         &URL_SAFE
     } else {
         &STANDARD
     };
     Ok(Val::from(engine.encode(bytes)))
-}
-
-/// Text in an encoding; an unknown one is taken for UTF-8.
-fn encode(text: &str, encoding: &str) -> Vec<u8> {
-    match encoding.to_lowercase().replace('_', "-").as_str() {
-        "utf-16-le" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-        "utf-16-be" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-        "utf-16" => [0xff, 0xfe]
-            .into_iter()
-            .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
-            .collect(),
-        "latin-1" | "latin1" | "iso-8859-1" => text
-            .chars()
-            .map(|c| u8::try_from(c as u32).unwrap_or(b'?'))
-            .collect(),
-        _ => text.as_bytes().to_vec(),
-    }
 }
 
 fn b64decode(c: &Call) -> Res<Val> {
@@ -251,24 +233,10 @@ fn b64decode(c: &Call) -> Res<Val> {
     let bytes = STANDARD
         .decode(&text)
         .map_err(|e| Fault::error(format!("this is not base64: {e}")))?;
-    decode(c.ctx, bytes, &c.text_or(1, "utf-8")?)
+    decoded(bytes, &c.text_or(1, "utf-8")?).map(Val::from)
 }
 
-fn decode(_ctx: &Ctx, bytes: Vec<u8>, encoding: &str) -> Res<Val> {
-    let pairs = |bytes: &[u8], join: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|b| join(*b)).collect();
-        String::from_utf16_lossy(&units)
-    };
-    Ok(Val::from(
-        match encoding.to_lowercase().replace('_', "-").as_str() {
-            "utf-16-le" => pairs(&bytes, u16::from_le_bytes),
-            "utf-16-be" => pairs(&bytes, u16::from_be_bytes),
-            "utf-16" => pairs(
-                bytes.strip_prefix(&[0xff, 0xfe]).unwrap_or(&bytes),
-                u16::from_le_bytes,
-            ),
-            "latin-1" | "latin1" | "iso-8859-1" => bytes.iter().map(|b| char::from(*b)).collect(),
-            _ => String::from_utf8_lossy(&bytes).into_owned(),
-        },
-    ))
+/// The text of bytes in an encoding.
+pub(in super::super) fn decoded(bytes: Vec<u8>, encoding: &str) -> Res<String> {
+    Ok(crate::encoding::decode(bytes, encoding)?)
 }
