@@ -109,7 +109,7 @@ fn a_line_that_breaks_goes_on_where_it_broke() {
     let server = Server::new(|request, _| {
         let mut whole = part(request, 1);
         // Each part breaks once.
-        if range(request).unwrap().0 % PART as usize == 0 {
+        if range(request).unwrap().0.is_multiple_of(PART as usize) {
             whole.truncate(whole.len() - 30_000);
         }
         whole
