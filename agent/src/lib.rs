@@ -1,5 +1,6 @@
 //! The engine of lks: playbooks, hosts and modules. See README.md for the code map.
 
+pub mod bundle;
 pub mod cli;
 pub mod encoding;
 pub mod engine;
@@ -15,6 +16,7 @@ pub mod playbook;
 pub mod secret;
 pub mod source;
 pub mod template;
+pub mod uplink;
 pub mod value;
 pub mod vars;
 

@@ -16,6 +16,7 @@ static APP: App = App {
         cli::INVENTORY,
         cli::VAULT,
         cli::CONFIG,
+        cli::DAEMON,
         cli::DOC,
         cli::COMPLETION,
         VERSION,

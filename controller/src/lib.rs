@@ -1,6 +1,13 @@
-//! The controller: what people type. It shares the agent's engine, so that `lks-ctl run` works on a
-//! laptop with nothing else running. See README.md for the code map.
+//! The controller: what people type, and the server that agents report to. It shares the agent's
+//! engine, so that `lks-ctl run` works on a laptop with nothing else running. See README.md for the
+//! code map.
 
+pub mod api;
+pub mod bootstrap;
+pub mod bundle;
 pub mod cli;
+pub mod enrol;
+pub mod fleet;
 pub mod lint;
 pub mod ssh;
+pub mod store;

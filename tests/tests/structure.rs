@@ -43,7 +43,15 @@ const FORBIDDEN_IMPORTS: &[(&str, &[&str])] = &[
             "engine", "modules", "playbook", "template", "cli", "view", "event",
         ],
     ),
-    ("engine", &["cli", "view"]),
+    ("engine", &["cli", "view", "uplink", "bundle"]),
+    (
+        "bundle",
+        &["modules", "module", "playbook", "template", "cli", "view"],
+    ),
+    (
+        "uplink",
+        &["modules", "playbook", "template", "cli", "view"],
+    ),
     (
         "value.rs",
         &["engine", "host", "module", "playbook", "template"],
@@ -68,6 +76,7 @@ const FORBIDDEN_CRATES: &[&str] = &[
     "openssl-sys",
     "serde_yaml",
     "axum",
+    "rcgen",
     "libloading",
 ];
 

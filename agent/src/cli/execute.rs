@@ -116,6 +116,7 @@ pub(super) fn read_inventory(
     let templar = Templar::new(Arc::new(Controller {
         vault: vault.clone(),
         managed: settings.ansible_managed.clone(),
+        lenient: options.compat,
     }));
     let stock = Stock {
         sources: &options.inventory,

@@ -18,7 +18,7 @@ use crate::value::{Key, Map, Value};
 use crate::vars::{HostVars, Layer, Others, Stack};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// Makes runners: the way to a host. The controller adds remote ones.
 pub trait Connector: Send + Sync {
@@ -69,9 +69,13 @@ pub struct RunCx {
     pub runners: Mutex<HashMap<(Arc<str>, Login), SharedRunner>>,
     /// All hosts of the inventory, then those added by `add_host` and delegation.
     pub hosts: Arc<Hosts>,
+    /// Where ends of tasks are kept, if the run is to survive a kill.
+    pub journal: OnceLock<Arc<dyn super::journal::Journal>>,
     /// What tasks added to the inventory, from the moment on at which they asked for it: a later item
     /// of the same loop must not count it as a change again.
     pub added: Mutex<HashMap<String, Added>>,
+    /// Groups of modules.
+    pub groups: super::action_groups::ActionGroups,
 }
 
 /// What `add_host` and `group_by` did for a host.

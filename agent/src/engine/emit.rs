@@ -23,6 +23,15 @@ impl Emitter {
         }
     }
 
+    /// Goes on after these numbers: a run that was interrupted keeps its own.
+    pub fn go_on_after(&self, last: impl IntoIterator<Item = (Arc<str>, u64)>) {
+        let mut numbers = self
+            .numbers
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        numbers.extend(last);
+    }
+
     /// An event of the run itself.
     pub fn run(&self, kind: EventKind) {
         self.host(&Arc::from(""), kind);
@@ -35,14 +44,16 @@ impl Emitter {
             .numbers
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let number = numbers.entry(Arc::clone(host)).or_insert(0);
-        *number += 1;
-        self.sink.emit(&Event {
-            run: Arc::clone(&self.run),
-            host: Arc::clone(host),
-            seq: *number,
-            at_ms: (here::now() * 1000.0) as u64,
-            kind,
-        });
+        for kind in self.sink.admit(host, kind) {
+            let number = numbers.entry(Arc::clone(host)).or_insert(0);
+            *number += 1;
+            self.sink.emit(&Event {
+                run: Arc::clone(&self.run),
+                host: Arc::clone(host),
+                seq: *number,
+                at_ms: (here::now() * 1000.0) as u64,
+                kind,
+            });
+        }
     }
 }

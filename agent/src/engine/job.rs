@@ -86,10 +86,14 @@ impl Job {
     ///
     /// # Errors
     /// All that is wrong, at once.
-    pub fn prepare(self, run_id: &str, sink: Arc<dyn Sink>) -> Result<(Run, Findings), Findings> {
+    pub fn prepare(
+        self,
+        run_id: &str,
+        sink: Arc<dyn Sink>,
+    ) -> Result<(Run, Findings), Box<Findings>> {
         match self.read(run_id, sink) {
             (Some(run), findings) if findings.errors.is_empty() => Ok((run, findings)),
-            (_, findings) => Err(findings),
+            (_, findings) => Err(Box::new(findings)),
         }
     }
 
@@ -108,6 +112,7 @@ impl Job {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
+            lenient: self.options.compat,
         }))
         .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);

@@ -7,6 +7,7 @@
 
 mod absent;
 mod action;
+mod action_groups;
 pub mod adhoc;
 pub mod background;
 mod connect;
@@ -21,6 +22,7 @@ mod groups;
 mod include;
 mod invoke;
 pub mod job;
+pub mod journal;
 mod judge;
 mod library;
 mod load;

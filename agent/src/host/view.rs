@@ -123,6 +123,19 @@ pub struct Stat {
     pub atime: f64,
     pub mtime: f64,
     pub ctime: f64,
+    /// How it lies on its device; not known of what check mode only remembers.
+    pub disk: Option<Disk>,
+}
+
+/// How an entry lies on its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Blocks of 512 bytes that it takes.
+    pub blocks: u64,
+    /// Bytes of a block that reading and writing goes best by.
+    pub block_size: u64,
+    /// Number of the device that it is, for device files.
+    pub device_type: u64,
 }
 
 impl Stat {

@@ -30,5 +30,5 @@ pub use action::{Action, ActionCx, engine_only};
 pub use attrs::FileAttrs;
 pub use def::{Bound, BoundAction, BoundModule, ModuleDef, Seat, action, host_module};
 pub use mode::Mode;
-pub use param::{Args, HostPath, Param, ParamSpec, Params, Rule, choose, plain_name};
+pub use param::{Args, HostPath, Param, ParamSpec, Params, Rule, about, choose, plain_name};
 pub use plan::{Change, Diff, Module, Plan, PlanCx, Returns};

@@ -63,6 +63,8 @@ pub struct ModuleFace {
     pub name: &'static str,
     /// Whether text in the place of its arguments is one argument (`shell: ls -l`).
     pub free_form: bool,
+    /// Whether that argument is a command line, in which most `key=value` words are its own.
+    pub command_line: bool,
 }
 
 /// Reads playbooks, roles and task files.
@@ -81,10 +83,10 @@ pub struct Loader<'a> {
     pub roles_path: Vec<PathBuf>,
     /// Folders with collections, beside `collections/` of the playbook's folder.
     pub collections_path: Vec<PathBuf>,
-    /// What a key that is twice in a mapping means.
-    pub duplicate_keys: DuplicateKeys,
     /// Whether variables of roles stay theirs, where the settings say so.
     pub private_role_vars: Option<bool>,
+    /// What a key that is twice in a mapping means.
+    pub duplicate_keys: DuplicateKeys,
     /// The playbook's folder.
     pub base: PathBuf,
     /// What was found wrong.

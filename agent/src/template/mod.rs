@@ -225,6 +225,8 @@ impl Templar {
     ) -> Result<bool> {
         let (text, span) = match expr {
             Value::Bool(b) => return Ok(*b),
+            // Braces that are no template: somebody marked them `!unsafe`.
+            Value::Str(s) if crate::value::has_markers(s) => return self.untrusted(s, s, span),
             Value::Str(s) => (Arc::clone(s), span),
             Value::Template(t) => (Arc::clone(&t.text), t.span.as_ref().or(span)),
             Value::Unknown(why) => return Err(Error::unknown(why.to_string())),

@@ -1,6 +1,12 @@
 //! The commands of `lks-ctl`: one file for each that the agent does not have, too.
 
+mod agents;
+mod bootstrap;
+mod bundle;
+mod connection;
 mod lint;
+mod look;
+mod serve;
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
@@ -21,6 +27,14 @@ pub static APP: App = App {
         cli::CONFIG,
         lint::LINT,
         cli::DOC,
+        serve::SERVE,
+        bootstrap::BOOTSTRAP,
+        bundle::BUNDLE,
+        look::TOKEN,
+        look::HOSTS,
+        look::RUNS,
+        look::EVENTS,
+        look::OPERATOR,
         tour::TOUR,
         cli::COMPLETION,
         VERSION,
@@ -30,6 +44,9 @@ pub static APP: App = App {
 };
 
 fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
+    if agents::is_meant(&call.parsed) {
+        return agents::run(call, io);
+    }
     let settings = cli::execute::read_settings()?;
     let options = RunOptions::new(&call.parsed, &settings)?;
     let connector = SshConnector::new(ssh_options(&options, &settings)?);

@@ -8,6 +8,7 @@
 
 mod children;
 mod clock;
+pub mod durable;
 mod password;
 mod pause;
 mod replace;
@@ -334,6 +335,12 @@ pub fn create(path: &Path) -> Result<Box<dyn Write + Send>> {
     let file = std::fs::File::create(path)
         .map_err(|e| Error::host(format!("cannot write {}", path.display())).caused_by(e))?;
     Ok(Box::new(std::io::BufWriter::new(file)))
+}
+
+/// Whether a path is a symbolic link.
+#[must_use]
+pub fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink())
 }
 
 /// Puts a file in place by an atomic rename, for this user only.

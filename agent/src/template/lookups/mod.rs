@@ -70,6 +70,9 @@ impl Lookup {
     }
 }
 
+/// A term's free text, and its own `key=value` options.
+pub(super) type Inline = (Option<String>, Vec<(String, String)>);
+
 /// One use of a lookup.
 pub(super) struct Look<'c, 't> {
     pub ctx: &'c Ctx<'t>,
@@ -120,7 +123,7 @@ impl<'c, 't> Look<'c, 't> {
     }
 
     /// A term's free text, and its own `key=value` options.
-    pub fn inline(&self, term: &str) -> Res<(Option<String>, Vec<(String, String)>)> {
+    pub fn inline(&self, term: &str) -> Res<Inline> {
         let file = SourceFile::new("", term);
         let (raw, pairs) = parse_kv(term, &Span::new(&file, 1, 1, 1), false)?;
         let text = |value: &Value| match value {

@@ -1,0 +1,335 @@
+//! The agent as a service: it enrols, waits for work, runs it, and reports; whenever it is killed, it
+//! goes on. There is no way to shut it down other than to kill it.
+//!
+//! ```text
+//! STATE/identity.json       name, key, certificate
+//! STATE/counters.json       the newest bundle seen of each name
+//! STATE/bundles/ID/         unpacked bundles
+//! STATE/runs/RUN/           work.json, bundle, log (events and ends of tasks), delivered
+//! ```
+
+use super::client::Client;
+use super::deliver::{Delivery, Runs, deliver};
+use super::identity::Identity;
+use super::spool::{BOUND, Bell, RunLog};
+use super::wire::{self, Work};
+use crate::bundle::{self, Counters, Index, Keys};
+use crate::engine::Emitter;
+use crate::engine::job::Job;
+use crate::engine::journal::OnInterrupt;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{self, EventKind, Level};
+use crate::host::here::{self, durable};
+use crate::host::{Digest, digest_of};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the service is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The controller's address.
+    pub controller: String,
+    /// The SHA-256 of its authority's certificate.
+    pub pin: String,
+    /// The name that this host wants.
+    pub name: String,
+    /// Where a join token lies; it is used once and then removed.
+    pub token_file: Option<PathBuf>,
+    /// Where the public keys lie that sign bundles.
+    pub bundle_keys: PathBuf,
+    /// Where it keeps what it knows.
+    pub state: PathBuf,
+}
+
+/// Makes a job of an unpacked bundle: the command line knows the flags.
+pub type Prepare = fn(&Index, &Path, &str) -> Result<Job>;
+
+/// The service.
+pub struct Daemon {
+    settings: Settings,
+    prepare: Prepare,
+    keys: Keys,
+    identity: Identity,
+    bell: Arc<Bell>,
+    runs: Arc<Runs>,
+    _lock: durable::FolderLock,
+}
+
+impl Daemon {
+    /// Reads what is kept, and enrols if this host has not yet; tries until the controller answers.
+    ///
+    /// # Errors
+    /// When settings are wrong, or the controller refuses.
+    pub fn start(settings: Settings, prepare: Prepare) -> Result<Self> {
+        here::make_dir(&settings.state, 0o700)?;
+        let lock = durable::lock_folder(&settings.state)?;
+        let keys = here::read_text(&settings.bundle_keys)?.ok_or_else(|| {
+            Error::host(format!("{} does not exist", settings.bundle_keys.display()))
+                .hint("it holds the public keys that sign bundles: `lks-ctl bundle key`")
+        })?;
+        let keys = Keys::read(&keys)?;
+        let identity = enrolled(&settings)?;
+        here::print(&format!("this host is {}\n", identity.name));
+        Ok(Self {
+            settings,
+            prepare,
+            keys,
+            identity,
+            bell: Arc::default(),
+            runs: Arc::default(),
+            _lock: lock,
+        })
+    }
+
+    fn client(&self) -> Result<Client> {
+        let certificate = self.identity.certificate.as_deref().unwrap_or_default();
+        let own = (certificate, self.identity.key.reveal().as_slice());
+        Client::new(&self.settings.controller, &self.settings.pin, Some(own))
+    }
+
+    /// Works until it is killed.
+    ///
+    /// # Errors
+    /// When it cannot begin.
+    pub fn work(&self) -> Result<()> {
+        let (runs, bell) = (Arc::clone(&self.runs), Arc::clone(&self.bell));
+        let client = self.client()?;
+        std::thread::Builder::new()
+            .name("deliver".into())
+            .spawn(move || deliver(&client, &runs, &bell))
+            .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
+        for work in self.kept()? {
+            self.carry_out(&work);
+        }
+        let client = self.client()?;
+        let mut pause = 0.0;
+        loop {
+            match self.next(&client) {
+                Ok(Some(work)) => {
+                    pause = 0.0;
+                    self.carry_out(&work);
+                }
+                Ok(None) => pause = 0.0,
+                Err(error) => {
+                    if pause == 0.0 {
+                        here::print_error(&format!("no work: {error}\n"));
+                    }
+                    pause = f64::clamp(pause * 2.0, 0.5, 30.0);
+                    here::sleep(pause);
+                }
+            }
+        }
+    }
+
+    fn run_dir(&self, run: &str) -> PathBuf {
+        self.settings.state.join("runs").join(run)
+    }
+
+    /// Runs that were begun before this process.
+    fn kept(&self) -> Result<Vec<Work>> {
+        let dir = self.settings.state.join("runs");
+        let mut names = here::list(&dir).unwrap_or_default();
+        names.sort();
+        let mut out = Vec::new();
+        for name in names {
+            if name.ends_with(".done") || name.ends_with(".part") {
+                here::remove_folder(&dir.join(&name));
+                continue;
+            }
+            let path = dir.join(&name).join("work.json");
+            match here::read(&path)? {
+                Some(bytes) => out.push(serde_json::from_slice(&bytes).map_err(|e| {
+                    Error::host(format!("{} cannot be read", path.display())).caused_by(e)
+                })?),
+                None => here::remove_folder(&dir.join(&name)),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Waits for work. It is on this host's disk, with its bundle, when this returns.
+    fn next(&self, client: &Client) -> Result<Option<Work>> {
+        let answer = client.get("/v1/agent/work?wait=25")?;
+        if answer.status == 204 {
+            return Ok(None);
+        }
+        let work: Work = answer.json()?;
+        if !wire::is_name(&work.run) || !is_digest(&work.bundle) {
+            return Err(Error::host("the controller sent work that is none"));
+        }
+        let dir = self.run_dir(&work.run);
+        if here::is_dir(&dir) {
+            // It is over here, and its last events are on their way.
+            self.bell.ring();
+            here::sleep(0.5);
+            return Ok(None);
+        }
+        let bytes = client.get(&format!("/v1/agent/bundles/{}", work.bundle))?;
+        let bytes = bytes.body()?;
+        let staging = dir.with_extension("part");
+        here::remove_folder(&staging);
+        here::make_dir(&staging, 0o700)?;
+        durable::replace(&staging.join("bundle"), bytes, 0o600)?;
+        let json = serde_json::to_vec(&work)
+            .map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+        durable::replace(&staging.join("work.json"), &json, 0o600)?;
+        durable::rename_folder(&staging, &dir)?;
+        Ok(Some(work))
+    }
+
+    /// Carries a run out, or the rest of it. What goes wrong is reported as the end of the run.
+    fn carry_out(&self, work: &Work) {
+        let dir = self.run_dir(&work.run);
+        let path = dir.join("log");
+        let opened = |policy| RunLog::open(&path, Arc::clone(&self.bell), BOUND, policy);
+        let bundle = self.believed(work, &dir);
+        let policy = bundle
+            .as_ref()
+            .map_or(OnInterrupt::Stop, |(index, _)| index.entry.in_flight);
+        let log = match opened(policy) {
+            Ok(log) => Arc::new(log),
+            Err(error) => {
+                // Nothing may be run of which it is not known whether it ran.
+                here::print_error(&format!("run {} is left as it is: {error}\n", work.run));
+                return;
+            }
+        };
+        let delivery = Delivery {
+            dir,
+            log: Arc::clone(&log),
+        };
+        self.runs.add(&work.run, Arc::new(delivery));
+        self.bell.ring();
+        if log.finished() {
+            return;
+        }
+        let status = match bundle {
+            Ok((index, root)) => self.execute(work, &index, &root, &log),
+            Err(error) => refuse(&work.run, &log, &[format!("{error}")]),
+        };
+        here::print(&format!("run {} ended with status {status}\n", work.run));
+        self.bell.ring();
+    }
+
+    /// The bundle of a run, verified again at every start: what lies on a disk is no more to be believed
+    /// than what comes over a network.
+    fn believed(&self, work: &Work, dir: &Path) -> Result<(Index, PathBuf)> {
+        let bytes = here::read(&dir.join("bundle"))?.unwrap_or_default();
+        if digest_of(&bytes, Digest::Sha256) != work.bundle {
+            return Err(Error::host("the bundle is not the one that was announced"));
+        }
+        let begun = here::exists(&dir.join("accepted"));
+        // A run that was accepted goes on, also when its bundle expired or was replaced meanwhile.
+        let now = if begun { 0 } else { here::now() as u64 };
+        let verified = bundle::verify(&bytes, &self.keys, now)?;
+        let name = &self.identity.name;
+        let hosts = &verified.index.entry.hosts;
+        if !hosts.iter().any(|pattern| wire::matches(pattern, name)) {
+            return Err(Error::host(format!(
+                "the bundle is for {}, not for {name}",
+                hosts.join(", ")
+            )));
+        }
+        if !begun {
+            Counters::open(&self.settings.state.join("counters.json"))?.accept(&verified)?;
+            durable::replace(&dir.join("accepted"), verified.id.as_bytes(), 0o600)?;
+        }
+        let root = bundle::unpack(&verified, &self.settings.state.join("bundles"))?;
+        Ok((verified.index, root))
+    }
+
+    fn execute(&self, work: &Work, index: &Index, root: &Path, log: &Arc<RunLog>) -> i32 {
+        let job = match (self.prepare)(index, root, &self.identity.name) {
+            Ok(job) => job,
+            Err(error) => return refuse(&work.run, log, &[error.to_string()]),
+        };
+        let check = job.options.check;
+        let sink: Arc<dyn event::Sink> = Arc::clone(log) as Arc<dyn event::Sink>;
+        match job.prepare(&work.run, sink) {
+            Err(findings) => {
+                let errors = findings.errors;
+                let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                refuse(&work.run, log, &texts)
+            }
+            Ok((run, _)) => {
+                run.cx.emit.go_on_after(log.numbers());
+                // A check remembers in memory what tasks would have done: it begins again, which changes nothing.
+                if !check {
+                    let kept = Arc::clone(log) as Arc<dyn crate::engine::journal::Journal>;
+                    // It is empty: the run was just made.
+                    let _ = run.cx.journal.set(kept);
+                }
+                run.execute()
+            }
+        }
+    }
+}
+
+/// Reports a run that could not begin.
+fn refuse(run: &str, log: &Arc<RunLog>, why: &[String]) -> i32 {
+    let emit = Emitter::new(run, Arc::clone(log) as Arc<dyn event::Sink>);
+    emit.go_on_after(log.numbers());
+    emit.run(EventKind::RunStarted {
+        version: event::VERSION,
+        playbooks: Vec::new(),
+        check: false,
+        diff: false,
+    });
+    for text in why {
+        emit.run(EventKind::Notice {
+            level: Level::Error,
+            text: text.clone(),
+        });
+    }
+    let status = crate::engine::run::status::ERROR;
+    emit.run(EventKind::RunFinished {
+        stats: Vec::new(),
+        status,
+    });
+    status
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The identity of this host; enrols it first if need be.
+fn enrolled(settings: &Settings) -> Result<Identity> {
+    let kept = Identity::load(&settings.state)?;
+    if let Some(identity) = kept.as_ref().filter(|i| i.certificate.is_some()) {
+        // A token that is not needed is not left lying about.
+        if let Some(path) = &settings.token_file {
+            durable::remove_file(path);
+        }
+        return Ok(identity.clone());
+    }
+    let mut identity = match kept {
+        Some(identity) => identity,
+        None => Identity::new(&settings.name)?,
+    };
+    identity.save(&settings.state)?;
+    let missing = || {
+        Error::new(
+            ErrorKind::Usage,
+            "this host is not enrolled, and there is no join token (--token-file)",
+        )
+        .hint("make one on the controller: `lks-ctl token new`")
+    };
+    let path = settings.token_file.as_ref().ok_or_else(missing)?;
+    let token = here::read_text(path)?.ok_or_else(missing)?;
+    let client = Client::new(&settings.controller, &settings.pin, None)?;
+    let mut pause = 0.5;
+    loop {
+        match identity.enrol(&client, token.trim(), &settings.state) {
+            Ok(()) => break,
+            Err(error) if error.kind() == ErrorKind::Unreachable => {
+                here::print_error(&format!("not enrolled yet: {error}\n"));
+                here::sleep(pause);
+                pause = f64::min(pause * 2.0, 30.0);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    durable::remove_file(path);
+    Ok(identity)
+}

@@ -1,0 +1,155 @@
+//! What agents and the controller send each other: JSON over HTTPS. Readers skip fields that they do
+//! not know, and fields that came later have defaults, so that one minor version older or newer works.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of these messages, in the header [`HEADER`]. Another one is refused.
+pub const VERSION: u32 = 1;
+/// The header that tells the version.
+pub const HEADER: &str = "lks-wire";
+/// A join token begins so.
+pub const TOKEN_PREFIX: &str = "lks-join-";
+/// No request is larger.
+pub const MAX_BODY: usize = 16 << 20;
+/// No event is larger: what is cut says so.
+pub const MAX_EVENT: usize = 4 << 20;
+/// The longest that a controller lets an agent wait for work, in seconds.
+pub const MAX_WAIT: u64 = 50;
+
+/// A host wants in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EnrolRequest {
+    /// The join token.
+    pub token: String,
+    /// The name that the host wants.
+    pub name: String,
+    /// Its ed25519 public key, in hex.
+    pub public_key: String,
+    /// Signature of [`EnrolRequest::message`] by that key, in hex: the key is the asker's own.
+    pub proof: String,
+    /// The agent's version.
+    #[serde(default)]
+    pub version: String,
+}
+
+impl EnrolRequest {
+    /// What is signed as a proof.
+    #[must_use]
+    pub fn message(token: &str, name: &str, public_key: &str) -> Vec<u8> {
+        format!("lks enrol 1\n{token}\n{name}\n{public_key}").into_bytes()
+    }
+}
+
+/// The host is in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EnrolAnswer {
+    /// The name it has.
+    pub name: String,
+    /// Its certificate (DER, in hex).
+    pub certificate: String,
+}
+
+/// A run for this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// The run.
+    pub run: String,
+    /// SHA-256 of the bundle as it is fetched.
+    pub bundle: String,
+}
+
+/// What happened, for the controller: each event is JSON as [`crate::event::Event`] writes it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventBatch {
+    /// The run.
+    pub run: String,
+    /// Events in the order in which they happened.
+    pub events: Vec<serde_json::Value>,
+}
+
+/// How many events of a batch are stored now, new ones and repeated ones.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventsAnswer {
+    /// All of them, or the request failed.
+    pub stored: usize,
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    /// For people.
+    pub error: String,
+}
+
+/// Whether a text can be the name of a host or a run: it becomes part of paths and certificates.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+/// Whether a name matches a pattern in which `*` stands for any letters.
+#[must_use]
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, want) in [
+            ("*", "web1", true),
+            ("web*", "web1", true),
+            ("web1", "web1", true),
+            ("web1", "web10", false),
+            ("*-db", "a-db", true),
+            ("*-db", "a-db2", false),
+            ("a*b*c", "aXbYc", true),
+            ("a*b*c", "aXcYb", false),
+            ("ab*b", "ab", false),
+            ("", "x", false),
+        ] {
+            assert_eq!(matches(pattern, name), want, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn names_are_no_paths() {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "-x",
+            "a b",
+            "ü",
+            "a\n",
+            &"x".repeat(65),
+        ] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+        assert!(is_name("ip-10-0-0-5.ec2.internal"));
+    }
+}

@@ -1,0 +1,154 @@
+//! What agents ask. Each host gets its own work, and the bundles of its own work; nothing else.
+
+use super::auth::{self, digest};
+use super::{Answer, Refused, Shared, json, json_body, now, tls::Peer};
+use crate::store::Enrolment;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use lks_agent::uplink::wire::{
+    EnrolAnswer, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, Work, is_name,
+};
+use lks_agent::uplink::{from_hex, to_hex};
+use ring::signature::{ED25519, UnparsedPublicKey};
+use serde::Deserialize;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// A request to be let in comes from anybody: it is small.
+const MAX_ENROL: usize = 16 << 10;
+/// Who waits looks again after this long, whatever was signalled: another controller may have given work.
+const GLANCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn enrol(
+    State(state): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    body: Body,
+) -> Answer<Response> {
+    let asked: EnrolRequest = json_body(body, MAX_ENROL).await?;
+    if !is_name(&asked.name) {
+        return Err(Refused::bad("this cannot be a host's name"));
+    }
+    let key = from_hex(&asked.public_key)
+        .filter(|k| k.len() == 32)
+        .ok_or_else(|| Refused::bad("the public key is none"))?;
+    let message = EnrolRequest::message(&asked.token, &asked.name, &asked.public_key);
+    let proof = from_hex(&asked.proof).unwrap_or_default();
+    UnparsedPublicKey::new(&ED25519, &key)
+        .verify(&message, &proof)
+        .map_err(|_| Refused::bad("the proof was not made with the key"))?;
+    let (token, name) = (digest(&asked.token), asked.name.clone());
+    let (key_text, version) = (
+        to_hex(&key),
+        asked.version.chars().take(40).collect::<String>(),
+    );
+    let outcome = state
+        .ask(move |store| store.enrol(&token, &name, &key_text, &version, now()))
+        .await?;
+    let who = peer.address.ip().to_string();
+    match outcome {
+        Enrolment::Welcome => {}
+        Enrolment::BadToken => {
+            state
+                .audit(&who, "join refused: bad token", &asked.name)
+                .await?;
+            return Err(Refused(
+                StatusCode::FORBIDDEN,
+                "the join token is none, or was used, expired or revoked, or is for another host"
+                    .into(),
+            ));
+        }
+        Enrolment::NameTaken => {
+            state
+                .audit(&who, "ALARM: another key claims a known host", &asked.name)
+                .await?;
+            return Err(Refused(
+                StatusCode::CONFLICT,
+                format!("another key is enrolled as {}", asked.name),
+            ));
+        }
+    }
+    let certificate = state
+        .authority
+        .welcome(&asked.name, &key)
+        .map_err(|e| Refused(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+    let fingerprint = lks_agent::host::digest_of(&certificate, lks_agent::host::Digest::Sha256);
+    let name = asked.name.clone();
+    state
+        .ask(move |store| store.add_certificate(&fingerprint, &name))
+        .await?;
+    state.audit(&who, "enrolled", &asked.name).await?;
+    Ok(json(&EnrolAnswer {
+        name: asked.name,
+        certificate: to_hex(&certificate),
+    }))
+}
+
+/// How long somebody wants to wait.
+#[derive(Deserialize)]
+pub(super) struct Wait {
+    #[serde(default)]
+    wait: u64,
+}
+
+pub(super) async fn work(
+    State(state): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Query(asked): Query<Wait>,
+) -> Answer<Response> {
+    let mut changed = state.work.subscribe();
+    let end = Instant::now() + Duration::from_secs(asked.wait.min(MAX_WAIT));
+    loop {
+        changed.borrow_and_update();
+        // At every look: a host that was revoked while it waited gets nothing.
+        let host = auth::agent(&state, &peer).await?;
+        let found = state.ask(move |store| store.work(&host.name)).await?;
+        if let Some((run, bundle)) = found {
+            return Ok(json(&Work { run, bundle }));
+        }
+        if Instant::now() >= end {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+        let _ = timeout_at(end.min(Instant::now() + GLANCE), changed.changed()).await;
+    }
+}
+
+pub(super) async fn bundle(
+    State(state): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Path(digest): Path<String>,
+) -> Answer<Vec<u8>> {
+    let host = auth::agent(&state, &peer).await?;
+    let found = state
+        .ask(move |store| match store.work(&host.name)? {
+            Some((_, bundle)) if bundle == digest => store.bundle(&digest),
+            _ => Ok(None),
+        })
+        .await?;
+    found.ok_or_else(|| Refused::missing("bundle for this host"))
+}
+
+pub(super) async fn events(
+    State(state): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    body: Body,
+) -> Answer<Response> {
+    let host = auth::agent(&state, &peer).await?;
+    let batch: EventBatch = json_body(body, MAX_BODY).await?;
+    for event in &batch.events {
+        let is_event = event["run"] == batch.run.as_str()
+            && event["host"].is_string()
+            && event["type"].is_string()
+            && event["seq"].as_i64().is_some_and(|n| n > 0);
+        if !is_event {
+            return Err(Refused::bad("an event is none, or of another run"));
+        }
+    }
+    let stored = state
+        .ask(move |store| store.store_events(&host.name, &batch.run, &batch.events))
+        .await?
+        .ok_or_else(|| Refused::missing("run of this host"))?;
+    state.events.send_modify(|n| *n += 1);
+    Ok(json(&EventsAnswer { stored }))
+}

@@ -1,0 +1,84 @@
+//! Who asks: an agent, by the certificate of its connection; an operator, by a token.
+
+use super::{Answer, Refused, Shared, now, tls::Peer};
+use crate::store::{Host, Operator, Role};
+use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use lks_agent::host::{Digest, digest_of};
+use lks_agent::uplink::wire;
+
+/// The digest under which a secret is kept. Secrets are 256 random bits: nothing slower is needed.
+#[must_use]
+pub fn digest(secret: &str) -> String {
+    digest_of(secret.as_bytes(), Digest::Sha256)
+}
+
+/// A request in another version's words is refused before it is read. Without the header it is a
+/// person's `curl`.
+pub(super) fn version(headers: &HeaderMap) -> Answer<()> {
+    let Some(value) = headers.get(wire::HEADER) else {
+        return Ok(());
+    };
+    if value.to_str().ok().and_then(|v| v.parse().ok()) == Some(wire::VERSION) {
+        return Ok(());
+    }
+    Err(Refused::bad(format!(
+        "this controller speaks version {} of the protocol",
+        wire::VERSION
+    )))
+}
+
+/// The host that asks.
+pub(super) async fn agent(state: &Shared, peer: &Peer) -> Answer<Host> {
+    let fingerprint = peer.fingerprint.clone().ok_or_else(|| {
+        Refused(
+            StatusCode::UNAUTHORIZED,
+            "this needs the certificate of an enrolled host".into(),
+        )
+    })?;
+    let found = state
+        .ask(move |store| store.host_of(&fingerprint, now()))
+        .await?;
+    match found {
+        Some(host) if !host.revoked => Ok(host),
+        Some(host) => Err(Refused(
+            StatusCode::FORBIDDEN,
+            format!("{} was revoked", host.name),
+        )),
+        None => Err(Refused(
+            StatusCode::FORBIDDEN,
+            "no host is known by this certificate".into(),
+        )),
+    }
+}
+
+/// The operator that asks, if they may do at least what `role` may.
+pub(super) async fn operator(state: &Shared, headers: &HeaderMap, role: Role) -> Answer<Operator> {
+    let refused = || {
+        Refused(
+            StatusCode::UNAUTHORIZED,
+            "this needs an operator's token".into(),
+        )
+    };
+    let token = headers
+        .get(AUTHORIZATION)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.strip_prefix("Bearer "))
+        .ok_or_else(refused)?;
+    let digest = digest(token);
+    let found = state
+        .ask(move |store| store.operator_of(&digest))
+        .await?
+        .ok_or_else(refused)?;
+    if found.role < role {
+        return Err(Refused(
+            StatusCode::FORBIDDEN,
+            format!(
+                "{} is a {}; this needs a {}",
+                found.name,
+                found.role.name(),
+                role.name()
+            ),
+        ));
+    }
+    Ok(found)
+}

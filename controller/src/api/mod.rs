@@ -1,0 +1,216 @@
+//! The server: what agents and operators ask over HTTPS.
+//!
+//! [`routes`] is the table of everything that can be asked; `agents` answers hosts, `operators` people,
+//! `auth` says who is who, `tls` accepts connections.
+
+mod agents;
+mod auth;
+mod openapi;
+mod operators;
+mod tls;
+
+pub use auth::digest;
+pub use tls::Peer;
+
+use crate::enrol::Authority;
+use crate::store::{Audit, Store};
+use axum::Router;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use lks_agent::error::{Error, Result};
+use lks_agent::host::here;
+use lks_agent::uplink::wire::Refusal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::watch;
+
+/// What all requests share.
+pub struct State {
+    store: Arc<dyn Store>,
+    authority: Authority,
+    /// Counts runs that were given out: who waits for work looks again.
+    work: watch::Sender<u64>,
+    /// Counts batches of events.
+    events: watch::Sender<u64>,
+    requests: AtomicU64,
+    refusals: AtomicU64,
+}
+
+type Shared = Arc<State>;
+
+impl State {
+    /// Over a store and an authority.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, authority: Authority) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            authority,
+            work: watch::Sender::new(0),
+            events: watch::Sender::new(0),
+            requests: AtomicU64::new(0),
+            refusals: AtomicU64::new(0),
+        })
+    }
+
+    /// Asks the store, on a thread that may wait.
+    async fn ask<T: Send + 'static>(
+        self: &Arc<Self>,
+        question: impl FnOnce(&dyn Store) -> Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        let state = Arc::clone(self);
+        tokio::task::spawn_blocking(move || question(&*state.store))
+            .await
+            .map_err(|e| Error::host(e.to_string()))
+            .and_then(|answer| answer)
+            .map_err(|error| {
+                here::print_error(&format!("{error}\n"));
+                Refused(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the store does not answer".into(),
+                )
+            })
+    }
+
+    /// Writes a line of the audit log.
+    async fn audit(self: &Arc<Self>, who: &str, what: &str, detail: &str) -> Answer<()> {
+        let line = Audit {
+            at: now(),
+            who: who.to_string(),
+            what: what.to_string(),
+            detail: detail.chars().take(1000).collect(),
+        };
+        self.ask(move |store| store.audit(&line)).await
+    }
+}
+
+/// A request that was refused: the status, and why.
+#[derive(Debug)]
+struct Refused(StatusCode, String);
+
+type Answer<T> = std::result::Result<T, Refused>;
+
+impl Refused {
+    fn bad(why: impl Into<String>) -> Self {
+        Self(StatusCode::BAD_REQUEST, why.into())
+    }
+
+    fn missing(what: &str) -> Self {
+        Self(StatusCode::NOT_FOUND, format!("there is no such {what}"))
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = json(&Refusal { error: self.1 });
+        *response.status_mut() = self.0;
+        response
+    }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// The body of a request, read only after its sender is known, and no longer than `most`.
+async fn body(body: Body, most: usize) -> Answer<Vec<u8>> {
+    axum::body::to_bytes(body, most)
+        .await
+        .map(|b| b.to_vec())
+        .map_err(|_| {
+            Refused(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is larger than {most} bytes, or was cut off"),
+            )
+        })
+}
+
+async fn json_body<T: serde::de::DeserializeOwned>(sent: Body, most: usize) -> Answer<T> {
+    let bytes = body(sent, most).await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|e| Refused::bad(format!("the body is not what is asked for: {e}")))
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    here::now() as u64
+}
+
+/// All that can be asked. `openapi` tells the same to programs; a test compares the two.
+pub fn routes(state: Arc<State>) -> Router {
+    use axum::extract::{Request, State as Extract};
+    use axum::middleware::{Next, from_fn_with_state};
+    async fn count(Extract(state): Extract<Shared>, request: Request, next: Next) -> Response {
+        state.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = match auth::version(request.headers()) {
+            Ok(()) => next.run(request).await,
+            Err(refused) => refused.into_response(),
+        };
+        if answer.status().is_client_error() {
+            state.refusals.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
+    }
+    Router::new()
+        .route("/healthz", get(operators::healthy))
+        .route("/metrics", get(operators::metrics))
+        .route("/openapi.json", get(openapi::serve))
+        .route("/v1/enrol", post(agents::enrol))
+        .route("/v1/agent/work", get(agents::work))
+        .route("/v1/agent/bundles/{digest}", get(agents::bundle))
+        .route("/v1/agent/events", post(agents::events))
+        .route("/v1/hosts", get(operators::hosts))
+        .route("/v1/hosts/{name}", delete(operators::forget_host))
+        .route("/v1/hosts/{name}/revoke", post(operators::revoke_host))
+        .route(
+            "/v1/tokens",
+            get(operators::tokens).post(operators::new_token),
+        )
+        .route("/v1/tokens/{id}", delete(operators::revoke_token))
+        .route(
+            "/v1/operators",
+            get(operators::operators).post(operators::new_operator),
+        )
+        .route("/v1/operators/{name}", delete(operators::remove_operator))
+        .route("/v1/bundles", put(operators::put_bundle))
+        .route("/v1/runs", get(operators::runs).post(operators::new_run))
+        .route("/v1/runs/{run}", get(operators::run))
+        .route("/v1/runs/{run}/events", get(operators::events))
+        .route("/v1/audit", get(operators::audits))
+        .layer(from_fn_with_state(Arc::clone(&state), count))
+        .with_state(state)
+}
+
+/// Serves until the process is killed.
+///
+/// # Errors
+/// When the address cannot be listened at.
+pub fn serve(
+    state: Arc<State>,
+    listen: &str,
+    names: &[String],
+    ready: impl FnOnce(std::net::SocketAddr),
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::host("cannot start a runtime").caused_by(e))?;
+    let config = tls::config(&state.authority, names)?;
+    runtime.block_on(async {
+        let failed =
+            |e: std::io::Error| Error::host(format!("cannot listen at {listen}")).caused_by(e);
+        let listener = tokio::net::TcpListener::bind(listen)
+            .await
+            .map_err(failed)?;
+        ready(listener.local_addr().map_err(failed)?);
+        let service = routes(state).into_make_service_with_connect_info::<Peer>();
+        axum::serve(tls::Listener::new(listener, config), service)
+            .await
+            .map_err(failed)
+    })
+}

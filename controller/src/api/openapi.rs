@@ -1,0 +1,154 @@
+//! The OpenAPI document, from one table.
+
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+/// Path, method, what it does, and who may ask.
+pub(super) const OPERATIONS: &[(&str, &str, &str, &str)] = &[
+    (
+        "/healthz",
+        "get",
+        "Whether the controller and its store answer",
+        "anybody",
+    ),
+    (
+        "/metrics",
+        "get",
+        "Figures in the format of Prometheus",
+        "viewer",
+    ),
+    ("/openapi.json", "get", "This document", "anybody"),
+    (
+        "/v1/enrol",
+        "post",
+        "Lets a host in: token, name, public key and proof",
+        "token",
+    ),
+    (
+        "/v1/agent/work",
+        "get",
+        "The oldest run that this host has not ended; waits up to `wait` seconds",
+        "agent",
+    ),
+    (
+        "/v1/agent/bundles/{digest}",
+        "get",
+        "The bundle of this host's work",
+        "agent",
+    ),
+    (
+        "/v1/agent/events",
+        "post",
+        "Takes events of a run of this host; repeats do no harm",
+        "agent",
+    ),
+    ("/v1/hosts", "get", "Enrolled hosts", "viewer"),
+    (
+        "/v1/hosts/{name}",
+        "delete",
+        "Forgets a host, so that its name is free",
+        "admin",
+    ),
+    (
+        "/v1/hosts/{name}/revoke",
+        "post",
+        "Shuts a host out",
+        "admin",
+    ),
+    (
+        "/v1/tokens",
+        "get",
+        "Join tokens, without their secrets",
+        "admin",
+    ),
+    (
+        "/v1/tokens",
+        "post",
+        "Makes a join token: `lifetime` in seconds, `host` if it is for one name",
+        "admin",
+    ),
+    ("/v1/tokens/{id}", "delete", "Revokes a join token", "admin"),
+    ("/v1/operators", "get", "Operators", "admin"),
+    (
+        "/v1/operators",
+        "post",
+        "Adds an operator: `name`, `role`; answers their token",
+        "admin",
+    ),
+    (
+        "/v1/operators/{name}",
+        "delete",
+        "Removes an operator",
+        "admin",
+    ),
+    ("/v1/bundles", "put", "Takes a signed bundle", "operator"),
+    ("/v1/runs", "get", "The newest runs", "viewer"),
+    (
+        "/v1/runs",
+        "post",
+        "Starts a run: `bundle`, and patterns of `hosts`",
+        "operator",
+    ),
+    (
+        "/v1/runs/{run}",
+        "get",
+        "A run and how its hosts stand",
+        "viewer",
+    ),
+    (
+        "/v1/runs/{run}/events",
+        "get",
+        "Events behind `after`; waits up to `wait` seconds",
+        "viewer",
+    ),
+    (
+        "/v1/audit",
+        "get",
+        "The newest lines of the audit log",
+        "admin",
+    ),
+];
+
+pub(super) async fn serve() -> Response {
+    super::json(&document())
+}
+
+fn document() -> Value {
+    let mut paths = Map::new();
+    for (path, method, summary, who) in OPERATIONS {
+        let security = match *who {
+            "anybody" | "token" => json!([]),
+            "agent" => json!([{"agent": []}]),
+            _ => json!([{"operator": []}]),
+        };
+        let parameters: Vec<Value> = path
+            .split('/')
+            .filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'))
+            .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+            .collect();
+        let operation = json!({
+            "summary": summary,
+            "description": format!("For: {who}."),
+            "security": security,
+            "parameters": parameters,
+            "responses": {
+                "2XX": {"description": "done"},
+                "4XX": {"description": "refused", "content": {"application/json": {"schema": {
+                    "type": "object", "properties": {"error": {"type": "string"}}}}}},
+            },
+        });
+        let entry = paths
+            .entry((*path).to_string())
+            .or_insert_with(|| json!({}));
+        entry[*method] = operation;
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "lks controller", "version": env!("CARGO_PKG_VERSION")},
+        "paths": paths,
+        "components": {"securitySchemes": {
+            "operator": {"type": "http", "scheme": "bearer"},
+            "agent": {"type": "mutualTLS"},
+        }},
+    })
+}

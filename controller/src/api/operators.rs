@@ -1,0 +1,373 @@
+//! What operators ask. Each answer names the least role that gets it.
+
+use super::auth::{digest, operator};
+use super::{Answer, Refused, Shared, body, json, json_body, now};
+use crate::store::{Operator, Role, Run, Token};
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use lks_agent::bundle::{Index, MAX_BUNDLE, Parts};
+use lks_agent::host::here;
+use lks_agent::uplink::to_hex;
+use lks_agent::uplink::wire::{MAX_WAIT, TOKEN_PREFIX, is_name, matches};
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+const MAX_SMALL: usize = 1 << 20;
+
+/// A random secret in hex, of as many bytes.
+fn random(bytes: usize) -> Answer<String> {
+    here::random_bytes(bytes)
+        .map(|b| to_hex(&b))
+        .map_err(|e| Refused(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))
+}
+
+pub(super) async fn healthy(State(state): State<Shared>) -> Answer<&'static str> {
+    state.ask(|store| store.counts()).await?;
+    Ok("ok\n")
+}
+
+pub(super) async fn metrics(State(state): State<Shared>, headers: HeaderMap) -> Answer<String> {
+    operator(&state, &headers, Role::Viewer).await?;
+    let counts = state.ask(|store| store.counts()).await?;
+    let mut out = String::new();
+    for (name, kind, help, value) in [
+        ("lks_hosts", "gauge", "Enrolled hosts.", counts.hosts),
+        ("lks_runs", "gauge", "Runs in the store.", counts.runs),
+        (
+            "lks_parts_unfinished",
+            "gauge",
+            "Hosts' parts of runs that are not over.",
+            counts.unfinished,
+        ),
+        ("lks_events", "gauge", "Events in the store.", counts.events),
+        (
+            "lks_requests_total",
+            "counter",
+            "Requests since the start.",
+            state.requests.load(Ordering::Relaxed),
+        ),
+        (
+            "lks_refusals_total",
+            "counter",
+            "Requests that were refused.",
+            state.refusals.load(Ordering::Relaxed),
+        ),
+    ] {
+        out.push_str(&format!(
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
+        ));
+    }
+    Ok(out)
+}
+
+pub(super) async fn hosts(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
+    operator(&state, &headers, Role::Viewer).await?;
+    Ok(json(&state.ask(|store| store.hosts()).await?))
+}
+
+pub(super) async fn revoke_host(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
+    let who = operator(&state, &headers, Role::Admin).await?;
+    let host = name.clone();
+    if !state.ask(move |store| store.revoke_host(&host)).await? {
+        return Err(Refused::missing("host"));
+    }
+    state.audit(&who.name, "revoked a host", &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn forget_host(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
+    let who = operator(&state, &headers, Role::Admin).await?;
+    let host = name.clone();
+    if !state.ask(move |store| store.forget_host(&host)).await? {
+        return Err(Refused::missing("host"));
+    }
+    state.audit(&who.name, "forgot a host", &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn tokens(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
+    operator(&state, &headers, Role::Admin).await?;
+    Ok(json(&state.ask(|store| store.tokens()).await?))
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewToken {
+    /// The host that it is for; any if empty.
+    #[serde(default)]
+    host: String,
+    /// Seconds.
+    lifetime: u64,
+}
+
+#[derive(Serialize)]
+struct MadeToken {
+    id: String,
+    token: String,
+    expires_at: u64,
+}
+
+pub(super) async fn new_token(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    sent: Body,
+) -> Answer<Response> {
+    let who = operator(&state, &headers, Role::Admin).await?;
+    let asked: NewToken = json_body(sent, MAX_SMALL).await?;
+    if !asked.host.is_empty() && !is_name(&asked.host) {
+        return Err(Refused::bad("this cannot be a host's name"));
+    }
+    if !(1..=365 * 86_400).contains(&asked.lifetime) {
+        return Err(Refused::bad("a token lives a second to a year"));
+    }
+    let secret = format!("{TOKEN_PREFIX}{}", random(32)?);
+    let token = Token {
+        id: random(4)?,
+        digest: digest(&secret),
+        host: asked.host,
+        made_by: who.name.clone(),
+        expires_at: now() + asked.lifetime,
+        used_by: None,
+        revoked: false,
+    };
+    let made = MadeToken {
+        id: token.id.clone(),
+        token: secret,
+        expires_at: token.expires_at,
+    };
+    let detail = format!("{} {}", token.id, token.host);
+    state.ask(move |store| store.add_token(&token)).await?;
+    state.audit(&who.name, "made a join token", &detail).await?;
+    Ok(json(&made))
+}
+
+pub(super) async fn revoke_token(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Answer<StatusCode> {
+    let who = operator(&state, &headers, Role::Admin).await?;
+    let token = id.clone();
+    if !state.ask(move |store| store.revoke_token(&token)).await? {
+        return Err(Refused::missing("token"));
+    }
+    state.audit(&who.name, "revoked a join token", &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn operators(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
+    operator(&state, &headers, Role::Admin).await?;
+    Ok(json(&state.ask(|store| store.operators()).await?))
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewOperator {
+    name: String,
+    role: String,
+}
+
+#[derive(Serialize)]
+struct MadeOperator {
+    name: String,
+    token: String,
+}
+
+pub(super) async fn new_operator(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    sent: Body,
+) -> Answer<Response> {
+    let who = operator(&state, &headers, Role::Admin).await?;
+    let asked: NewOperator = json_body(sent, MAX_SMALL).await?;
+    let role = Role::named(&asked.role)
+        .ok_or_else(|| Refused::bad("a role is viewer, operator or admin"))?;
+    if !is_name(&asked.name) {
+        return Err(Refused::bad("this cannot be an operator's name"));
+    }
+    let known = state.ask(|store| store.operators()).await?;
+    if known.iter().any(|o| o.name == asked.name) {
+        return Err(Refused(StatusCode::CONFLICT, "the name is taken".into()));
+    }
+    let token = format!("lks-op-{}", random(32)?);
+    let new = Operator {
+        name: asked.name.clone(),
+        role,
+    };
+    let digest = digest(&token);
+    state
+        .ask(move |store| store.add_operator(&new, &digest))
+        .await?;
+    let detail = format!("{} as {}", asked.name, role.name());
+    state.audit(&who.name, "added an operator", &detail).await?;
+    Ok(json(&MadeOperator {
+        name: asked.name,
+        token,
+    }))
+}
+
+pub(super) async fn remove_operator(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
+    let who = operator(&state, &headers, Role::Admin).await?;
+    if who.name == name {
+        return Err(Refused(
+            StatusCode::CONFLICT,
+            "nobody removes themselves: another admin can".into(),
+        ));
+    }
+    let gone = name.clone();
+    if !state.ask(move |store| store.remove_operator(&gone)).await? {
+        return Err(Refused::missing("operator"));
+    }
+    state.audit(&who.name, "removed an operator", &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize)]
+struct PutBundle {
+    bundle: String,
+    id: String,
+}
+
+pub(super) async fn put_bundle(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    sent: Body,
+) -> Answer<Response> {
+    let who = operator(&state, &headers, Role::Operator).await?;
+    let bytes = body(sent, MAX_BUNDLE).await?;
+    // Whole and signed by somebody; by whom is for the hosts to judge.
+    let id = Parts::read(&bytes)
+        .and_then(|parts| {
+            Index::read(parts.index)?.split(parts.files)?;
+            match parts.signed {
+                Some(_) => Ok(parts.id()),
+                None => Err(lks_agent::error::Error::host("the bundle is not signed")),
+            }
+        })
+        .map_err(|e| Refused::bad(e.message()))?;
+    let name = lks_agent::host::digest_of(&bytes, lks_agent::host::Digest::Sha256);
+    let answer = PutBundle {
+        bundle: name.clone(),
+        id: id.clone(),
+    };
+    state
+        .ask(move |store| store.put_bundle(&name, &bytes))
+        .await?;
+    state.audit(&who.name, "brought a bundle", &id).await?;
+    Ok(json(&answer))
+}
+
+#[derive(Deserialize)]
+pub(super) struct NewRun {
+    bundle: String,
+    /// Patterns of names, `*` for any letters.
+    hosts: Vec<String>,
+}
+
+pub(super) async fn new_run(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    sent: Body,
+) -> Answer<Response> {
+    let who = operator(&state, &headers, Role::Operator).await?;
+    let asked: NewRun = json_body(sent, MAX_SMALL).await?;
+    let known = state.ask(|store| store.hosts()).await?;
+    let hosts: Vec<(String, Option<i64>)> = known
+        .into_iter()
+        .filter(|h| !h.revoked && asked.hosts.iter().any(|p| matches(p, &h.name)))
+        .map(|h| (h.name, None))
+        .collect();
+    if hosts.is_empty() {
+        return Err(Refused::bad("no enrolled host matches"));
+    }
+    let run = Run {
+        run: format!("{}-{}", now(), random(4)?),
+        bundle: asked.bundle.clone(),
+        by: who.name.clone(),
+        created_at: now(),
+        hosts,
+    };
+    let (made, bundle) = (run.clone(), asked.bundle);
+    let there = state
+        .ask(move |store| match store.bundle(&bundle)? {
+            None => Ok(false),
+            Some(_) => store.create_run(&made).map(|()| true),
+        })
+        .await?;
+    if !there {
+        return Err(Refused::missing("bundle"));
+    }
+    let detail = format!("{} on {} hosts", run.run, run.hosts.len());
+    state.audit(&who.name, "started a run", &detail).await?;
+    state.work.send_modify(|n| *n += 1);
+    Ok(json(&run))
+}
+
+pub(super) async fn runs(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
+    operator(&state, &headers, Role::Viewer).await?;
+    Ok(json(&state.ask(|store| store.runs(100)).await?))
+}
+
+pub(super) async fn run(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    Path(run): Path<String>,
+) -> Answer<Response> {
+    operator(&state, &headers, Role::Viewer).await?;
+    let found = state.ask(move |store| store.run(&run)).await?;
+    Ok(json(&found.ok_or_else(|| Refused::missing("run"))?))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Since {
+    #[serde(default)]
+    after: i64,
+    #[serde(default)]
+    wait: u64,
+}
+
+pub(super) async fn events(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    Path(run): Path<String>,
+    Query(since): Query<Since>,
+) -> Answer<Response> {
+    operator(&state, &headers, Role::Viewer).await?;
+    let mut changed = state.events.subscribe();
+    let end = Instant::now() + Duration::from_secs(since.wait.min(MAX_WAIT));
+    loop {
+        changed.borrow_and_update();
+        let run = run.clone();
+        let found = state
+            .ask(move |store| match store.run(&run)? {
+                Some(_) => store.events(&run, since.after, 1000).map(Some),
+                None => Ok(None),
+            })
+            .await?
+            .ok_or_else(|| Refused::missing("run"))?;
+        if !found.is_empty() || Instant::now() >= end {
+            return Ok(json(&found));
+        }
+        let glance = Instant::now() + Duration::from_secs(5);
+        let _ = timeout_at(end.min(glance), changed.changed()).await;
+    }
+}
+
+pub(super) async fn audits(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
+    operator(&state, &headers, Role::Admin).await?;
+    Ok(json(&state.ask(|store| store.audits(1000)).await?))
+}

@@ -1,0 +1,104 @@
+//! `bootstrap`: user-data with which a new host configures itself.
+
+use super::connection::Connection;
+use crate::bootstrap::{Bootstrap, Form};
+use crate::bundle::SigningKey;
+use lks_agent::cli::{Args, Command, Complete, Flag, exit};
+use lks_agent::error::{Error, ErrorKind, Result};
+use lks_agent::host::here;
+use lks_agent::host::{Digest, digest_of};
+use serde_json::{Value, json};
+use std::path::Path;
+
+pub(super) const BOOTSTRAP: Command = Command {
+    name: "bootstrap",
+    called_as: None,
+    summary: "Print user-data with which a new host installs the agent and enrols",
+    details: "The join token in it lets one host in, once. The script runs what it fetched only if its SHA-256 \
+is the one given, and may run at every boot.\n",
+    args: Args::NONE,
+    flags: FLAGS,
+    body: |call, io| {
+        let value = |name: &str| call.parsed.value(name);
+        let known = Connection::known()?;
+        let sha256 = match (value("sha256"), value("agent")) {
+            (Some(sum), _) => sum.to_ascii_lowercase(),
+            (None, Some(file)) => digest_of(&needed(file)?, Digest::Sha256),
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    "which agent? --agent FILE, or --sha256 DIGEST",
+                ));
+            }
+        };
+        let bundle_keys = match value("bundle-keys") {
+            Some(file) => String::from_utf8_lossy(&needed(file)?).into_owned(),
+            None => SigningKey::read(&SigningKey::default_path())?.public(),
+        };
+        let mut bootstrap = Bootstrap {
+            urls: call.parsed.values("agent-url"),
+            sha256,
+            controller: value("controller").unwrap_or(&known.controller).to_string(),
+            pin: known.pin.clone(),
+            token: format!("{}00", lks_agent::uplink::wire::TOKEN_PREFIX),
+            name: value("host").map(String::from),
+            bundle_keys,
+        };
+        let form = match value("format") {
+            Some("mime") => Form::Mime,
+            _ => Form::Shell,
+        };
+        // A token is made for user-data that can be made, and for no other.
+        bootstrap.render(form)?;
+        let asked = json!({
+            "host": value("host").unwrap_or_default(),
+            "lifetime": call.parsed.number::<u64>("expires")?.unwrap_or(3600),
+        });
+        let made: Value = known.client()?.post("/v1/tokens", &asked)?.json()?;
+        bootstrap.token = made["token"].as_str().unwrap_or_default().to_string();
+        io.print(&bootstrap.render(form)?);
+        Ok(exit::OK)
+    },
+};
+
+static FLAGS: &[Flag] = &[
+    Flag::many(
+        &["agent-url"],
+        "URL",
+        "Where the host fetches the agent; several are tried in order.",
+    ),
+    Flag::one(&["agent"], "FILE", "The agent, to take its SHA-256.").complete(Complete::File),
+    Flag::one(&["sha256"], "DIGEST", "The agent's SHA-256."),
+    Flag::one(
+        &["controller"],
+        "URL",
+        "The controller's address as hosts see it. The known one if not given.",
+    ),
+    Flag::one(
+        &["host"],
+        "NAME",
+        "The host's name. Its name in the network if not given.",
+    ),
+    Flag::one(
+        &["bundle-keys"],
+        "FILE",
+        "Public keys that sign bundles. The own one if not given.",
+    )
+    .complete(Complete::File),
+    Flag::one(
+        &["expires"],
+        "SECONDS",
+        "How long the join token can be used. An hour if not given.",
+    ),
+    Flag::one(
+        &["format"],
+        "FORM",
+        "A script for the first boot, or MIME parts for every boot.",
+    )
+    .words(&["shell", "mime"]),
+];
+
+fn needed(file: &str) -> Result<Vec<u8>> {
+    here::read(Path::new(file))?
+        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{file} does not exist")))
+}

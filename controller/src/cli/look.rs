@@ -1,0 +1,300 @@
+//! `hosts`, `runs`, `events`, `token`, `operator`: looking at a controller, and managing who may do what.
+
+use super::connection::Connection;
+use crate::fleet::{self, Follow};
+use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, exit};
+use lks_agent::error::{Error, ErrorKind, Result};
+use lks_agent::uplink::Answer;
+use lks_agent::uplink::wire::is_name;
+use serde_json::{Value, json};
+
+const JSON: Flag = Flag::switch(&["json"], "Print JSON.");
+static ONLY_JSON: &[Flag] = &[JSON];
+
+pub(super) const HOSTS: Command = Command {
+    name: "hosts",
+    called_as: None,
+    summary: "List enrolled hosts; revoke or forget one",
+    details: "A revoked host gets and gives nothing more, and nobody else gets its name until it is forgotten.\n",
+    args: Args {
+        usage: "[revoke|forget NAME]",
+        complete: Complete::Words(&["revoke", "forget"]),
+    },
+    flags: ONLY_JSON,
+    body: |call, io| {
+        let client = Connection::known()?.client()?;
+        match words(call).as_slice() {
+            [] => table(
+                call,
+                io,
+                &client.get("/v1/hosts")?,
+                &["name", "version", "enrolled_at", "seen_at", "revoked"],
+            ),
+            ["revoke", name] => {
+                done(&client.post(&format!("/v1/hosts/{}/revoke", named(name)?), &json!({}))?)
+            }
+            ["forget", name] => done(&client.delete(&format!("/v1/hosts/{}", named(name)?))?),
+            _ => Err(usage("hosts [revoke|forget NAME]")),
+        }
+    },
+};
+
+pub(super) const RUNS: Command = Command {
+    name: "runs",
+    called_as: None,
+    summary: "List runs of enrolled hosts, or the hosts of one",
+    details: "",
+    args: Args {
+        usage: "[RUN]",
+        complete: Complete::Nothing,
+    },
+    flags: ONLY_JSON,
+    body: |call, io| {
+        let client = Connection::known()?.client()?;
+        match words(call).as_slice() {
+            [] => {
+                let answer = client.get("/v1/runs")?;
+                if call.parsed.has("json") {
+                    return raw(io, &answer);
+                }
+                let runs: Vec<Value> = answer.json()?;
+                io.print(&format!(
+                    "{:<24} {:<12} {:<12} hosts\n",
+                    "run", "by", "created_at"
+                ));
+                for run in &runs {
+                    let hosts = run["hosts"]
+                        .as_array()
+                        .map(Vec::as_slice)
+                        .unwrap_or_default();
+                    let over = hosts.iter().filter(|h| !h[1].is_null()).count();
+                    io.print(&format!(
+                        "{:<24} {:<12} {:<12} {over} of {} over\n",
+                        text(&run["run"]),
+                        text(&run["by"]),
+                        text(&run["created_at"]),
+                        hosts.len()
+                    ));
+                }
+                Ok(exit::OK)
+            }
+            [run] => {
+                let answer = client.get(&format!("/v1/runs/{}", named(run)?))?;
+                if call.parsed.has("json") {
+                    return raw(io, &answer);
+                }
+                let run: fleet::Started = answer.json()?;
+                io.print(&fleet::Fold::default().recap(&run.hosts));
+                Ok(exit::OK)
+            }
+            _ => Err(usage("runs [RUN]")),
+        }
+    },
+};
+
+pub(super) const EVENTS: Command = Command {
+    name: "events",
+    called_as: None,
+    summary: "Show what happened in a run",
+    details: "",
+    args: Args {
+        usage: "RUN",
+        complete: Complete::Nothing,
+    },
+    flags: EVENT_FLAGS,
+    body: |call, io| {
+        let client = Connection::known()?.client()?;
+        let [run] = words(call)[..] else {
+            return Err(usage("events RUN"));
+        };
+        let run = named(run)?;
+        if call.parsed.has("json") {
+            return lines(&client, run, io);
+        }
+        let how = if call.parsed.has("follow") {
+            Follow::UntilOver
+        } else {
+            Follow::Once
+        };
+        fleet::follow(&client, run, how, io)
+    },
+};
+
+static EVENT_FLAGS: &[Flag] = &[
+    JSON,
+    Flag::switch(&["follow"], "Go on until the run is over.").short('f'),
+];
+
+pub(super) const TOKEN: Command = Command {
+    name: "token",
+    called_as: None,
+    summary: "Make, list and revoke join tokens",
+    details: "A token lets one host in, once, and is shown once.\n",
+    args: Args {
+        usage: "[new|revoke ID]",
+        complete: Complete::Words(&["new", "revoke"]),
+    },
+    flags: TOKEN_FLAGS,
+    body: |call, io| {
+        let client = Connection::known()?.client()?;
+        match words(call).as_slice() {
+            [] => table(
+                call,
+                io,
+                &client.get("/v1/tokens")?,
+                &["id", "host", "made_by", "expires_at", "used_by", "revoked"],
+            ),
+            ["new"] => {
+                let asked = json!({
+                    "host": call.parsed.value("host").unwrap_or_default(),
+                    "lifetime": call.parsed.number::<u64>("expires")?.unwrap_or(3600),
+                });
+                let answer = client.post("/v1/tokens", &asked)?;
+                if call.parsed.has("json") {
+                    return raw(io, &answer);
+                }
+                let made: Value = answer.json()?;
+                io.print(&format!("{}\n", text(&made["token"])));
+                Ok(exit::OK)
+            }
+            ["revoke", id] => done(&client.delete(&format!("/v1/tokens/{}", named(id)?))?),
+            _ => Err(usage("token [new|revoke ID]")),
+        }
+    },
+};
+
+static TOKEN_FLAGS: &[Flag] = &[
+    JSON,
+    Flag::one(
+        &["host"],
+        "NAME",
+        "The name that the host must have. Any if not given.",
+    ),
+    Flag::one(
+        &["expires"],
+        "SECONDS",
+        "How long it can be used. An hour if not given.",
+    ),
+];
+
+pub(super) const OPERATOR: Command = Command {
+    name: "operator",
+    called_as: None,
+    summary: "List, add and remove who may operate the fleet",
+    details: "Roles: a `viewer` looks; an `operator` also starts runs; an `admin` does everything.\n",
+    args: Args {
+        usage: "[add NAME ROLE|remove NAME]",
+        complete: Complete::Words(&["add", "remove"]),
+    },
+    flags: ONLY_JSON,
+    body: |call, io| {
+        let known = Connection::known()?;
+        let client = known.client()?;
+        match words(call).as_slice() {
+            [] => table(call, io, &client.get("/v1/operators")?, &["name", "role"]),
+            ["add", name, role] => {
+                let made: Value = client
+                    .post("/v1/operators", &json!({"name": name, "role": role}))?
+                    .json()?;
+                // What the new operator saves and names by LKS_CONTROLLER.
+                let theirs = Connection {
+                    token: text(&made["token"]),
+                    ..known
+                };
+                let theirs = serde_json::to_string_pretty(&theirs)
+                    .map_err(|e| Error::host("cannot write JSON").caused_by(e))?;
+                io.print(&format!("{theirs}\n"));
+                Ok(exit::OK)
+            }
+            ["remove", name] => done(&client.delete(&format!("/v1/operators/{}", named(name)?))?),
+            _ => Err(usage("operator [add NAME ROLE|remove NAME]")),
+        }
+    },
+};
+
+fn words<'a>(call: &'a Call<'_>) -> Vec<&'a str> {
+    call.parsed.args.iter().map(String::as_str).collect()
+}
+
+/// A name that becomes part of a path.
+fn named(name: &str) -> Result<&str> {
+    if is_name(name) {
+        Ok(name)
+    } else {
+        Err(Error::new(
+            ErrorKind::Usage,
+            format!("`{name}` cannot be a name"),
+        ))
+    }
+}
+
+fn usage(text: &str) -> Error {
+    Error::new(ErrorKind::Usage, format!("this command is used so: {text}"))
+}
+
+fn done(answer: &Answer) -> Result<i32> {
+    answer.body().map(|_| exit::OK)
+}
+
+fn raw(io: &mut Io<'_>, answer: &Answer) -> Result<i32> {
+    let value: Value = answer.json()?;
+    let text = serde_json::to_string_pretty(&value)
+        .map_err(|e| Error::host("cannot write JSON").caused_by(e))?;
+    io.print(&format!("{text}\n"));
+    Ok(exit::OK)
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        Value::Null => "-".into(),
+        other => other.to_string(),
+    }
+}
+
+/// Rows of an answer, as a table or as JSON.
+fn table(call: &Call<'_>, io: &mut Io<'_>, answer: &Answer, columns: &[&str]) -> Result<i32> {
+    if call.parsed.has("json") {
+        return raw(io, answer);
+    }
+    let rows: Vec<Value> = answer.json()?;
+    let cells: Vec<Vec<String>> =
+        std::iter::once(columns.iter().map(|c| (*c).to_string()).collect())
+            .chain(
+                rows.iter()
+                    .map(|row| columns.iter().map(|c| text(&row[*c])).collect()),
+            )
+            .collect();
+    for row in &cells {
+        let line: String = row
+            .iter()
+            .enumerate()
+            .map(|(i, cell)| {
+                let width = cells
+                    .iter()
+                    .map(|r| r[i].chars().count())
+                    .max()
+                    .unwrap_or(0);
+                format!("{cell:<width$}  ")
+            })
+            .collect();
+        io.print(&format!("{}\n", line.trim_end()));
+    }
+    Ok(exit::OK)
+}
+
+/// All events of a run, one JSON object a line.
+fn lines(client: &lks_agent::uplink::Client, run: &str, io: &mut Io<'_>) -> Result<i32> {
+    let mut after = 0;
+    loop {
+        let path = format!("/v1/runs/{run}/events?after={after}");
+        let events: Vec<Value> = client.get(&path)?.json()?;
+        let Some(last) = events.last() else {
+            return Ok(exit::OK);
+        };
+        after = last["id"].as_i64().unwrap_or(after);
+        for event in &events {
+            io.print(&format!("{event}\n"));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The controller's own certificate authority: it names hosts, and the controller itself.
+
+use lks_agent::error::{Error, Result};
+use lks_agent::host::here::{self, durable};
+use lks_agent::host::{Digest, digest_of};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData, SignatureAlgorithm,
+    date_time_ymd,
+};
+use std::path::Path;
+
+/// How many years a host's certificate holds; revocation is asked for at every request.
+const YEARS: i32 = 5;
+
+/// The authority.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: Vec<u8>,
+}
+
+/// A certificate and its key, for TLS.
+pub struct Served {
+    /// The certificate, then the authority's (DER).
+    pub chain: Vec<Vec<u8>>,
+    /// The key (PKCS#8).
+    pub key: Vec<u8>,
+}
+
+impl Authority {
+    /// Reads the authority kept in a folder, or makes it. Its key never leaves the folder.
+    ///
+    /// # Errors
+    /// When the folder holds half of one, or the disk refuses.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let (key_path, certificate_path) = (dir.join("ca.key"), dir.join("ca.der"));
+        let key = here::read_text(&key_path)?;
+        let certificate = here::read(&certificate_path)?;
+        let (key, certificate) = match (key, certificate) {
+            (Some(key), Some(certificate)) => (KeyPair::from_pem(&key).map_err(bad)?, certificate),
+            (None, None) => {
+                let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(bad)?;
+                let certificate = own_params()?.self_signed(&key).map_err(bad)?.der().to_vec();
+                // The certificate goes last: with it there, both are.
+                durable::replace(&key_path, key.serialize_pem().as_bytes(), 0o600)?;
+                durable::replace(&certificate_path, &certificate, 0o644)?;
+                (key, certificate)
+            }
+            (Some(_), None) => {
+                // A kill came between the two: nobody has trusted this key yet.
+                durable::remove_file(&key_path);
+                return Self::open(dir);
+            }
+            (None, Some(_)) => {
+                return Err(Error::host(format!(
+                    "{} is missing, and hosts trust it",
+                    key_path.display()
+                )));
+            }
+        };
+        Ok(Self {
+            issuer: Issuer::new(own_params()?, key),
+            certificate,
+        })
+    }
+
+    /// The authority's certificate (DER).
+    #[must_use]
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// What agents pin: the SHA-256 of the authority's certificate.
+    #[must_use]
+    pub fn pin(&self) -> String {
+        digest_of(&self.certificate, Digest::Sha256)
+    }
+
+    /// A certificate for the controller under these names and addresses, with a new key.
+    ///
+    /// # Errors
+    /// When a name is none.
+    pub fn serve(&self, names: &[String]) -> Result<Served> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(bad)?;
+        let mut params = CertificateParams::new(names.to_vec()).map_err(bad)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "lks controller");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        validity(&mut params, YEARS);
+        let certificate = params.signed_by(&key, &self.issuer).map_err(bad)?;
+        Ok(Served {
+            chain: vec![certificate.der().to_vec(), self.certificate.clone()],
+            key: key.serialize_der(),
+        })
+    }
+
+    /// A certificate (DER) for a host's ed25519 key: good for being a client, and for nothing else.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn welcome(&self, name: &str, public_key: &[u8]) -> Result<Vec<u8>> {
+        let mut params = CertificateParams::new(Vec::<String>::new()).map_err(bad)?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        validity(&mut params, YEARS);
+        let key = HostKey(public_key.to_vec());
+        let certificate = params.signed_by(&key, &self.issuer).map_err(bad)?;
+        Ok(certificate.der().to_vec())
+    }
+}
+
+struct HostKey(Vec<u8>);
+
+impl PublicKeyData for HostKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ED25519
+    }
+}
+
+fn own_params() -> Result<CertificateParams> {
+    let mut params = CertificateParams::new(Vec::<String>::new()).map_err(bad)?;
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "lks authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    validity(&mut params, 30);
+    Ok(params)
+}
+
+/// From the beginning of last year: hosts' clocks may be wrong when they enrol.
+fn validity(params: &mut CertificateParams, years: i32) {
+    let year = 1970 + (here::now() / 31_556_952.0) as i32;
+    params.not_before = date_time_ymd(year - 1, 1, 1);
+    params.not_after = date_time_ymd(year + years, 1, 1);
+}
+
+fn bad(error: rcgen::Error) -> Error {
+    Error::host("a certificate cannot be made").caused_by(error)
+}

@@ -1,0 +1,214 @@
+//! What a controller remembers, behind one trait. [`Sqlite`] is built in and needs nothing installed.
+
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+pub use sqlite::Sqlite;
+
+use lks_agent::error::Result;
+use serde::Serialize;
+
+/// An enrolled host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Seconds since 1970.
+    pub enrolled_at: u64,
+    /// When it last asked for something.
+    pub seen_at: u64,
+    /// The version of its agent.
+    pub version: String,
+    /// Nothing is given to it, nor taken from it, any more.
+    pub revoked: bool,
+}
+
+/// A join token; the secret itself is not kept, only its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Token {
+    /// How it is called in lists.
+    pub id: String,
+    /// SHA-256 of the secret.
+    #[serde(skip)]
+    pub digest: String,
+    /// The name that the host must have; any if empty.
+    pub host: String,
+    /// Who made it.
+    pub made_by: String,
+    /// When it expires.
+    pub expires_at: u64,
+    /// The host that used it.
+    pub used_by: Option<String>,
+    /// Whether it was taken back.
+    pub revoked: bool,
+}
+
+/// What an operator may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Look, bring bundles and start runs.
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// From its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "viewer" => Some(Self::Viewer),
+            "operator" => Some(Self::Operator),
+            "admin" => Some(Self::Admin),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A person or program that operates the fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Operator {
+    /// The name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// A run and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// Its name.
+    pub run: String,
+    /// The bundle.
+    pub bundle: String,
+    /// Who started it.
+    pub by: String,
+    /// When.
+    pub created_at: u64,
+    /// Hosts, each with the exit status of its part when that is over.
+    pub hosts: Vec<(String, Option<i64>)>,
+}
+
+/// An event as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoredEvent {
+    /// Grows in the order of arrival.
+    pub id: i64,
+    /// The host whose agent sent it.
+    pub agent: String,
+    /// The event, as the agent wrote it.
+    pub event: serde_json::Value,
+}
+
+/// A line of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// When.
+    pub at: u64,
+    /// Who.
+    pub who: String,
+    /// What.
+    pub what: String,
+    /// To what.
+    pub detail: String,
+}
+
+/// How an enrolment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enrolment {
+    /// The host is in (or was already, with the same key and token).
+    Welcome,
+    /// There is no such token, or it is used, expired or revoked, or for another host.
+    BadToken,
+    /// Another key has this name.
+    NameTaken,
+}
+
+/// How many of what there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Counts {
+    pub hosts: u64,
+    pub runs: u64,
+    pub unfinished: u64,
+    pub events: u64,
+}
+
+/// What a controller remembers. Each call is one transaction: all of it is kept, or nothing.
+pub trait Store: Send + Sync {
+    /// Keeps a token.
+    fn add_token(&self, token: &Token) -> Result<()>;
+    /// All tokens.
+    fn tokens(&self) -> Result<Vec<Token>>;
+    /// Takes a token back. `false` if there is none.
+    fn revoke_token(&self, id: &str) -> Result<bool>;
+    /// Lets a host in: uses the token up, and keeps the host with its key.
+    fn enrol(
+        &self,
+        digest: &str,
+        name: &str,
+        key: &str,
+        version: &str,
+        now: u64,
+    ) -> Result<Enrolment>;
+    /// A certificate (by its SHA-256) was given to a host.
+    fn add_certificate(&self, fingerprint: &str, host: &str) -> Result<()>;
+    /// The host that has this certificate; it is marked as seen.
+    fn host_of(&self, fingerprint: &str, now: u64) -> Result<Option<Host>>;
+    /// All hosts, by name.
+    fn hosts(&self) -> Result<Vec<Host>>;
+    /// Shuts a host out. `false` if there is none.
+    fn revoke_host(&self, name: &str) -> Result<bool>;
+    /// Forgets a host and its certificates, so that its name is free. `false` if there is none.
+    fn forget_host(&self, name: &str) -> Result<bool>;
+    /// Keeps an operator, known by the SHA-256 of their token.
+    fn add_operator(&self, operator: &Operator, digest: &str) -> Result<()>;
+    /// The operator with this token.
+    fn operator_of(&self, digest: &str) -> Result<Option<Operator>>;
+    /// All operators.
+    fn operators(&self) -> Result<Vec<Operator>>;
+    /// Removes an operator. `false` if there is none.
+    fn remove_operator(&self, name: &str) -> Result<bool>;
+    /// Keeps a bundle under its SHA-256.
+    fn put_bundle(&self, digest: &str, bytes: &[u8]) -> Result<()>;
+    /// A bundle.
+    fn bundle(&self, digest: &str) -> Result<Option<Vec<u8>>>;
+    /// Gives hosts a run.
+    fn create_run(&self, run: &Run) -> Result<()>;
+    /// The newest runs.
+    fn runs(&self, most: u32) -> Result<Vec<Run>>;
+    /// One run.
+    fn run(&self, run: &str) -> Result<Option<Run>>;
+    /// The oldest run that the host has not ended: the run and its bundle.
+    fn work(&self, host: &str) -> Result<Option<(String, String)>>;
+    /// Keeps events that a host's agent sent. `None` if the run is not this host's. What is there
+    /// already stays as it is, and counts.
+    fn store_events(
+        &self,
+        agent: &str,
+        run: &str,
+        events: &[serde_json::Value],
+    ) -> Result<Option<usize>>;
+    /// Events of a run behind one, in the order of arrival.
+    fn events(&self, run: &str, after: i64, most: u32) -> Result<Vec<StoredEvent>>;
+    /// Adds a line to the audit log.
+    fn audit(&self, line: &Audit) -> Result<()>;
+    /// The newest lines of the audit log.
+    fn audits(&self, most: u32) -> Result<Vec<Audit>>;
+    /// How many of what there are.
+    fn counts(&self) -> Result<Counts>;
+}

@@ -1,0 +1,457 @@
+//! The store in one SQLite file. What was answered to an agent is on the disk (`synchronous = FULL`).
+
+use super::{Audit, Counts, Enrolment, Host, Operator, Role, Run, Store, StoredEvent, Token};
+use lks_agent::error::{Error, Result};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The layout's version, in SQLite's `user_version`.
+const VERSION: i64 = 1;
+
+const LAYOUT: &str = "
+CREATE TABLE host (name TEXT PRIMARY KEY, key TEXT NOT NULL, enrolled_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL, version TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE certificate (fingerprint TEXT PRIMARY KEY,
+    host TEXT NOT NULL REFERENCES host(name) ON DELETE CASCADE);
+CREATE TABLE token (id TEXT PRIMARY KEY, digest TEXT NOT NULL UNIQUE, host TEXT NOT NULL,
+    made_by TEXT NOT NULL, expires_at INTEGER NOT NULL, used_by TEXT, used_key TEXT,
+    revoked INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE operator (name TEXT PRIMARY KEY, role TEXT NOT NULL, digest TEXT NOT NULL UNIQUE);
+CREATE TABLE bundle (digest TEXT PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE run (number INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL UNIQUE,
+    bundle TEXT NOT NULL REFERENCES bundle(digest), by TEXT NOT NULL, created_at INTEGER NOT NULL);
+CREATE TABLE part (run TEXT NOT NULL REFERENCES run(run), host TEXT NOT NULL, status INTEGER,
+    over INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (run, host)) WITHOUT ROWID;
+CREATE INDEX part_of_host ON part (host, over);
+CREATE TABLE event (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, agent TEXT NOT NULL,
+    host TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (agent, run, host, seq));
+CREATE INDEX event_of_run ON event (run, id);
+CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,
+    what TEXT NOT NULL, detail TEXT NOT NULL);
+";
+
+/// The store in one file.
+#[derive(Debug)]
+pub struct Sqlite(Mutex<Connection>);
+
+impl Sqlite {
+    /// Opens the store, or makes it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or a newer program made it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut connection = Connection::open(path).map_err(broken)?;
+        connection
+            .busy_timeout(Duration::from_secs(10))
+            .and_then(|()| {
+                connection.execute_batch(
+                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+                )
+            })
+            .map_err(broken)?;
+        let found: i64 = connection
+            .query_row("PRAGMA user_version", [], |r| r.get(0))
+            .map_err(broken)?;
+        match found {
+            VERSION => {}
+            0 => {
+                let mut made = || -> rusqlite::Result<()> {
+                    let tx = connection.transaction()?;
+                    tx.execute_batch(LAYOUT)?;
+                    tx.pragma_update(None, "user_version", VERSION)?;
+                    tx.commit()
+                };
+                made().map_err(broken)?;
+            }
+            other => {
+                return Err(Error::host(format!(
+                    "{} is of layout {other}; this program knows {VERSION}",
+                    path.display()
+                )));
+            }
+        }
+        Ok(Self(Mutex::new(connection)))
+    }
+
+    /// One transaction. It holds the lock for writing from its beginning, so that what was read is
+    /// still so when it writes.
+    fn tx<T>(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
+        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = || -> rusqlite::Result<T> {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        };
+        done().map_err(broken)
+    }
+}
+
+fn broken(error: rusqlite::Error) -> Error {
+    Error::host("the store refused").caused_by(error)
+}
+
+fn host(row: &Row<'_>) -> rusqlite::Result<Host> {
+    Ok(Host {
+        name: row.get(0)?,
+        enrolled_at: row.get(1)?,
+        seen_at: row.get(2)?,
+        version: row.get(3)?,
+        revoked: row.get(4)?,
+    })
+}
+
+fn operator(row: &Row<'_>) -> rusqlite::Result<Operator> {
+    let role: String = row.get(1)?;
+    Ok(Operator {
+        name: row.get(0)?,
+        // A role that a newer program knows gives no rights here beyond looking.
+        role: Role::named(&role).unwrap_or(Role::Viewer),
+    })
+}
+
+fn parts(tx: &Transaction<'_>, run: &str) -> rusqlite::Result<Vec<(String, Option<i64>)>> {
+    tx.prepare_cached(
+        "SELECT host, CASE over WHEN 1 THEN status END FROM part WHERE run = ? ORDER BY host",
+    )?
+    .query_map([run], |r| Ok((r.get(0)?, r.get(1)?)))?
+    .collect()
+}
+
+fn full_run(tx: &Transaction<'_>, mut run: Run) -> rusqlite::Result<Run> {
+    run.hosts = parts(tx, &run.run)?;
+    Ok(run)
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<Run> {
+    Ok(Run {
+        run: row.get(0)?,
+        bundle: row.get(1)?,
+        by: row.get(2)?,
+        created_at: row.get(3)?,
+        hosts: Vec::new(),
+    })
+}
+
+impl Store for Sqlite {
+    fn add_token(&self, t: &Token) -> Result<()> {
+        self.tx(|tx| {
+            tx.execute(
+                "INSERT INTO token (id, digest, host, made_by, expires_at) VALUES (?, ?, ?, ?, ?)",
+                params![t.id, t.digest, t.host, t.made_by, t.expires_at],
+            )
+        })
+        .map(drop)
+    }
+
+    fn tokens(&self) -> Result<Vec<Token>> {
+        self.tx(|tx| {
+            tx.prepare(
+                "SELECT id, digest, host, made_by, expires_at, used_by, revoked FROM token ORDER BY rowid",
+            )?
+            .query_map([], |row| {
+                Ok(Token {
+                    id: row.get(0)?,
+                    digest: row.get(1)?,
+                    host: row.get(2)?,
+                    made_by: row.get(3)?,
+                    expires_at: row.get(4)?,
+                    used_by: row.get(5)?,
+                    revoked: row.get(6)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    fn revoke_token(&self, id: &str) -> Result<bool> {
+        self.tx(|tx| tx.execute("UPDATE token SET revoked = 1 WHERE id = ?", [id]))
+            .map(|n| n > 0)
+    }
+
+    fn enrol(
+        &self,
+        digest: &str,
+        name: &str,
+        key: &str,
+        version: &str,
+        now: u64,
+    ) -> Result<Enrolment> {
+        self.tx(|tx| {
+            // Used by the same key for the same name: the answer was lost, and the host asks again.
+            let good: bool = tx.query_row(
+                "SELECT EXISTS (SELECT 1 FROM token WHERE digest = ?1 AND revoked = 0 AND expires_at > ?2
+                    AND (host = '' OR host = ?3)
+                    AND (used_by IS NULL OR (used_by = ?3 AND used_key = ?4)))",
+                params![digest, now, name, key],
+                |r| r.get(0),
+            )?;
+            if !good {
+                return Ok(Enrolment::BadToken);
+            }
+            let known: Option<(String, bool)> = tx
+                .query_row("SELECT key, revoked FROM host WHERE name = ?", [name], |r| {
+                    Ok((r.get(0)?, r.get(1)?))
+                })
+                .optional()?;
+            match known {
+                Some((k, false)) if k == key => {}
+                Some(_) => return Ok(Enrolment::NameTaken),
+                None => {
+                    tx.execute(
+                        "INSERT INTO host (name, key, enrolled_at, seen_at, version) VALUES (?1, ?2, ?3, ?3, ?4)",
+                        params![name, key, now, version],
+                    )?;
+                }
+            }
+            tx.execute(
+                "UPDATE token SET used_by = ?, used_key = ? WHERE digest = ?",
+                params![name, key, digest],
+            )?;
+            Ok(Enrolment::Welcome)
+        })
+    }
+
+    fn add_certificate(&self, fingerprint: &str, host: &str) -> Result<()> {
+        self.tx(|tx| {
+            tx.execute(
+                "INSERT INTO certificate (fingerprint, host) VALUES (?, ?)",
+                [fingerprint, host],
+            )
+        })
+        .map(drop)
+    }
+
+    fn host_of(&self, fingerprint: &str, now: u64) -> Result<Option<Host>> {
+        self.tx(|tx| {
+            let found = tx
+                .prepare_cached(
+                    "SELECT name, enrolled_at, seen_at, version, revoked FROM host
+                     JOIN certificate ON host = name WHERE fingerprint = ?",
+                )?
+                .query_row([fingerprint], host)
+                .optional()?;
+            // To the minute: a fleet that waits for work does not keep the disk busy.
+            if let Some(host) = found.as_ref().filter(|h| now > h.seen_at + 60) {
+                tx.prepare_cached("UPDATE host SET seen_at = ? WHERE name = ?")?
+                    .execute(params![now, host.name])?;
+            }
+            Ok(found)
+        })
+    }
+
+    fn hosts(&self) -> Result<Vec<Host>> {
+        self.tx(|tx| {
+            tx.prepare(
+                "SELECT name, enrolled_at, seen_at, version, revoked FROM host ORDER BY name",
+            )?
+            .query_map([], host)?
+            .collect()
+        })
+    }
+
+    fn revoke_host(&self, name: &str) -> Result<bool> {
+        self.tx(|tx| tx.execute("UPDATE host SET revoked = 1 WHERE name = ?", [name]))
+            .map(|n| n > 0)
+    }
+
+    fn forget_host(&self, name: &str) -> Result<bool> {
+        self.tx(|tx| {
+            // What it had not begun, nobody will end: the next host of this name is another one.
+            tx.execute(
+                "UPDATE part SET over = 1, status = -1 WHERE host = ? AND over = 0",
+                [name],
+            )?;
+            tx.execute("DELETE FROM host WHERE name = ?", [name])
+        })
+        .map(|n| n > 0)
+    }
+
+    fn add_operator(&self, o: &Operator, digest: &str) -> Result<()> {
+        self.tx(|tx| {
+            tx.execute(
+                "INSERT INTO operator (name, role, digest) VALUES (?, ?, ?)",
+                params![o.name, o.role.name(), digest],
+            )
+        })
+        .map(drop)
+    }
+
+    fn operator_of(&self, digest: &str) -> Result<Option<Operator>> {
+        self.tx(|tx| {
+            tx.prepare_cached("SELECT name, role FROM operator WHERE digest = ?")?
+                .query_row([digest], operator)
+                .optional()
+        })
+    }
+
+    fn operators(&self) -> Result<Vec<Operator>> {
+        self.tx(|tx| {
+            tx.prepare("SELECT name, role FROM operator ORDER BY name")?
+                .query_map([], operator)?
+                .collect()
+        })
+    }
+
+    fn remove_operator(&self, name: &str) -> Result<bool> {
+        self.tx(|tx| tx.execute("DELETE FROM operator WHERE name = ?", [name]))
+            .map(|n| n > 0)
+    }
+
+    fn put_bundle(&self, digest: &str, bytes: &[u8]) -> Result<()> {
+        self.tx(|tx| {
+            tx.execute(
+                "INSERT INTO bundle (digest, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                params![digest, bytes],
+            )
+        })
+        .map(drop)
+    }
+
+    fn bundle(&self, digest: &str) -> Result<Option<Vec<u8>>> {
+        self.tx(|tx| {
+            tx.query_row("SELECT bytes FROM bundle WHERE digest = ?", [digest], |r| {
+                r.get(0)
+            })
+            .optional()
+        })
+    }
+
+    fn create_run(&self, run: &Run) -> Result<()> {
+        self.tx(|tx| {
+            tx.execute(
+                "INSERT INTO run (run, bundle, by, created_at) VALUES (?, ?, ?, ?)",
+                params![run.run, run.bundle, run.by, run.created_at],
+            )?;
+            let mut part = tx.prepare("INSERT INTO part (run, host) VALUES (?, ?)")?;
+            for (host, _) in &run.hosts {
+                part.execute([&run.run, host])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn runs(&self, most: u32) -> Result<Vec<Run>> {
+        self.tx(|tx| {
+            let rows: Vec<Run> = tx
+                .prepare(
+                    "SELECT run, bundle, by, created_at FROM run ORDER BY number DESC LIMIT ?",
+                )?
+                .query_map([most], run_row)?
+                .collect::<rusqlite::Result<_>>()?;
+            rows.into_iter().map(|run| full_run(tx, run)).collect()
+        })
+    }
+
+    fn run(&self, run: &str) -> Result<Option<Run>> {
+        self.tx(|tx| {
+            tx.query_row(
+                "SELECT run, bundle, by, created_at FROM run WHERE run = ?",
+                [run],
+                run_row,
+            )
+            .optional()?
+            .map(|run| full_run(tx, run))
+            .transpose()
+        })
+    }
+
+    fn work(&self, host: &str) -> Result<Option<(String, String)>> {
+        self.tx(|tx| {
+            tx.prepare_cached(
+                "SELECT run.run, run.bundle FROM part JOIN run ON run.run = part.run
+                 WHERE host = ? AND over = 0 ORDER BY number LIMIT 1",
+            )?
+            .query_row([host], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()
+        })
+    }
+
+    fn store_events(
+        &self,
+        agent: &str,
+        run: &str,
+        events: &[serde_json::Value],
+    ) -> Result<Option<usize>> {
+        self.tx(|tx| {
+            let given: bool = tx
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM part WHERE run = ? AND host = ?)")?
+                .query_row([run, agent], |r| r.get(0))?;
+            if !given {
+                return Ok(None);
+            }
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO event (run, agent, host, seq, body) VALUES (?, ?, ?, ?, ?)
+                 ON CONFLICT DO NOTHING",
+            )?;
+            for event in events {
+                let host = event["host"].as_str().unwrap_or_default();
+                let seq = event["seq"].as_i64().unwrap_or_default();
+                insert.execute(params![run, agent, host, seq, event.to_string()])?;
+                if event["type"] == "run_finished" && host.is_empty() {
+                    tx.prepare_cached(
+                        "UPDATE part SET over = 1, status = ? WHERE run = ? AND host = ? AND over = 0",
+                    )?
+                    .execute(params![event["status"].as_i64(), run, agent])?;
+                }
+            }
+            Ok(Some(events.len()))
+        })
+    }
+
+    fn events(&self, run: &str, after: i64, most: u32) -> Result<Vec<StoredEvent>> {
+        self.tx(|tx| {
+            tx.prepare_cached(
+                "SELECT id, agent, body FROM event WHERE run = ? AND id > ? ORDER BY id LIMIT ?",
+            )?
+            .query_map(params![run, after, most], |row| {
+                let body: String = row.get(2)?;
+                Ok(StoredEvent {
+                    id: row.get(0)?,
+                    agent: row.get(1)?,
+                    event: serde_json::from_str(&body).unwrap_or_default(),
+                })
+            })?
+            .collect()
+        })
+    }
+
+    fn audit(&self, line: &Audit) -> Result<()> {
+        self.tx(|tx| {
+            tx.execute(
+                "INSERT INTO audit (at, who, what, detail) VALUES (?, ?, ?, ?)",
+                params![line.at, line.who, line.what, line.detail],
+            )
+        })
+        .map(drop)
+    }
+
+    fn audits(&self, most: u32) -> Result<Vec<Audit>> {
+        self.tx(|tx| {
+            tx.prepare("SELECT at, who, what, detail FROM audit ORDER BY id DESC LIMIT ?")?
+                .query_map([most], |row| {
+                    Ok(Audit {
+                        at: row.get(0)?,
+                        who: row.get(1)?,
+                        what: row.get(2)?,
+                        detail: row.get(3)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    fn counts(&self) -> Result<Counts> {
+        self.tx(|tx| {
+            let one = |sql: &str| tx.query_row(sql, [], |r| r.get(0));
+            Ok(Counts {
+                hosts: one("SELECT count(*) FROM host WHERE revoked = 0")?,
+                runs: one("SELECT count(*) FROM run")?,
+                unfinished: one("SELECT count(*) FROM part WHERE over = 0")?,
+                events: one("SELECT count(*) FROM event")?,
+            })
+        })
+    }
+}

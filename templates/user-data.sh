@@ -1,0 +1,74 @@
+#!/bin/sh
+# User-data of a host that configures itself, made by `lks-ctl bootstrap`. Safe to run on every boot.
+# It holds no secret but the join token, which lets one host in, once, until it expires.
+set -eu
+say() { echo "lks: $*"; [ -w /dev/console ] && echo "lks: $*" >/dev/console || true; }
+fail() { say "FAILED: $*"; exit 1; }
+
+agent=/usr/local/bin/lks-agent
+sha256='@SHA256@'
+etc=/etc/lks
+state=/var/lib/lks-agent
+
+good() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$sha256" ]; }
+
+fetch() {
+    if command -v curl >/dev/null 2>&1; then
+        curl -fsSL --proto '=https,http' --connect-timeout 10 --max-time 600 -o "$2" "$1"
+    else
+        wget -q -T 30 -O "$2" "$1"
+    fi
+}
+
+umask 077
+mkdir -p "$etc" "$state" "$(dirname "$agent")"
+
+if good "$agent"; then
+    say "the agent is here"
+else
+    new="$agent.new.$$"
+    trap 'rm -f "$new"' EXIT
+    tries=0
+    until good "$new"; do
+        tries=$((tries + 1))
+        [ "$tries" -le @TRIES@ ] || fail "no address gave an agent with the SHA-256 $sha256"
+        [ "$tries" -eq 1 ] || sleep 5
+        for url in @URLS@; do
+            rm -f "$new"
+            say "fetching $url"
+            fetch "$url" "$new" || { say "no answer"; continue; }
+            good "$new" && break
+            say "that is another file: not used"
+        done
+    done
+    chmod 755 "$new"
+    mv -f "$new" "$agent"
+    trap - EXIT
+    say "the agent is installed"
+fi
+
+cat >"$etc/bundle-keys" <<'LKS_KEYS'
+@BUNDLE_KEYS@
+LKS_KEYS
+
+# The token is only written for a host that has not joined. A host made from an image of another one
+# finds that out by itself, and needs it, too: the agent removes what it does not use.
+if [ ! -e "$etc/joined-@TOKEN_ID@" ]; then
+    printf '%s\n' '@TOKEN@' >"$etc/join-token"
+    : >"$etc/joined-@TOKEN_ID@"
+fi
+
+cat >/etc/systemd/system/lks-agent.service.new <<'LKS_UNIT'
+@UNIT@
+LKS_UNIT
+if ! cmp -s /etc/systemd/system/lks-agent.service.new /etc/systemd/system/lks-agent.service; then
+    chmod 644 /etc/systemd/system/lks-agent.service.new
+    mv -f /etc/systemd/system/lks-agent.service.new /etc/systemd/system/lks-agent.service
+    systemctl daemon-reload
+else
+    rm -f /etc/systemd/system/lks-agent.service.new
+fi
+systemctl enable --quiet lks-agent.service
+# Without waiting: cloud-init may itself be what the unit waits for.
+systemctl restart --no-block lks-agent.service
+say "lks-agent is started; its controller is @CONTROLLER@"
