@@ -11,6 +11,7 @@ mod distribution;
 mod dmi;
 mod dns;
 mod env;
+mod gpu;
 mod local;
 mod memory;
 mod mounts;
@@ -142,6 +143,8 @@ static COLLECTORS: &[Collector] = &[
         &["virtual"],
         virtualization::collect,
     ),
+    // Ours: gathered only when they are asked for by name, as Ansible does not have them.
+    row(&["lks.gpu"], &["lks"], gpu::collect),
 ];
 
 const fn row(
@@ -178,7 +181,7 @@ impl Default for Subset {
     fn default() -> Self {
         Self {
             asked: vec!["all".into()],
-            chosen: (0..COLLECTORS.len()).collect(),
+            chosen: (0..COLLECTORS.len()).filter(|i| is_usual(*i)).collect(),
         }
     }
 }
@@ -209,7 +212,7 @@ impl Subset {
             .iter()
             .any(|w| !w.trim().is_empty() && !w.starts_with('!'));
         if !adds {
-            added.extend(0..COLLECTORS.len());
+            added.extend((0..COLLECTORS.len()).filter(|i| is_usual(*i)));
         }
         added.extend((0..COLLECTORS.len()).filter(|i| is_minimal(*i)));
         Ok(Self {
@@ -226,10 +229,15 @@ fn is_minimal(index: usize) -> bool {
     COLLECTORS[index].groups.contains(&"min")
 }
 
+/// Whether a collector belongs to all that Ansible gathers.
+fn is_usual(index: usize) -> bool {
+    !COLLECTORS[index].groups.contains(&"lks")
+}
+
 /// The collectors that a name of `gather_subset` stands for.
 fn matching(name: &str) -> Result<Vec<usize>> {
     if name == "all" {
-        return Ok((0..COLLECTORS.len()).collect());
+        return Ok((0..COLLECTORS.len()).filter(|i| is_usual(*i)).collect());
     }
     let found: Vec<usize> = COLLECTORS
         .iter()
@@ -302,8 +310,11 @@ mod tests {
 
     #[test]
     fn subsets_are_chosen_as_ansible_does() {
-        assert_eq!(names(&["all"]).len(), COLLECTORS.len());
-        assert_eq!(names(&[]).len(), COLLECTORS.len());
+        let usual = (0..COLLECTORS.len()).filter(|i| is_usual(*i)).count();
+        assert_eq!(names(&["all"]).len(), usual);
+        assert_eq!(names(&[]).len(), usual);
+        assert_eq!(Subset::default().chosen.len(), usual);
+        assert_eq!(names(&["!all", "!min", "lks.gpu"]), ["lks.gpu"]);
         assert_eq!(names(&["!all", "!min"]), [""; 0]);
         assert_eq!(
             names(&["!all", "!min", "network"]),

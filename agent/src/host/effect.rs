@@ -73,6 +73,8 @@ pub enum Effect {
     Rename { from: PathBuf, to: PathBuf },
     /// Fetches a URL into a file: resumed where the server allows, verified before it is put in place.
     Download(Box<Download>),
+    /// Fetches a large file in parallel ranges, hashed while it comes: see [`Fetch`].
+    Fetch(Box<Fetch>),
     /// Mounts a file system.
     Mount {
         source: String,
@@ -447,6 +449,46 @@ pub struct Download {
     pub in_place: bool,
 }
 
+/// A large file to fetch: in ranges over several connections, resumed part by part after a kill, hashed
+/// while it comes, and by one host at a time where several share the folder.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct Fetch {
+    pub request: Request,
+    pub dest: PathBuf,
+    /// Bytes, as the server said; a server that has another size later is not believed.
+    pub size: u64,
+    /// SHA-256 that the content must have (hex).
+    pub sha256: Option<String>,
+    /// What the server knows the version by, to be written down.
+    pub version: Option<String>,
+    /// Where to write down what the file is.
+    pub note: Option<PathBuf>,
+    pub attrs: Attrs,
+    pub connections: u32,
+    /// Bytes of a part.
+    pub part: u64,
+    /// Attempts on passing faults without any gain.
+    pub attempts: u32,
+    /// Another host that holds the file's lease is taken for dead when it was silent for this long.
+    pub patience: Duration,
+}
+
+/// How a [`Fetch`] went.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct Fetched {
+    pub sha256: String,
+    /// Bytes that came in this call, and those that an earlier one had left.
+    pub fetched: u64,
+    pub resumed: u64,
+    pub seconds: f64,
+    /// Requests that had to be sent again.
+    pub retries: u32,
+    /// Whether another host or process fetched it meanwhile.
+    pub by_another: bool,
+}
+
 /// What carrying an effect out gave.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
@@ -468,6 +510,8 @@ pub enum Outcome {
         fetched: u64,
         resumed: u64,
     },
+    /// A large file is there.
+    Fetched(Box<Fetched>),
     /// Waiting ended: whether it came to pass, after how many seconds, and the match's groups
     /// (named ones with their name).
     Awaited {

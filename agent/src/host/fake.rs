@@ -448,6 +448,47 @@ impl FakeHost {
         Ok(outcome(response, !same, backup, fetched))
     }
 
+    fn fetch_file(&mut self, fetch: &Fetch) -> Result<Outcome> {
+        let url = &fetch.request.url;
+        let response = match url.strip_prefix("file://").map(Path::new) {
+            Some(path) => Response {
+                status: 200,
+                body: self.read(path)?.unwrap_or_default(),
+                ..Response::default()
+            },
+            None => self.script.respond(&fetch.request)?,
+        };
+        if response.status >= 400 {
+            let (status, reason) = (response.status, &response.reason);
+            return Err(Error::host(format!("{url}: HTTP {status} {reason}")));
+        }
+        let sha256 = digest_of(&response.body, Digest::Sha256);
+        if let Some(want) = fetch.sha256.as_ref().filter(|w| **w != sha256) {
+            return Err(super::weights::wrong_digest(url, &sha256, want));
+        }
+        super::weights::check(&fetch.dest, &mut &response.body[..], fetch.size)?;
+        let fetched = response.body.len() as u64;
+        self.memory
+            .fetched(fetch, Data::Bytes(response.body.into()))?;
+        if let Some(path) = &fetch.note {
+            let mtime = self.stat(&fetch.dest)?.map_or(0.0, |s| s.mtime);
+            let text = super::weights::note(fetch, &sha256, mtime);
+            self.memory.remember(&Effect::WriteFile {
+                path: path.clone(),
+                content: Content::Bytes(text.into_bytes()),
+                attrs: Attrs::default(),
+                backup: false,
+                validate: None,
+                in_place: false,
+            })?;
+        }
+        Ok(Outcome::Fetched(Box::new(Fetched {
+            sha256,
+            fetched,
+            ..Fetched::default()
+        })))
+    }
+
     fn wait(&mut self, probe: &Probe, delay: Duration, timeout: Duration) -> Result<Outcome> {
         let open = |port| self.script.state().ports.contains(port);
         let mut groups = Vec::new();
@@ -507,6 +548,7 @@ impl Host for FakeHost {
             }
             Effect::Http(request) => self.script.respond(request).map(Outcome::Responded),
             Effect::Download(download) => self.download(download),
+            Effect::Fetch(fetch) => self.fetch_file(fetch),
             Effect::Await {
                 probe,
                 delay,

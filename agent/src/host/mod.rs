@@ -30,6 +30,7 @@ mod script;
 mod tables;
 mod tree;
 mod view;
+mod weights;
 mod words;
 
 pub use digest::{Hasher, digest_of};

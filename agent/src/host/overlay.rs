@@ -198,6 +198,13 @@ impl Host for Overlay {
                 }
             }
             Effect::Download(download) => self.download(download)?,
+            Effect::Fetch(fetch) => {
+                let why = format!(
+                    "what {} holds is known only once it is fetched",
+                    fetch.request.url
+                );
+                self.memory.fetched(fetch, Data::Unknown(why.into()))?;
+            }
             _ => {}
         }
         Ok(Outcome::Remembered)

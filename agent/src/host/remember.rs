@@ -39,7 +39,11 @@ impl Memory {
             Effect::Mount { .. } | Effect::Unmount { .. } | Effect::Remount { .. } => {
                 self.remember_mount(effect)?;
             }
-            Effect::Run { .. } | Effect::Http(_) | Effect::Await { .. } | Effect::Download(_) => {
+            Effect::Run { .. }
+            | Effect::Http(_)
+            | Effect::Await { .. }
+            | Effect::Download(_)
+            | Effect::Fetch(_) => {
                 return Ok(None);
             }
         }
@@ -311,6 +315,11 @@ impl Memory {
             entry.options = f.get(3).cloned().unwrap_or_else(|| "defaults".to_owned());
         }
         Ok(entry)
+    }
+
+    /// A file that a fetch would bring, or brought.
+    pub fn fetched(&mut self, fetch: &Fetch, data: Data) -> Result<()> {
+        self.write(&fetch.dest, data, &fetch.attrs, false).map(drop)
     }
 
     /// A file that a download would bring, or brought.

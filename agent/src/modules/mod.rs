@@ -151,6 +151,7 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
     host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
+    host_module::<llm::model::Model>("lks.llm.model").returns(llm::model::RETURNS),
     host_module::<llm::ready::Ready>("lks.llm.ready").returns(llm::ready::RETURNS),
 ];
 

@@ -61,7 +61,7 @@ fn is_packed(response: &Response) -> bool {
     ["gzip", "x-gzip"].contains(&coding.to_ascii_lowercase().as_str())
 }
 
-fn boot_id() -> String {
+pub(super) fn boot_id() -> String {
     let id = files::read(Path::new("/proc/sys/kernel/random/boot_id"));
     String::from_utf8_lossy(&id.ok().flatten().unwrap_or_default())
         .trim()
@@ -486,7 +486,7 @@ fn ended_at(response: &Response, offset: u64) -> bool {
     offset > 0 && range == Some(&format!("bytes */{offset}"))
 }
 
-fn status_error(request: &Request, response: &Response) -> Error {
+pub(super) fn status_error(request: &Request, response: &Response) -> Error {
     Error::host(format!(
         "{} {}: HTTP {} {}",
         request.method,
@@ -508,7 +508,7 @@ fn check(path: &Path, algorithm: Digest, want: &str, url: &str) -> Result<()> {
 
 /// The file that takes the bytes: the one an earlier attempt left, if only this account can have
 /// written it, or a new one.
-fn open_part(path: &Path) -> Result<Flock<File>> {
+pub(super) fn open_part(path: &Path) -> Result<Flock<File>> {
     let ours = |s: &Stat| s.is_file() && s.uid == files::effective_uid() && s.mode & 0o077 == 0;
     let file = match files::lstat(path)?.filter(ours) {
         Some(_) => std::fs::OpenOptions::new()
@@ -529,7 +529,7 @@ fn open_part(path: &Path) -> Result<Flock<File>> {
 }
 
 /// An empty file that only this account may read, whatever was there under this name.
-fn create(path: &Path) -> Result<File> {
+pub(super) fn create(path: &Path) -> Result<File> {
     if_there(std::fs::remove_file(path)).map_err(|e| io_error("remove", path, e))?;
     std::fs::OpenOptions::new()
         .read(true)

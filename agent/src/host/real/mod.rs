@@ -5,6 +5,7 @@ mod change;
 mod ciphers;
 mod download;
 mod dpkg;
+mod fetch;
 mod files;
 mod getent;
 mod http;
@@ -288,6 +289,7 @@ impl Host for RealHost {
             Effect::Remove { path } => self.remove(path)?,
             Effect::Rename { from, to } => self.rename(from, to)?,
             Effect::Download(download) => return self.download(download, progress),
+            Effect::Fetch(fetch) => return self.fetch_file(fetch, progress),
             Effect::Mount { .. } | Effect::Unmount { .. } | Effect::Remount { .. } => {
                 self.change_mount(effect)?;
             }

@@ -1,6 +1,7 @@
 //! The real host, under a folder of its own and against a server of its own.
 
 mod downloads;
+mod fetches;
 mod files;
 mod processes;
 mod server;
