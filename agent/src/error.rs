@@ -113,6 +113,15 @@ impl Error {
         self
     }
 
+    /// Puts other words in the place of the first ones of the message.
+    #[must_use]
+    pub fn prefixed(mut self, old: &str, new: &str) -> Self {
+        if let Some(rest) = self.0.message.strip_prefix(old) {
+            self.0.message = format!("{new}{rest}");
+        }
+        self
+    }
+
     /// The sort.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

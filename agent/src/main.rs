@@ -16,7 +16,6 @@ static APP: App = App {
         cli::INVENTORY,
         cli::VAULT,
         cli::CONFIG,
-        cli::lint_command(lint),
         cli::DAEMON,
         cli::DOC,
         cli::COMPLETION,
@@ -34,10 +33,6 @@ fn adhoc(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
     let settings = cli::execute::read_settings()?;
     let options = AdhocOptions::new(&call.parsed, &settings)?;
     cli::adhoc_with(&options, &settings, call, io, Arc::new(LocalConnector))
-}
-
-fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
-    cli::execute::lint(call, io, Arc::new(LocalConnector))
 }
 
 fn main() {

@@ -8,5 +8,6 @@ pub mod bundle;
 pub mod cli;
 pub mod enrol;
 pub mod fleet;
+pub mod lint;
 pub mod ssh;
 pub mod store;

@@ -1,4 +1,4 @@
-//! Carries `run` and `lint` out: settings, variables, inventory and playbooks are read, and run.
+//! Carries `run` out: settings, variables, inventory and playbooks are read, and run.
 
 use super::app::{Call, Io};
 use super::exit;
@@ -116,6 +116,7 @@ pub(super) fn read_inventory(
     let templar = Templar::new(Arc::new(Controller {
         vault: vault.clone(),
         managed: settings.ansible_managed.clone(),
+        lenient: options.compat,
     }));
     let stock = Stock {
         sources: &options.inventory,
@@ -143,11 +144,14 @@ fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>
     };
     let sink = options.view(settings, terminal, (here::stdout(), here::stderr()), file);
     let sink = with_log(sink, options, settings, terminal, io);
+    if options.only_lists() {
+        return look(job, options, settings, io);
+    }
     match job.prepare(&run_id(), sink) {
         Err(findings) => Ok(refuse(&findings, settings, io)),
         Ok((run, findings)) => {
             warn(&findings, settings, io);
-            go(run, options, io)
+            Ok(run.execute())
         }
     }
 }
@@ -186,39 +190,38 @@ fn with_log(
     }
 }
 
-/// The command `lint`: reads and checks playbooks, runs nothing.
-///
-/// # Errors
-/// When the command line is wrong.
-pub fn lint(call: &Call<'_>, io: &mut Io<'_>, connector: Arc<dyn Connector>) -> Result<i32> {
-    let settings = read_settings()?;
-    let options = RunOptions::new(&call.parsed, &settings)?;
-    let job = job(&options, &settings, connector)?;
-    match job.prepare("lint", Arc::new(Silent)) {
-        Err(findings) => Ok(refuse(&findings, &settings, io)),
-        Ok((run, findings)) => {
-            warn(&findings, &settings, io);
-            let advice = super::lint::advice(&run);
-            for line in &advice {
-                io.complain(&format!("{line}\n\n"));
-            }
-            let found = findings.warnings.len() + advice.len();
-            io.print(&format!(
-                "{} playbooks read, {}\n",
-                options.playbooks.len(),
-                match found {
-                    0 => "nothing to say".to_string(),
-                    1 => "1 thing to look at".to_string(),
-                    n => format!("{n} things to look at"),
-                }
-            ));
-            Ok(exit::OK)
+/// `--list-…` and `--syntax-check`: that lks lacks a module does not make a playbook wrong.
+fn look(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>) -> Result<i32> {
+    match job.look(Arc::new(Silent)) {
+        (Some(run), findings) if findings.errors.is_empty() => {
+            warn(&findings, settings, io);
+            warn_absent(&findings, io);
+            list(&run, options, io)
         }
+        (_, findings) => Ok(refuse(&findings, settings, io)),
+    }
+}
+
+/// What lks does not have, in a line for each collection.
+fn warn_absent(findings: &Findings, io: &mut Io<'_>) {
+    let mut by: std::collections::BTreeMap<&str, Vec<&str>> = Default::default();
+    for absent in &findings.absent {
+        by.entry(&absent.from).or_default().push(&absent.name);
+    }
+    for (from, mut names) in by {
+        let uses = names.len();
+        names.sort_unstable();
+        names.dedup();
+        io.complain(&format!(
+            "[WARNING]: not available in lks, a run would be refused: {} (of {from}, used {uses} times)\n",
+            names.join(", ")
+        ));
     }
 }
 
 /// Takes no events: nothing runs.
-struct Silent;
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
 
 impl Sink for Silent {
     fn emit(&self, _event: &crate::event::Event) {}
@@ -272,7 +275,11 @@ pub(super) fn settings_file_at(name: &str) -> Option<SettingsFile> {
     })
 }
 
-pub(super) fn job(
+/// The job that options and settings describe.
+///
+/// # Errors
+/// When a vault, a password or extra variables cannot be read.
+pub fn job(
     options: &RunOptions,
     settings: &Settings,
     connector: Arc<dyn Connector>,
@@ -344,10 +351,7 @@ pub(super) fn job(
     })
 }
 
-fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
-    if !options.only_lists() {
-        return Ok(run.execute());
-    }
+fn list(run: &Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
     let listing = Listing {
         hosts: options.list_hosts,
         tasks: options.list_tasks,
@@ -355,7 +359,7 @@ fn go(run: Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
     };
     // Without a choice of tags, `--list-tags` also shows those that never run by themselves.
     let every = options.list_tags && options.tags.is_empty() && options.skip_tags.is_empty();
-    io.print(&listing.text(&listed(&run, every)?));
+    io.print(&listing.text(&listed(run, every)?));
     Ok(exit::OK)
 }
 
@@ -502,23 +506,6 @@ fn listed_name(task: &Task) -> String {
     match task.scope.role() {
         Some(role) => format!("{} : {own}", role.name),
         None => own,
-    }
-}
-
-/// The command `lint`, with the body that the binary gives it.
-#[must_use]
-pub const fn lint_command(body: super::app::Body) -> super::app::Command {
-    super::app::Command {
-        name: "lint",
-        called_as: None,
-        summary: "Check playbooks without running anything",
-        details: "Everything that `run` would refuse, and advice on what works but not as meant.\n",
-        args: super::app::Args {
-            usage: "PLAYBOOK...",
-            complete: super::flag::Complete::File,
-        },
-        flags: super::run_flags::RUN_FLAGS,
-        body,
     }
 }
 

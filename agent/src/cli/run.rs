@@ -225,7 +225,7 @@ fn is_before_2_19(version: Option<&str>) -> Result<bool> {
     let mut parts = version.split('.').map(str::parse::<u32>);
     match (parts.next(), parts.next()) {
         (Some(Ok(2)), Some(Ok(minor))) => Ok(minor < 19),
-        _ => Err(usage(&format!(
+        _ => Err(usage(format!(
             "--compat: `{version}` is no version of ansible-core, such as 2.18"
         ))),
     }

@@ -74,6 +74,8 @@ pub struct RunCx {
     /// What tasks added to the inventory, from the moment on at which they asked for it: a later item
     /// of the same loop must not count it as a change again.
     pub added: Mutex<HashMap<String, Added>>,
+    /// Groups of modules.
+    pub groups: super::action_groups::ActionGroups,
 }
 
 /// What `add_host` and `group_by` did for a host.

@@ -3,7 +3,6 @@
 
 use super::task::{Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
-use crate::playbook::task::Arg;
 use crate::value::{Map, Value};
 
 /// The expressions in the argument `name` of a task; `args` are its arguments, evaluated.
@@ -15,7 +14,6 @@ pub(super) fn of_argument(
 ) -> Result<Vec<Value>> {
     let given = &cx.task().args;
     let raw = match (given.get(name), &given.whole) {
-        (Some(arg), _) if is_unsafe(arg) => return Err(untrusted(&arg.value)),
         (Some(arg), _) => Some(arg.value.clone()),
         (None, Some(whole)) => {
             let all = match &whole.value {
@@ -56,15 +54,4 @@ fn untrusted(value: &Value) -> Error {
         ErrorKind::Template,
         format!("Encountered untrusted template or expression: `{text}` is not evaluated"),
     )
-}
-
-/// Whether the value stands under `!unsafe` in its file.
-fn is_unsafe(arg: &Arg) -> bool {
-    let line = arg.span.file.line(arg.span.line);
-    let before: String = line
-        .chars()
-        .take(arg.span.column.max(1) as usize - 1)
-        .collect();
-    let at: String = line.chars().skip(before.chars().count()).collect();
-    before.trim_end().ends_with("!unsafe") || at.starts_with("!unsafe")
 }

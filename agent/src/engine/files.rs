@@ -29,10 +29,14 @@ pub(super) fn find_assets(cx: &TaskCx<'_>, def: &ModuleDef, args: &mut Map) -> R
             text.push('/');
         }
         let plain = match def.short_name() {
-            "copy" if wants_plain(args) => open_vault(cx, &path)?,
+            "copy" | "script" if wants_plain(args) => open_vault(cx, &path)?,
             _ => None,
         };
         match plain {
+            Some(plain) if def.short_name() == "script" => {
+                args.insert(Key::from("_text"), Value::from(plain));
+                args.insert(Key::from(*param), Value::from(text));
+            }
             Some(plain) => {
                 args.shift_remove(*param);
                 args.insert(Key::from("content"), Value::from(plain));

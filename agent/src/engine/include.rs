@@ -89,7 +89,7 @@ impl IncludeCall {
         let own = |name: &str| {
             let found = seen.stack.definitions(name).next();
             found
-                .filter(|(layer, _)| *layer == Layer::Loop)
+                .filter(|(layer, _)| matches!(layer, Layer::Loop | Layer::LoopWritten))
                 .map(|(_, v)| v.clone())
         };
         for named in ["ansible_loop_var", "ansible_index_var"] {

@@ -118,8 +118,11 @@ fn once(cx: &TaskCx<'_>, seen: &Seen, effective: &Effective, attempt: Option<u32
     {
         end = ItemEnd::performed(super::runner::timed_out(limit), &[]);
     }
-    if end.include.is_some() || end.unreachable() {
+    if end.include.is_some() {
         return end;
+    }
+    if end.unreachable() {
+        return ignore_if_asked(cx, seen, end);
     }
     if let Some(attempt) = attempt {
         let number = Value::from(attempt);
@@ -152,7 +155,7 @@ fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
         } else {
             "Module"
         };
-        let message = match end.result.get("msg").map(plain_text) {
+        let message = match end.result.get("msg").map(|m| cx.run.text(m)) {
             Some(text) if end.result.contains_key("timedout") => {
                 text.trim_start_matches("Task failed: ").to_string()
             }
@@ -166,8 +169,12 @@ fn place(cx: &TaskCx<'_>, mut end: ItemEnd) -> ItemEnd {
 }
 
 pub(super) fn ignore_if_asked(cx: &TaskCx<'_>, seen: &Seen, mut end: ItemEnd) -> ItemEnd {
-    if end.failed() && !end.unreachable() {
-        end.ignored = cx.flag(Kw::IgnoreErrors, seen).ok().flatten() == Some(true);
+    let kw = match end.unreachable() {
+        true => Kw::IgnoreUnreachable,
+        false => Kw::IgnoreErrors,
+    };
+    if end.failed() {
+        end.ignored = cx.flag(kw, seen).ok().flatten() == Some(true);
     }
     end
 }
@@ -470,6 +477,7 @@ fn arguments(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
         args.insert(Key::from(name), resolve_known(cx, free, seen)?);
     }
     check_names(def, &args)?;
+    check_rules(def, &args)?;
     Ok(args)
 }
 
@@ -482,7 +490,15 @@ fn argument_name(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef, arg: &Arg) -> Re
         value: Value::written(&*arg.name, Some(&arg.name_span)),
         span: arg.name_span.clone(),
     };
-    Ok(plain_text(&cx.resolve(&setting, seen)?).into())
+    match cx.resolve(&setting, seen)? {
+        Value::Str(name) => Ok(name),
+        other => Err(Error::params(format!(
+            "Invalid variable name '{}' of type '{}'",
+            cx.run.text(&other),
+            other.type_name()
+        ))
+        .at(&arg.name_span)),
+    }
 }
 
 /// A value; what check mode cannot know stays so, as a value.
@@ -491,6 +507,17 @@ fn resolve_known(cx: &TaskCx<'_>, setting: &Setting, seen: &Seen) -> Result<Valu
         Err(e) if e.is_unknown() => Ok(Value::Unknown(e.message().into())),
         other => other,
     }
+}
+
+/// The rules across parameters, for what templates gave.
+fn check_rules(def: &ModuleDef, args: &Map) -> Result<()> {
+    let specs = def.params();
+    let given = |name: &str| -> Option<Value> {
+        let spec = specs.iter().find(|s| s.is_named(name))?;
+        let names = std::iter::once(spec.name).chain(spec.aliases.iter().copied());
+        names.into_iter().find_map(|n| args.get(n)).cloned()
+    };
+    (def.rules)().iter().try_for_each(|rule| rule.check(&given))
 }
 
 fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
@@ -511,10 +538,12 @@ fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {
             let names = specs
                 .iter()
                 .flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied()));
-            return Err(
-                Error::params(format!("`{}` has no parameter `{name}`", def.short_name()))
-                    .did_you_mean(&name, names),
-            );
+            return Err(Error::params(format!(
+                "Unsupported parameters for ({}) module: {name}. Supported parameters include: {}.",
+                def.short_name(),
+                specs.iter().map(|s| s.name).collect::<Vec<_>>().join(", ")
+            ))
+            .did_you_mean(&name, names));
         }
     }
     Ok(())
@@ -525,18 +554,15 @@ pub(super) fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> 
     let mut out = Map::new();
     for setting in cx.task().scope.all(Kw::ModuleDefaults) {
         for item in setting.items() {
-            let whole = Setting {
+            let mut whole = Setting {
                 value: item,
                 span: setting.span.clone(),
             };
+            if matches!(whole.value, Value::Template(_)) {
+                whole.value = cx.resolve(&whole, seen)?;
+            }
             for (name, defaults) in whole.value.as_map().into_iter().flatten() {
-                let name = name.to_string();
-                let same = cx
-                    .run
-                    .library
-                    .find(&name)
-                    .is_some_and(|m| std::ptr::eq(m, def));
-                if !same {
+                if !is_meant(cx, def, &name.to_string()) {
                     continue;
                 }
                 let own = Setting {
@@ -550,6 +576,18 @@ pub(super) fn module_defaults(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> 
         }
     }
     Ok(out)
+}
+
+/// Whether `module_defaults` of this name, a module's or `group/NAME`, hold for the module.
+fn is_meant(cx: &TaskCx<'_>, def: &ModuleDef, name: &str) -> bool {
+    let Some(group) = name.strip_prefix("group/") else {
+        let named = cx.run.library.find(name);
+        return named.is_some_and(|m| std::ptr::eq(m, def));
+    };
+    let beside = cx.play.play.dir.join("collections");
+    let more = cx.run.options.collections_path.iter().cloned();
+    let dirs: Vec<_> = std::iter::once(beside).chain(more).collect();
+    cx.run.groups.has(group, def.name, &dirs)
 }
 
 /// What a module returned to an action, as a result.

@@ -51,14 +51,14 @@ pub struct Findings {
     pub errors: Vec<Error>,
     /// Warnings.
     pub warnings: Vec<(String, Option<Span>)>,
+    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
+    pub absent: Vec<Absent>,
     /// Words that work today, and not for ever.
     pub deprecations: Vec<String>,
     /// Errors that do not end the run: what scripts wrote to standard error.
     pub complaints: Vec<String>,
     /// Lines for the curious.
     pub notes: Vec<String>,
-    /// What is used and lks does not have, where that is not an error ([`Job::look`]).
-    pub absent: Vec<Absent>,
 }
 
 impl Findings {
@@ -108,6 +108,7 @@ impl Job {
         let templar = Templar::new(Arc::new(Controller {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
+            lenient: self.options.compat,
         }))
         .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);

@@ -7,6 +7,7 @@
 
 mod absent;
 mod action;
+mod action_groups;
 pub mod adhoc;
 pub mod background;
 mod connect;

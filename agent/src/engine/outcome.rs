@@ -18,7 +18,7 @@ impl Batch<'_> {
         sharing: &[usize],
         counts: bool,
     ) {
-        let ignored_unreachable = self.ignores_unreachable(view, i, &end);
+        let ignored_unreachable = end.report.ignored;
         let mut changes = std::mem::take(&mut end.changes);
         let target = self.facts_target(view, i);
         if let Some(target) = target {

@@ -15,6 +15,8 @@ pub struct Controller {
     pub vault: VaultKeys,
     /// What `ansible_managed` is where no variable says it.
     pub managed: String,
+    /// Whether conditions may be of any type.
+    pub lenient: bool,
 }
 
 impl Outside for Controller {
@@ -130,6 +132,9 @@ impl Outside for Controller {
         Ok(match (name, plugin) {
             ("DEFAULT_MANAGED_STR", None) => {
                 Some((Value::from(self.managed.as_str()), "default".into()))
+            }
+            ("ALLOW_BROKEN_CONDITIONALS", None) => {
+                Some((Value::Bool(self.lenient), "default".into()))
             }
             (name, Some(("become", method))) => {
                 let value = become_default(name, method);

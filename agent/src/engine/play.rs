@@ -63,10 +63,9 @@ impl Ticket {
         self.run.emit.host(&self.slot.name, start);
         let end = super::journal::execute(&self.cx());
         if end.includes.is_empty() || end.report.status == Status::Failed {
-            let mut report = end.report.clone();
-            report.ignored |= ignores_unreachable(&self.cx(), &end);
-            let end = EventKind::TaskFinished { task, report };
-            self.run.emit.host(&self.slot.name, end);
+            let report = end.report.clone();
+            let event = EventKind::TaskFinished { task, report };
+            self.run.emit.host(&self.slot.name, event);
         }
         end
     }
@@ -316,10 +315,6 @@ impl<'r> Batch<'r> {
         }
     }
 
-    pub(super) fn ignores_unreachable(&self, view: &TaskView, i: usize, end: &TaskEnd) -> bool {
-        ignores_unreachable(&self.task_cx(view, i), end)
-    }
-
     /// A task on the host of this index.
     pub(super) fn task_cx<'a>(&'a self, view: &'a TaskView, i: usize) -> TaskCx<'a> {
         let host = &self.hosts[i];
@@ -374,15 +369,6 @@ impl<'r> Batch<'r> {
 pub(super) fn checks(setting: Option<&Setting>, otherwise: bool) -> bool {
     let said = setting.and_then(|s| as_bool(&plain_text(&s.value)));
     said.unwrap_or(otherwise)
-}
-
-/// `ignore_unreachable`, as the task's host sees it.
-fn ignores_unreachable(cx: &TaskCx<'_>, end: &TaskEnd) -> bool {
-    end.report.status == Status::Unreachable
-        && cx.task().find(Kw::IgnoreUnreachable).is_some()
-        && cx
-            .flag(Kw::IgnoreUnreachable, &cx.seen(&cx.slot.snapshot()))
-            .is_ok_and(|f| f == Some(true))
 }
 
 /// A task's name, after that of its role.

@@ -10,7 +10,7 @@ use super::invoke::no_module;
 use super::library::Library;
 use super::notify;
 use crate::error::{Error, ErrorKind};
-use crate::module::{ModuleDef, ParamSpec};
+use crate::module::{ModuleDef, ParamSpec, about};
 use crate::playbook::keyword::{Kw, Setting, as_bool, check_type, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::problems::Problems;
@@ -338,7 +338,7 @@ impl<'a> Preflight<'a> {
             return self.found(error.at(&arg.span));
         }
         if let Err(error) = (spec.check)(&arg.value) {
-            self.found(error.context(format!("`{}`", arg.name)).at(&arg.span));
+            self.found(about(&arg.name, spec.kind, &arg.value, error).at(&arg.span));
         }
     }
 
@@ -347,7 +347,7 @@ impl<'a> Preflight<'a> {
             .iter()
             .flat_map(|s| std::iter::once(s.name).chain(s.aliases.iter().copied()));
         let mut error = Error::params(format!(
-            "`{}` has no parameter `{}`",
+            "Unsupported parameters for ({}) module: {}",
             def.short_name(),
             arg.name
         ))
@@ -393,13 +393,11 @@ impl<'a> Preflight<'a> {
         if missing.is_empty() {
             return;
         }
-        let list: Vec<String> = missing.iter().map(|n| format!("`{n}`")).collect();
         self.found(
             Error::params(format!(
-                "`{}` needs {}, which {} missing",
+                "`{}`: missing required arguments: {}",
                 def.short_name(),
-                list.join(", "),
-                if missing.len() == 1 { "is" } else { "are" }
+                missing.join(", ")
             ))
             .at(&task.module_span),
         );

@@ -338,12 +338,16 @@ impl TaskEnd {
         if soft_failed {
             result.insert(Key::from("failed"), Value::Bool(true));
         }
+        if status == Status::Unreachable {
+            result.insert(Key::from("unreachable"), Value::Bool(true));
+        }
         let no_log = any(|i| i.no_log);
         let mut end = Self {
             report: Report {
                 status,
                 result: shown(&result, no_log),
-                ignored: soft_failed && items.iter().all(|i| i.ignored || !i.failed()),
+                ignored: matches!(status, Status::Failed | Status::Unreachable)
+                    && items.iter().all(|i| i.ignored || !i.failed()),
                 looped: true,
                 ..Report::default()
             }

@@ -311,7 +311,7 @@ impl Run {
         };
         let order = match play.get(Kw::Order) {
             Some(setting) => {
-                let order = plain_text(&self.resolve_play(&cx, setting)?);
+                let order = plain_text(&self.resolve_play(cx, setting)?);
                 known_order(&order).map_err(|e| e.at(&setting.span))?;
                 order
             }
@@ -343,6 +343,9 @@ impl Run {
             return Ok(vec![hosts.to_vec()]);
         };
         let value = self.resolve_play(cx, setting)?;
+        if matches!(value, Value::Omit | Value::Null) {
+            return Ok(vec![hosts.to_vec()]);
+        }
         let sizes: Vec<usize> = match &value {
             Value::List(items) => items.to_vec(),
             single => vec![single.clone()],
@@ -465,6 +468,7 @@ pub fn context(
         connector,
         runners: std::sync::Mutex::default(),
         added: std::sync::Mutex::default(),
+        groups: super::action_groups::ActionGroups::default(),
         hosts: Arc::new(Hosts::default()),
         journal: std::sync::OnceLock::new(),
     }

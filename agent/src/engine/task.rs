@@ -63,6 +63,16 @@ impl Seen {
     pub(super) fn with(&self, map: Map) -> Self {
         Self::new(self.stack.with(Layer::Loop, map))
     }
+
+    /// With the variables of a loop.
+    pub(super) fn with_item(&self, map: Map, written: bool) -> Self {
+        let layer = if written {
+            Layer::LoopWritten
+        } else {
+            Layer::Loop
+        };
+        Self::new(self.stack.with(layer, map))
+    }
 }
 
 impl TaskCx<'_> {
@@ -171,7 +181,9 @@ impl TaskCx<'_> {
                 let all = control.allitems;
                 map.insert(Key::from("ansible_loop"), extended(&items, index, all));
             }
-            let seen = self.seen(vars).with(map);
+            let seen = self.seen(vars);
+            let written = self.is_written_item(&seen, index, total);
+            let seen = seen.with_item(map, written);
             let mut end = self.item(&seen);
             if let Some(name) = self.task().own(Kw::Register) {
                 // The next item sees what this one gave, and so does the label.
@@ -187,7 +199,7 @@ impl TaskCx<'_> {
                 change.apply(vars);
             }
             self.emit_item(item, &end);
-            let over = end.unreachable() || crate::host::here::stopped();
+            let over = crate::host::here::stopped();
             ends.push(end);
             if stop || over {
                 break;
@@ -214,6 +226,23 @@ impl TaskCx<'_> {
         );
     }
 
+    /// Whether the item at `index` of `total` stands in the playbook as it is.
+    fn is_written_item(&self, seen: &Seen, index: usize, total: usize) -> bool {
+        let value = match &self.task().looped {
+            Some(Loop::Over(setting) | Loop::With(_, setting)) => &setting.value,
+            None => return false,
+        };
+        let indirect = match value {
+            Value::Template(t) => self.run.templar.written(&t.text, &seen.vars),
+            _ => None,
+        };
+        let written = indirect.as_ref().unwrap_or(value);
+        match written.as_list() {
+            Some(items) if items.len() == total => !items[index].has_template(),
+            _ => !written.has_template(),
+        }
+    }
+
     /// The text for an item. An item that cannot be named has failed.
     fn name_item(&self, control: &LoopControl, seen: &Seen, item: &Value, end: &mut ItemEnd) {
         end.label = Some(self.run.text(item));
@@ -229,6 +258,7 @@ impl TaskCx<'_> {
                 end.result.extend(failed.result);
                 end.status = failed.status;
                 end.error = failed.error;
+                *end = invoke::ignore_if_asked(self, seen, std::mem::take(end));
             }
         }
     }

@@ -474,6 +474,8 @@ pub enum Outcome {
         met: bool,
         elapsed: f64,
         groups: Vec<(Option<String>, Option<String>)>,
+        /// The last answer, where a server was asked, or why none came.
+        answer: Option<Box<Result<Response, String>>>,
     },
     /// The effect was only remembered: check mode.
     Remembered,

@@ -451,7 +451,16 @@ impl FakeHost {
     fn wait(&mut self, probe: &Probe, delay: Duration, timeout: Duration) -> Result<Outcome> {
         let open = |port| self.script.state().ports.contains(port);
         let mut groups = Vec::new();
+        let mut answer = None;
         let met = match probe {
+            Probe::Answer {
+                request, search, ..
+            } => {
+                let last = self.script.respond(request).map_err(|e| e.message());
+                let found = super::probe::answers(&last, search.as_deref())?;
+                answer = Some(Box::new(last));
+                found.map(|g| groups = g).is_some()
+            }
             Probe::PortOpen { port, .. } => open(port),
             Probe::PortClosed { port, .. } | Probe::PortDrained { port, .. } => !open(port),
             Probe::PathPresent { path, search: None } => self.stat(path)?.is_some(),
@@ -467,13 +476,15 @@ impl FakeHost {
             Probe::PathAbsent { path } => self.lstat(path)?.is_none(),
             Probe::Nothing => false,
         };
-        let waits = !met || matches!(probe, Probe::Nothing);
+        let given_up = probe.is_hopeless(answer.as_deref());
+        let waits = !met && !given_up || matches!(probe, Probe::Nothing);
         let elapsed = delay + if waits { timeout } else { Duration::ZERO };
         self.script.state().now += elapsed.as_secs_f64();
         Ok(Outcome::Awaited {
             met: met || matches!(probe, Probe::Nothing),
             elapsed: elapsed.as_secs_f64(),
             groups,
+            answer,
         })
     }
 }

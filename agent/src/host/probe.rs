@@ -1,5 +1,6 @@
 //! What waiting looks for.
 
+use super::{Probe, Response};
 use crate::error::{Error, Result};
 use std::net::IpAddr;
 
@@ -28,6 +29,43 @@ pub(super) fn search(regex: &str, text: &[u8]) -> Result<Option<Groups>> {
             (name.map(str::to_owned), group)
         });
     Ok(Some(groups.collect()))
+}
+
+impl Probe {
+    /// Whether this answer says that a better one is not to be expected.
+    pub(super) fn is_hopeless(&self, answer: Option<&Result<Response, String>>) -> bool {
+        match (self, answer) {
+            (Self::Answer { hopeless, .. }, Some(Ok(response))) => {
+                hopeless.contains(&response.status)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether an answer is the one that is waited for: a 2xx status, and a body that matches.
+///
+/// # Errors
+/// When the expression cannot be compiled.
+pub(super) fn answers(
+    answer: &Result<Response, String>,
+    regex: Option<&str>,
+) -> Result<Option<Groups>> {
+    match (answer, regex) {
+        (Ok(response), None) if (200..300).contains(&response.status) => Ok(Some(Vec::new())),
+        (Ok(response), Some(regex)) if (200..300).contains(&response.status) => {
+            search(regex, &response.body)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// An answer in one line: its status, and the beginning of what it says.
+pub(super) fn said(response: &Response) -> String {
+    let body = String::from_utf8_lossy(&response.body);
+    let line: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
+    let short: String = line.chars().take(200).collect();
+    format!("HTTP {} {} {short}", response.status, response.reason)
 }
 
 /// One TCP connection of this machine.

@@ -305,5 +305,6 @@ pub(super) fn new_stat(kind: FileKind, mode: u32, uid: u32, gid: u32, now: f64) 
         atime: now,
         mtime: now,
         ctime: now,
+        disk: None,
     }
 }

@@ -123,6 +123,19 @@ pub struct Stat {
     pub atime: f64,
     pub mtime: f64,
     pub ctime: f64,
+    /// How it lies on its device; not known of what check mode only remembers.
+    pub disk: Option<Disk>,
+}
+
+/// How an entry lies on its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Blocks of 512 bytes that it takes.
+    pub blocks: u64,
+    /// Bytes of a block that reading and writing goes best by.
+    pub block_size: u64,
+    /// Number of the device that it is, for device files.
+    pub device_type: u64,
 }
 
 impl Stat {
@@ -292,6 +305,14 @@ pub enum Probe {
     },
     /// A path is gone.
     PathAbsent { path: PathBuf },
+    /// A server answers a request with a 2xx status (and a body that matches). The request is sent again
+    /// until it does, so it must be one that may be repeated.
+    Answer {
+        request: Box<Request>,
+        search: Option<String>,
+        /// Statuses after which no better answer is to be expected: waiting ends.
+        hopeless: Vec<u16>,
+    },
     /// Only time passes.
     Nothing,
 }

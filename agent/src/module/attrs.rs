@@ -512,6 +512,7 @@ mod tests {
             atime: 0.0,
             mtime: 0.0,
             ctime: 0.0,
+            disk: None,
         };
         assert!(wanted.plain_difference(&stat).is_empty());
         stat.kind = FileKind::File;

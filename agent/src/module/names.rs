@@ -2,18 +2,14 @@
 
 use crate::error::{Error, Result};
 
-/// Python's keywords: none of them can be a variable.
-const KEYWORDS: &[&str] = &[
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
-    "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
-    "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",
-    "with", "yield",
-];
+/// Names that mean something else in every template (ansible-core 2.19's list; Python's other
+/// keywords are names like any other since then).
+const KEYWORDS: &[&str] = &["true", "false", "none", "True", "False", "None", "not"];
 
 /// Refuses what cannot be the name of a variable.
 ///
 /// # Errors
-/// When it is no identifier, or a keyword of Python.
+/// When it is no identifier, or one of the words that templates know.
 pub fn check_variable_name(name: &str) -> Result<()> {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -21,5 +17,5 @@ pub fn check_variable_name(name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::params(format!("Invalid variable name '{name}'"))
-        .hint("letters, digits and underscores, not beginning with a digit, and no Python keyword"))
+        .hint("letters, digits and underscores, not beginning with a digit, and none of `true`, `false`, `none`, `not`"))
 }

@@ -77,10 +77,7 @@ impl Rule {
     /// When the rule is broken.
     pub fn check(&self, given: &dyn Fn(&str) -> Option<Value>) -> Result<()> {
         let has = |name: &&&str| given(name).is_some_and(|v| !v.is_null());
-        let list = |names: &[&str]| {
-            let quoted: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
-            quoted.join(", ")
-        };
+        let list = |names: &[&str]| names.join(", ");
         let missing = |names: &'static [&'static str]| -> Vec<&str> {
             names.iter().filter(|n| !has(n)).copied().collect()
         };
@@ -90,7 +87,7 @@ impl Rule {
                 if both.len() > 1 {
                     return Err(Error::params(format!(
                         "parameters are mutually exclusive: {}",
-                        list(&both)
+                        both.join("|")
                     )));
                 }
             }
@@ -116,7 +113,7 @@ impl Rule {
                 let absent = missing(needs);
                 if is && !absent.is_empty() {
                     return Err(Error::params(format!(
-                        "`{name}` is `{value}` but the following are missing: {}",
+                        "{name} is {value} but all of the following are missing: {}",
                         list(&absent)
                     )));
                 }
@@ -125,7 +122,7 @@ impl Rule {
                 let absent = missing(needs);
                 if has(&name) && !absent.is_empty() {
                     return Err(Error::params(format!(
-                        "`{name}` also needs {}",
+                        "missing parameter(s) required by '{name}': {}",
                         list(&absent)
                     )));
                 }
@@ -167,7 +164,7 @@ impl<'a> Args<'a> {
                 }
                 T::from_value(value)
                     .map(Some)
-                    .map_err(|e| e.context(format!("parameter `{name}`")))
+                    .map_err(|e| about(name, T::KIND, value, e))
             }
         }
     }
@@ -176,6 +173,21 @@ impl<'a> Args<'a> {
     #[must_use]
     pub fn all(&self) -> &'a Map {
         self.0
+    }
+}
+
+/// What is wrong with a parameter's value, beginning as ansible-core says it.
+#[must_use]
+pub fn about(name: &str, kind: &str, value: &Value, error: Error) -> Error {
+    match error.message().strip_prefix("value must be one of") {
+        Some(_) => error.prefixed("value", &format!("value of {name}")),
+        None => error.context(format!(
+            "argument '{name}' is of type {} and we were unable to convert to {kind}",
+            match value.type_name() {
+                "null" => "NoneType",
+                name => name,
+            }
+        )),
     }
 }
 
@@ -605,9 +617,9 @@ pub fn choose(given: &str, choices: &[&str]) -> Result<()> {
     if choices.iter().any(|c| c.eq_ignore_ascii_case(given)) {
         return Ok(());
     }
-    let list: Vec<String> = choices.iter().map(|c| format!("`{c}`")).collect();
+    let list = choices.join(", ");
     Err(
-        Error::params(format!("`{given}` is not one of {}", list.join(", ")))
+        Error::params(format!("value must be one of: {list}, got: {given}"))
             .did_you_mean(given, choices.iter().copied()),
     )
 }

@@ -59,7 +59,7 @@ impl Module for Command {
         let mut plan = self.command.plan(cx, line)?;
         if let Some(given) = &self.command.executable {
             plan.returns.warnings.push(format!(
-                "`executable` means nothing to `command`: `{given}` is not used"
+                "`executable` is no longer supported by `command`: `{given}` is not used"
             ));
         }
         Ok(plan)

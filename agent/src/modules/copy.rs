@@ -53,7 +53,7 @@ params! {
         optional local_follow: Option<bool>,
         /// SHA-1 that the source must have.
         optional checksum: Option<String>,
-        /// Whether a source that is a vault is opened. It always is: `false` is not supported.
+        /// Whether a source that is a vault is opened.
         default(true) decrypt: bool,
         /// Name that the file gets in a directory; `template` gives it, playbooks have no use for it.
         optional _original_basename: Option<String>,

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::module::{Action, ActionCx, Returns, Rule};
 use crate::params;
-use crate::value::Value;
+use crate::value::{Value, has_markers};
 
 params! {
     /// Shows a message, or the value of a variable or expression.
@@ -57,6 +57,11 @@ impl Action for Debug {
                     Err(error) => {
                         return Err(error.context("Error while resolving `var` expression"));
                     }
+                    Ok(Value::Omit) => {
+                        let warning = "The result of the `var` expression could not be omitted; a placeholder was used instead.";
+                        returns.warnings.push(warning.into());
+                        Value::from("<<Omit>>")
+                    }
                     Ok(value) => value,
                 };
                 returns.set(var, value);
@@ -72,7 +77,11 @@ impl Action for Debug {
 /// The expression, which must be text that the playbook wrote.
 fn one_text(written: &[Value]) -> Result<&str> {
     match written {
-        [Value::Str(text)] => Ok(text),
+        [Value::Str(text)] if !has_markers(text) => Ok(text),
+        [Value::Str(text)] => Err(Error::new(
+            ErrorKind::Template,
+            format!("Encountered untrusted template or expression: `{text}` is not evaluated"),
+        )),
         [Value::Template(t)] => Err(Error::new(
             ErrorKind::Template,
             format!(

@@ -99,8 +99,10 @@ impl Fetch {
         } else {
             said.to_string()
         };
-        let mut out = Returns::default();
-        out.changed = Some(false);
+        let mut out = Returns {
+            changed: Some(false),
+            ..Returns::default()
+        };
         if self.fail_on_missing {
             out.fail(msg);
         } else {

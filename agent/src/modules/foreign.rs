@@ -73,6 +73,8 @@ params! {
         optional executable: Option<String>,
         /// Whether a script that is a vault is opened.
         default(true) decrypt: bool,
+        /// The text of a script that was a vault.
+        optional _text: Option<String>,
     }
 }
 
@@ -126,7 +128,10 @@ impl Module for ScriptHere {
         };
         let mut plan = Plan::default();
         make_folders(cx, &folder, &mut plan)?;
-        let file = Content::Asset(PathBuf::from(&self._file));
+        let file = match &self._text {
+            Some(text) => Content::Bytes(text.clone().into_bytes()),
+            None => Content::Asset(PathBuf::from(&self._file)),
+        };
         plan.act(write(script, file, 0o700));
         let mut argv: Vec<String> = ["/bin/sh", "-c", RUN].map(String::from).to_vec();
         argv.extend([command::arg(&folder), "/bin/sh".into(), "-c".into(), line]);

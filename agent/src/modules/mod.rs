@@ -36,6 +36,7 @@ mod include_vars;
 #[cfg(test)]
 mod law;
 mod lineinfile;
+mod llm;
 pub mod meta;
 mod mount;
 mod package;
@@ -150,6 +151,7 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
     host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
+    host_module::<llm::ready::Ready>("lks.llm.ready").returns(llm::ready::RETURNS),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.

@@ -1,6 +1,6 @@
 //! `ping`.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::module::{Module, Plan, PlanCx, Returns};
 use crate::params;
 
@@ -22,7 +22,9 @@ pub const RETURNS: &[(&str, &str)] = &[("ping", "What `data` says.")];
 impl Module for Ping {
     fn plan(&self, _: &PlanCx<'_>) -> Result<Plan> {
         if self.data == "crash" {
-            return Err(Error::host("boom"));
+            return Ok(Plan::returning(Returns::failure(
+                "Task failed: Module failed: boom",
+            )));
         }
         Ok(Plan::returning(
             Returns::default().with("ping", self.data.as_str()),

@@ -39,6 +39,12 @@ impl Module for Slurp {
                 shown(&path)
             )));
         }
+        if cx.host.stat(&path)?.is_some() && !cx.host.access(&path, 4)? {
+            return Err(Error::host(format!(
+                "File is not readable: {}",
+                shown(&path)
+            )));
+        }
         let Some(content) = cx.host.read(&path)? else {
             return Err(Error::host(format!("File not found: {}", shown(&path))));
         };

@@ -41,7 +41,7 @@ params! {
 /// What it returns.
 pub const RETURNS: &[(&str, &str)] = &[(
     "stat",
-    "A mapping: `exists`, and if it does: `path`, `mode`, `isdir`, `isreg`, `islnk`, `isblk`, `ischr`, `isfifo`, `issock`, `uid`, `gid`, `size`, `inode`, `dev`, `nlink`, `atime`, `mtime`, `ctime`, `rusr` … `xoth`, `isuid`, `isgid`, `readable`, `writeable`, `executable`, `lnk_source`, `lnk_target`, `pw_name`, `gr_name`, `checksum`, `mimetype`, `charset`, `version`, `attributes`, `attr_flags`.",
+    "A mapping: `exists`, and if it does: `path`, `mode`, `isdir`, `isreg`, `islnk`, `isblk`, `ischr`, `isfifo`, `issock`, `uid`, `gid`, `size`, `inode`, `dev`, `nlink`, `blocks`, `block_size`, `device_type`, `atime`, `mtime`, `ctime`, `rusr` … `xoth`, `isuid`, `isgid`, `readable`, `writeable`, `executable`, `lnk_source`, `lnk_target`, `pw_name`, `gr_name`, `checksum`, `mimetype`, `charset`, `version`, `attributes`, `attr_flags`.",
 )];
 
 impl Module for Stat {
@@ -57,6 +57,11 @@ impl Module for Stat {
         if let Some(entry) = entry {
             told.insert("path".into(), shown(&path).into());
             told.extend(facts(&entry));
+            if let Some(disk) = entry.disk {
+                told.insert("blocks".into(), disk.blocks.into());
+                told.insert("block_size".into(), disk.block_size.into());
+                told.insert("device_type".into(), disk.device_type.into());
+            }
             self.tell_more(cx.host, &path, &entry, &mut told)?;
         }
         Ok(Plan::returning(Returns::default().with("stat", told)))

@@ -104,6 +104,7 @@ impl Module for WaitFor {
             met,
             elapsed,
             groups,
+            ..
         }) = outcomes.last()
         else {
             return match outcomes.last() {
@@ -111,7 +112,8 @@ impl Module for WaitFor {
                 None => Ok(()),
             };
         };
-        returns.set("elapsed", elapsed.floor() as i64);
+        // A timer that ends a hair early still counted these seconds.
+        returns.set("elapsed", (elapsed + 0.01).floor() as i64);
         if !met {
             returns.fail(self.msg.clone().unwrap_or_else(|| self.complaint()));
             return Ok(());

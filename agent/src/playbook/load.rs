@@ -81,10 +81,10 @@ pub struct Loader<'a> {
     pub roles_path: Vec<PathBuf>,
     /// Folders with collections, beside `collections/` of the playbook's folder.
     pub collections_path: Vec<PathBuf>,
-    /// What a key that is twice in a mapping means.
-    pub duplicate_keys: DuplicateKeys,
     /// Whether variables of roles stay theirs, where the settings say so.
     pub private_role_vars: Option<bool>,
+    /// What a key that is twice in a mapping means.
+    pub duplicate_keys: DuplicateKeys,
     /// The playbook's folder.
     pub base: PathBuf,
     /// What was found wrong.

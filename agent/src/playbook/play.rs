@@ -141,7 +141,14 @@ impl Loader<'_> {
     ) -> Vec<Play> {
         let (keywords, _) = self.keywords(node, super::keyword::BLOCK);
         let setting = self.setting(file);
-        let Some(name) = self.render_static(&setting.value, &file.span) else {
+        let scope = Arc::new(Scope {
+            kind: ScopeKind::Block,
+            keywords,
+            role: None,
+            parent: parent.cloned(),
+        });
+        self.play_vars.clear();
+        let Some(name) = self.render_in(&setting.value, &file.span, Some(&scope)) else {
             return Vec::new();
         };
         let path = dir.join(&name);
@@ -153,12 +160,6 @@ impl Loader<'_> {
             );
             return Vec::new();
         }
-        let scope = Arc::new(Scope {
-            kind: ScopeKind::Block,
-            keywords,
-            role: None,
-            parent: parent.cloned(),
-        });
         self.playbook_in(&path, Some(&scope))
     }
 

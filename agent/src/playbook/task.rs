@@ -159,7 +159,14 @@ impl Task {
     /// The text that stands for the module's argument: free form, or the value of `parameter`.
     #[must_use]
     pub fn free_or(&self, parameter: &str) -> Option<Setting> {
-        self.args.free.clone().or_else(|| {
+        let trimmed = |free: &Setting| Setting {
+            value: match &free.value {
+                Value::Str(text) => Value::from(text.trim()),
+                other => other.clone(),
+            },
+            span: free.span.clone(),
+        };
+        self.args.free.as_ref().map(trimmed).or_else(|| {
             self.args.get(parameter).map(|a| Setting {
                 value: a.value.clone(),
                 span: a.span.clone(),

@@ -75,7 +75,7 @@ impl<'t> Run<'t> {
     }
 
     /// A text with the place it came from.
-    pub fn from_origin(&self, text: String, origin: String) -> Val {
+    pub fn with_origin(&self, text: String, origin: String) -> Val {
         let text: Arc<str> = text.into();
         self.origins.borrow_mut().push((Arc::clone(&text), origin));
         Val::Str(text)

@@ -65,6 +65,10 @@ fn locate(ctx: &Ctx, name: &str) -> Res<Option<PathBuf>> {
 }
 
 fn open(ctx: &Ctx, name: &str, bytes: Vec<u8>) -> Res<File> {
+    let bytes = match bytes.starts_with(b"$ANSIBLE_VAULT;") {
+        true => ctx.outside().decrypt(&String::from_utf8_lossy(&bytes))?,
+        false => bytes,
+    };
     let text = String::from_utf8(bytes)
         .map_err(|_| Fault::error(format!("the template '{name}' is not UTF-8 text")))?;
     let source = SourceFile::new(name, text);

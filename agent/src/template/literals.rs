@@ -173,6 +173,12 @@ fn code<'s>(source: &'s str, end: &str, mode: Backslash, out: &mut Rewritten) ->
                 at = close + 1;
                 continue;
             }
+            b'+' if is_sign(&out.text[begin..]) => {
+                // The parser knows no sign of what is positive anyway.
+                out.text.push(' ');
+                at += 1;
+                continue;
+            }
             b'{' => depth += 1,
             b'}' => depth = depth.saturating_sub(1),
             b'+' | b'-' | b'*' | b'/' | b'%' | b'~' | b'|' | b'.' | b'[' | b'(' | b'=' | b'<'
@@ -189,6 +195,15 @@ fn code<'s>(source: &'s str, end: &str, mode: Backslash, out: &mut Rewritten) ->
         at = next;
     }
     &source[at..]
+}
+
+/// Whether a plus after `before` is the sign of a number and joins no two.
+fn is_sign(before: &str) -> bool {
+    match before.trim_end().chars().next_back() {
+        // At the very start it says what happens to the blanks before the marker.
+        None => !before.is_empty(),
+        Some(last) => "([{,:=+-*/%<>~".contains(last),
+    }
 }
 
 /// Where the literal that opens at `open` closes.

@@ -11,7 +11,6 @@
 mod about;
 mod access;
 mod call;
-mod collections;
 mod compile;
 mod ctx;
 mod datetime;
@@ -29,7 +28,7 @@ mod lookups;
 mod loops;
 mod macros;
 mod methods;
-pub mod names;
+mod names;
 mod ops;
 mod outside;
 mod place;
@@ -40,6 +39,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod used;
 mod val;
 
 pub use files::FileOptions;
@@ -225,6 +225,8 @@ impl Templar {
     ) -> Result<bool> {
         let (text, span) = match expr {
             Value::Bool(b) => return Ok(*b),
+            // Braces that are no template: somebody marked them `!unsafe`.
+            Value::Str(s) if crate::value::has_markers(s) => return self.untrusted(s, s, span),
             Value::Str(s) => (Arc::clone(s), span),
             Value::Template(t) => (Arc::clone(&t.text), t.span.as_ref().or(span)),
             Value::Unknown(why) => return Err(Error::unknown(why.to_string())),

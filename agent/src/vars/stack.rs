@@ -50,7 +50,9 @@ pub enum Layer {
     Extra,
     /// What Ansible itself sets: `inventory_hostname`, `groups`, …
     Magic,
-    /// The variable of a loop, and a result that is being judged.
+    /// The variable of a loop over what the playbook itself wrote.
+    LoopWritten,
+    /// The variable of another loop, and a result that is being judged.
     Loop,
 }
 

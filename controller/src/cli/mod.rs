@@ -4,13 +4,13 @@ mod agents;
 mod bootstrap;
 mod bundle;
 mod connection;
+mod lint;
 mod look;
 mod serve;
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
 use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
-use lks_agent::engine::LocalConnector;
 use lks_agent::error::Result;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub static APP: App = App {
         cli::INVENTORY,
         cli::VAULT,
         cli::CONFIG,
-        cli::lint_command(lint),
+        lint::LINT,
         cli::DOC,
         serve::SERVE,
         bootstrap::BOOTSTRAP,
@@ -73,8 +73,4 @@ fn ssh_options(options: &RunOptions, settings: &Settings) -> Result<SshOptions> 
         extra_args: options.ssh_extra_args.clone(),
         host_key_checking: settings.host_key_checking,
     })
-}
-
-fn lint(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
-    cli::execute::lint(call, io, Arc::new(LocalConnector))
 }

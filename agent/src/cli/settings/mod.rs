@@ -318,6 +318,10 @@ settings! {
     compat: Option<String> = None, ["lks" "compat"] ["LKS_COMPAT"] Plain;
     /// How much is written to the log; as much as is shown if nothing is said.
     log_verbosity: Option<u32> = None, ["defaults" "log_verbosity"] ["ANSIBLE_LOG_VERBOSITY"] Plain;
+    /// Rules of `lint` that are looked at: names, or `all`; none given means those that are on.
+    lint_select: Vec<String> = Vec::new(), ["lint" "select"] ["LKS_LINT_SELECT"] Plain;
+    /// Rules of `lint` that are left out.
+    lint_ignore: Vec<String> = Vec::new(), ["lint" "ignore"] ["LKS_LINT_IGNORE"] Plain;
     /// Where the output is written, too.
     log_path: Option<String> = None, ["defaults" "log_path"] ["ANSIBLE_LOG_PATH"] Path;
 }

@@ -95,7 +95,7 @@ fn task_step(batch: &mut Batch<'_>, task: &Arc<Task>, hosts: &[usize]) {
         }
         match end.report.status {
             Status::Failed if !end.report.ignored => broken.extend(sharing),
-            Status::Unreachable if !batch.ignores_unreachable(&view, i, &end) => broken.push(i),
+            Status::Unreachable if !end.report.ignored => broken.push(i),
             _ => {}
         }
         batch.take(&view, i, end, sharing, counts);

@@ -93,6 +93,11 @@ pub(super) fn stat_of(meta: &std::fs::Metadata) -> Stat {
         atime: time(meta.atime(), meta.atime_nsec()),
         mtime: time(meta.mtime(), meta.mtime_nsec()),
         ctime: time(meta.ctime(), meta.ctime_nsec()),
+        disk: Some(Disk {
+            blocks: meta.blocks(),
+            block_size: meta.blksize(),
+            device_type: meta.rdev(),
+        }),
     }
 }
 

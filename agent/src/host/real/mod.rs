@@ -293,7 +293,7 @@ impl Host for RealHost {
             }
             Effect::Run { command, .. } => return self.run(command, progress).map(Outcome::Ran),
             Effect::Http(request) => return self.request(request).map(Outcome::Responded),
-            Effect::Await { .. } => return self.wait(effect),
+            Effect::Await { .. } => return self.wait(effect, progress),
         }
         Ok(Outcome::Done)
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const MAX_SEARCHED: usize = 1 << 20;
 
 impl RealHost {
-    pub(super) fn wait(&self, effect: &Effect) -> Result<Outcome> {
+    pub(super) fn wait(&self, effect: &Effect, progress: &dyn Fn(Progress)) -> Result<Outcome> {
         let Effect::Await {
             probe,
             delay,
@@ -22,20 +22,35 @@ impl RealHost {
         };
         let began = Instant::now();
         let (delay, timeout) = (&self.in_time(*delay), &self.in_time(*timeout));
-        let done = |met, groups| Outcome::Awaited {
+        let mut answer = None;
+        let done = |met, groups, answer| Outcome::Awaited {
             met,
             elapsed: began.elapsed().as_secs_f64(),
             groups,
+            answer,
         };
         here::sleep(delay.as_secs_f64());
         loop {
-            if let Some(groups) = self.look(probe)? {
-                return Ok(done(true, groups));
+            let left = timeout.saturating_sub(began.elapsed());
+            let found = match probe {
+                Probe::Answer {
+                    request, search, ..
+                } => {
+                    let last = self.ask_once(request, left);
+                    let found = probe::answers(&last, search.as_deref())?;
+                    tell(&last, answer.as_deref(), progress);
+                    answer = Some(Box::new(last));
+                    found
+                }
+                other => self.look(other)?,
+            };
+            if let Some(groups) = found {
+                return Ok(done(true, groups, answer));
             }
             let left = timeout.saturating_sub(began.elapsed());
-            if left.is_zero() {
+            if left.is_zero() || probe.is_hopeless(answer.as_deref()) {
                 let met = matches!(probe, Probe::Nothing);
-                return Ok(done(met, Vec::new()));
+                return Ok(done(met, Vec::new(), answer));
             }
             if here::stopped() {
                 return Err(Error::host("waiting was stopped by the user"));
@@ -46,11 +61,19 @@ impl RealHost {
         }
     }
 
+    /// Sends a request, and waits no longer than is left for its answer.
+    fn ask_once(&self, request: &Request, left: Duration) -> Result<Response, String> {
+        let mut request = request.clone();
+        request.timeout = request.timeout.min(left.max(Duration::from_millis(100)));
+        self.request(&request).map_err(|e| e.message())
+    }
+
     /// One look: the match's groups if it is so.
     fn look(&self, probe: &Probe) -> Result<Option<Groups>> {
         let met = |yes: bool| yes.then(Vec::new);
         Ok(match probe {
-            Probe::Nothing => None,
+            // A server is asked by `wait` itself, which keeps what it said.
+            Probe::Nothing | Probe::Answer { .. } => None,
             Probe::PortOpen {
                 host,
                 port,
@@ -82,6 +105,22 @@ impl RealHost {
             },
             Probe::PathAbsent { path } => met(self.stat(path)?.is_none()),
         })
+    }
+}
+
+/// News of what a server says while it is waited for; each only once.
+fn tell(
+    now: &Result<Response, String>,
+    before: Option<&Result<Response, String>>,
+    progress: &dyn Fn(Progress),
+) {
+    let words = |answer: &Result<Response, String>| match answer {
+        Ok(response) => probe::said(response),
+        Err(why) => why.clone(),
+    };
+    let text = words(now);
+    if before.map(words).as_ref() != Some(&text) {
+        progress(Progress::Line(text));
     }
 }
 

@@ -16,6 +16,8 @@ struct FakeSeat<'a> {
     included: Option<Map>,
     calls: Option<Value>,
     now: f64,
+    /// Files that were written on the playbook's side.
+    written: std::collections::BTreeMap<PathBuf, Vec<u8>>,
 }
 
 type Bind = fn(&Map) -> Result<Box<dyn BoundAction>>;
@@ -30,6 +32,7 @@ pub fn run(def: &ModuleDef, bind: Bind, case: &Case) -> Vec<String> {
         included: None,
         calls: None,
         now: 1_700_000_000.0,
+        written: std::collections::BTreeMap::new(),
     };
     let done = check_rules(def, &args)
         .and_then(|()| bind(&args))
@@ -172,12 +175,12 @@ impl ActionCx for FakeSeat<'_> {
     }
     fn forget_module(&mut self) {}
     fn read_here(&self, path: &Path) -> Result<Option<Vec<u8>>> {
-        let content = self.play.files.get(&*path.to_string_lossy());
-        Ok(content
-            .and_then(Value::as_str)
-            .map(|t| t.as_bytes().to_vec()))
+        let given = self.play.files.get(&*path.to_string_lossy());
+        let given = given.and_then(Value::as_str).map(|t| t.as_bytes().to_vec());
+        Ok(self.written.get(path).cloned().or(given))
     }
-    fn write_here(&mut self, _: &Path, _: &[u8]) -> Result<()> {
+    fn write_here(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.written.insert(path.to_path_buf(), bytes.to_vec());
         Ok(())
     }
     fn is_dir_here(&self, _: &Path) -> bool {

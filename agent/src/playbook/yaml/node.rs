@@ -210,8 +210,13 @@ impl Node {
     }
 
     fn text_value(&self, text: Arc<str>) -> Value {
-        if self.unsafe_ {
+        if self.unsafe_ && text.contains('{') {
             Value::Str(text)
+        } else if self.unsafe_ {
+            // Other plain text may be taken for an expression (`when`, `debug: var=`): this one gives
+            // itself, and nothing else.
+            let inert = format!("{{% raw %}}{text}{{% endraw %}}");
+            Value::written(inert, Some(&self.span))
         } else {
             Value::written(text, Some(&self.span))
         }

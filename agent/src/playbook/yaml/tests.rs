@@ -96,7 +96,12 @@ fn files_mean_what_ansible_says() {
 
 fn untemplate(value: &Value) -> Value {
     match value {
-        Value::Template(t) => Value::Str(t.text.clone()),
+        Value::Template(t) => {
+            // `!unsafe` without braces.
+            let inner = t.text.strip_prefix("{% raw %}");
+            let inner = inner.and_then(|s| s.strip_suffix("{% endraw %}"));
+            inner.map_or_else(|| Value::Str(t.text.clone()), Value::from)
+        }
         Value::List(items) => Value::list(items.iter().map(untemplate).collect()),
         Value::Map(map) => Value::map(
             map.iter()

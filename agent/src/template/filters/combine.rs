@@ -91,7 +91,7 @@ fn combine(c: &Call) -> Res<Val> {
     }
     let mut maps = Vec::new();
     for value in std::iter::once(c.need(0)?).chain(&c.rest) {
-        flatten(c.ctx, value, &mut maps)?;
+        flatten(c.ctx, value, &mut maps, true)?;
     }
     let mut maps = maps.into_iter();
     let mut result: ValMap = maps.next().unwrap_or_default();
@@ -101,7 +101,8 @@ fn combine(c: &Call) -> Res<Val> {
     Ok(Val::map(result))
 }
 
-fn flatten(ctx: &Ctx, value: &Val, out: &mut Vec<ValMap>) -> Res<()> {
+/// A mapping, or the mappings of a list. Lists inside lists are none.
+fn flatten(ctx: &Ctx, value: &Val, out: &mut Vec<ValMap>, lists: bool) -> Res<()> {
     if let Some(entries) = access::entries(ctx, value)? {
         out.push(entries.into_iter().collect());
         return Ok(());
@@ -110,14 +111,14 @@ fn flatten(ctx: &Ctx, value: &Val, out: &mut Vec<ValMap>) -> Res<()> {
     if matches!(value, Val::Null) {
         return Ok(());
     }
-    if !value.is_sequence() {
+    if !value.is_sequence() || !lists {
         return Err(Fault::error(format!(
             "failed to combine variables, expected dicts but got a '{}'",
             value.type_name()
         )));
     }
     for item in access::iterate(ctx, value)? {
-        flatten(ctx, &item, out)?;
+        flatten(ctx, &item, out, false)?;
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 
 use super::super::access;
 use super::super::call::Call;
-use super::super::collections::INNER;
 use super::super::compile;
 use super::super::fault::{Fault, Res};
 use super::super::finish;
 use super::super::literals::Backslash;
+use super::super::names::INNER;
 use super::super::program::{Const, Expr, Kind, Node};
 use super::super::text;
 use super::super::val::{Val, ValMap};

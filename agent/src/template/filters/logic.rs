@@ -134,7 +134,8 @@ fn ternary(c: &Call) -> Res<Val> {
 /// What Ansible takes for true.
 pub(in super::super) fn boolean(ctx: &Ctx, value: &Val) -> Res<Val> {
     let text = match value.usable()? {
-        Val::Null | Val::Bool(_) => return Ok(value.clone()),
+        Val::Bool(_) => return Ok(value.clone()),
+        Val::Null => return Ok(Val::Bool(false)),
         Val::Int(i) => return Ok(Val::Bool(*i == 1)),
         Val::Float(f) => return Ok(Val::Bool(*f == 1.0)),
         other => text::to_text(ctx, other)?.to_lowercase(),

@@ -101,12 +101,12 @@ fn all() -> impl Iterator<Item = &'static Filter> {
 /// The filter `name`, with or without the collection it comes from.
 pub(super) fn find(name: &str) -> Option<&'static Filter> {
     static BY_NAME: OnceLock<HashMap<&'static str, &'static Filter>> = OnceLock::new();
-    let (collection, short) = super::collections::split(name);
+    let (collection, short) = super::names::split(name);
     BY_NAME
         .get_or_init(|| all().map(|f| (f.name, f)).collect())
         .get(short)
         .copied()
-        .filter(|filter| super::collections::belongs(filter.from, collection))
+        .filter(|filter| super::names::belongs(filter.from, collection))
 }
 
 /// Names of all filters.

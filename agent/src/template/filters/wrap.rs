@@ -233,11 +233,10 @@ fn comment(c: &Call) -> Res<Val> {
         &format!("{decoration}{newline}"),
         &format!("{}{newline}", decoration.trim_end()),
     ));
-    if !postfix.is_empty() {
-        for _ in 0..count("postfix_count") {
-            out.push_str(&newline);
-            out.push_str(&postfix);
-        }
+    // An empty line after the text stays, one before it does not: so it is in Ansible.
+    for _ in 0..count("postfix_count") {
+        out.push_str(&newline);
+        out.push_str(&postfix);
     }
     if !end.is_empty() {
         out.push_str(&newline);

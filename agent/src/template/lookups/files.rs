@@ -132,6 +132,10 @@ fn template(l: &Look) -> Res<Vec<Val>> {
                 "the template file {name} could not be found"
             )));
         };
+        let bytes = match bytes.starts_with(b"$ANSIBLE_VAULT;") {
+            true => l.ctx.outside().decrypt(&String::from_utf8_lossy(&bytes))?,
+            false => bytes,
+        };
         let text = String::from_utf8(bytes)
             .map_err(|_| Fault::error(format!("the template '{name}' is not UTF-8 text")))?;
         let source = SourceFile::new(path.to_string_lossy(), text);

@@ -237,10 +237,9 @@ impl Reader<'_> {
             let name = self.option(i, section, bare)?;
             option = Some((name, indent));
         }
-        for value in self.sections.values_mut().flat_map(Section::values_mut) {
-            if let Some(text) = value {
-                text.truncate(text.trim_end().len());
-            }
+        let values = self.sections.values_mut().flat_map(Section::values_mut);
+        for text in values.flatten() {
+            text.truncate(text.trim_end().len());
         }
         Ok(self.sections)
     }

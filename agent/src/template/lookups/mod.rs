@@ -70,6 +70,9 @@ impl Lookup {
     }
 }
 
+/// A term's free text, and its own `key=value` options.
+pub(super) type Inline = (Option<String>, Vec<(String, String)>);
+
 /// One use of a lookup.
 pub(super) struct Look<'c, 't> {
     pub ctx: &'c Ctx<'t>,
@@ -120,7 +123,7 @@ impl<'c, 't> Look<'c, 't> {
     }
 
     /// A term's free text, and its own `key=value` options.
-    pub fn inline(&self, term: &str) -> Res<(Option<String>, Vec<(String, String)>)> {
+    pub fn inline(&self, term: &str) -> Res<Inline> {
         let file = SourceFile::new("", term);
         let (raw, pairs) = parse_kv(term, &Span::new(&file, 1, 1, 1), false)?;
         let text = |value: &Value| match value {
@@ -221,8 +224,8 @@ fn all() -> impl Iterator<Item = &'static Lookup> {
 
 /// The lookup `name`, with or without the collection it comes from.
 pub(super) fn find(name: &str) -> Option<&'static Lookup> {
-    let (collection, short) = super::collections::split(name);
-    all().find(|l| l.name == short && super::collections::belongs(l.from, collection))
+    let (collection, short) = super::names::split(name);
+    all().find(|l| l.name == short && super::names::belongs(l.from, collection))
 }
 
 /// Names of all lookups.

@@ -46,7 +46,7 @@ fn env(l: &Look) -> Res<Vec<Val>> {
         out.push(match (l.ctx.outside().env(name), l.option("default")) {
             (Some(value), _) => {
                 let origin = format!("<environment variable '{name}'>");
-                l.ctx.run.from_origin(value, origin)
+                l.ctx.run.with_origin(value, origin)
             }
             (None, Some(default)) => match default {
                 // `default=undef()` without words of its own.

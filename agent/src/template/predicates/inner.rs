@@ -1,8 +1,8 @@
 //! Tests of `ansible._protomatter`, ansible-core's inner collection.
 
 use super::super::call::Call;
-use super::super::collections::INNER;
 use super::super::fault::{Fault, Res};
+use super::super::names::INNER;
 use super::super::val::Val;
 use super::Test;
 

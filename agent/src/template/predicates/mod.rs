@@ -67,12 +67,12 @@ fn all() -> impl Iterator<Item = &'static Test> {
 /// The test `name`, with or without the collection it comes from.
 pub(super) fn find(name: &str) -> Option<&'static Test> {
     static BY_NAME: OnceLock<HashMap<&'static str, &'static Test>> = OnceLock::new();
-    let (collection, short) = super::collections::split(name);
+    let (collection, short) = super::names::split(name);
     BY_NAME
         .get_or_init(|| all().map(|t| (t.name, t)).collect())
         .get(short)
         .copied()
-        .filter(|test| super::collections::belongs(test.from, collection))
+        .filter(|test| super::names::belongs(test.from, collection))
 }
 
 /// Names of all tests.

@@ -215,3 +215,28 @@ fn a_bind_mounted_file_is_written_in_place_if_that_is_allowed() {
     );
     assert_eq!(s.names("").len(), 3);
 }
+
+#[test]
+fn a_server_is_asked_until_it_answers_or_says_that_it_never_will() {
+    use super::server::{Server, answer};
+    let s = Scratch::new();
+    let mut host = s.host();
+    let asked = |url: &str, search: Option<&str>| Probe::Answer {
+        request: Box::new(Request::new("GET", url)),
+        search: search.map(str::to_owned),
+        hopeless: vec![404],
+    };
+    let loading = Server::new(|_, number| match number {
+        0 => answer("503 Service Unavailable", "", b"loading", 7),
+        1 => answer("200 OK", "", b"[]", 2),
+        _ => answer("200 OK", "", b"[tiny]", 6),
+    });
+    let probe = asked(&loading.url, Some("(tiny)"));
+    assert_eq!(wait_for(&mut host, probe), (true, 1));
+    assert_eq!(loading.requests().len(), 3);
+
+    let without = Server::new(|_, _| answer("404 Not Found", "", b"no", 2));
+    let probe = asked(&without.url, None);
+    assert_eq!(wait_for(&mut host, probe), (false, 0));
+    assert_eq!(without.requests().len(), 1, "it was asked again in vain");
+}

@@ -150,9 +150,91 @@ fn to_yaml(c: &Call, mut style: yaml::Style) -> Res<Val> {
         Some(Val::Null) => style.default_flow_style = None,
         Some(v) => style.default_flow_style = Some(ops::truth(c.ctx, v)?),
     }
+    for (name, _) in &c.named {
+        if !YAML_OPTIONS.contains(&&**name) {
+            return Err(Fault::error(format!(
+                "got an unexpected keyword argument '{name}'"
+            )));
+        }
+    }
     let value = finish::value(c.ctx, c.need(0)?)?;
     known(&value)?;
+    if let Some(written) = styled_text(c, &value, style.indent)? {
+        return Ok(Val::from(written));
+    }
     Ok(Val::from(yaml::to_styled_string(&value, &style)))
+}
+
+const YAML_OPTIONS: &[&str] = &[
+    "indent",
+    "width",
+    "sort_keys",
+    "allow_unicode",
+    "explicit_start",
+    "explicit_end",
+    "default_flow_style",
+    "default_style",
+    "canonical",
+];
+
+/// `default_style` and `canonical`, which are there for a text alone and not for what holds texts.
+fn styled_text(c: &Call, value: &Value, indent: usize) -> Res<Option<String>> {
+    let canonical = flag(c, "canonical", false)?;
+    let style = match option(c, "default_style") {
+        None | Some(Val::Null) => None,
+        Some(style) => Some(text::to_text(c.ctx, style)?),
+    };
+    if style.is_none() && !canonical {
+        return Ok(None);
+    }
+    let Value::Str(text) = value else {
+        return Err(Fault::error(
+            "`default_style` and `canonical` are not supported for lists, mappings and numbers",
+        )
+        .hint("they are for a text alone"));
+    };
+    let quoted = serde_json::Value::from(&**text).to_string();
+    if canonical {
+        return Ok(Some(format!("---\n!!str {quoted}\n")));
+    }
+    Ok(Some(match style.as_deref() {
+        Some("|") => literal_block(text, if (2..=9).contains(&indent) { indent } else { 2 }),
+        Some("\"") => format!("{quoted}\n"),
+        Some("'") if !text.contains('\n') => format!("'{}'\n", text.replace('\'', "''")),
+        other => {
+            return Err(Fault::error(format!(
+                "`default_style` cannot be '{}' for this text",
+                other.unwrap_or_default()
+            )));
+        }
+    }))
+}
+
+/// A text as a literal block: its lines as they are.
+fn literal_block(text: &str, indent: usize) -> String {
+    let deeper = match text.starts_with([' ', '\n']) {
+        true => indent.to_string(),
+        false => String::new(),
+    };
+    let end = match text.strip_suffix('\n') {
+        None => "-",
+        Some(rest) if rest.is_empty() || rest.ends_with('\n') => "+",
+        Some(_) => "",
+    };
+    let pad = " ".repeat(indent);
+    let mut out = format!("|{deeper}{end}\n");
+    for line in text.lines() {
+        if !line.is_empty() {
+            out.push_str(&pad);
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    // Line breaks that are kept could go on: the end is marked.
+    if end == "+" {
+        out.push_str("...\n");
+    }
+    out
 }
 
 /// Fails if a part of the value is not known: its text cannot be known either.
