@@ -162,7 +162,7 @@ mod tests {
     fn routed() -> BTreeSet<(String, String)> {
         let source = include_str!("mod.rs");
         let body = source.split("pub fn routes").nth(1).unwrap_or_default();
-        let body = body.split("with_state").next().unwrap_or_default();
+        let body = body.split(".with_state(").next().unwrap_or_default();
         let mut out = BTreeSet::new();
         for route in body.split(".route(").skip(1) {
             let path = route.split('"').nth(1).unwrap_or_default();
