@@ -86,10 +86,14 @@ impl Job {
     ///
     /// # Errors
     /// All that is wrong, at once.
-    pub fn prepare(self, run_id: &str, sink: Arc<dyn Sink>) -> Result<(Run, Findings), Findings> {
+    pub fn prepare(
+        self,
+        run_id: &str,
+        sink: Arc<dyn Sink>,
+    ) -> Result<(Run, Findings), Box<Findings>> {
         match self.read(run_id, sink) {
             (Some(run), findings) if findings.errors.is_empty() => Ok((run, findings)),
-            (_, findings) => Err(findings),
+            (_, findings) => Err(Box::new(findings)),
         }
     }
 

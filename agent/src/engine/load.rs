@@ -33,6 +33,7 @@ impl Modules for Library {
         Self::find(self, name).map(|def| ModuleFace {
             name: def.name,
             free_form: def.free_form.is_some(),
+            command_line: is_command_line(def),
         })
     }
     fn names(&self) -> Vec<&'static str> {
@@ -41,4 +42,9 @@ impl Modules for Library {
     fn entering(&self, folder: &Path) {
         self.add(&folder.join("library"));
     }
+}
+
+/// The modules whose text Ansible leaves whole (`MODULE_REQUIRE_ARGS` of ansible-core).
+fn is_command_line(def: &crate::module::ModuleDef) -> bool {
+    matches!(def.short_name(), "command" | "shell" | "raw" | "script")
 }

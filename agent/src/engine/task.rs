@@ -347,7 +347,7 @@ impl TaskCx<'_> {
 
     /// `no_log` holds for skipped and broken tasks, too. One that cannot be evaluated hides.
     fn hidden_if_asked(&self, seen: &Seen, mut end: ItemEnd) -> ItemEnd {
-        end.no_log = self.flag(Kw::NoLog, seen).map_or(true, |f| f == Some(true));
+        end.no_log |= self.flag(Kw::NoLog, seen).map_or(true, |f| f == Some(true));
         end
     }
 

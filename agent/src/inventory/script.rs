@@ -179,8 +179,8 @@ fn is_broken(json: &Json) -> bool {
     match json {
         Json::Object(map) => {
             let marks = ["__ansible_vault", "__ansible_unsafe"];
-            let odd = |mark: &&str| map.get(*mark).is_some_and(|v| !v.is_string());
-            marks.iter().any(|m| odd(&m)) || map.values().any(is_broken)
+            let odd = |mark: &str| map.get(mark).is_some_and(|v| !v.is_string());
+            marks.iter().any(|m| odd(m)) || map.values().any(is_broken)
         }
         Json::Array(items) => items.iter().any(is_broken),
         _ => false,

@@ -63,6 +63,8 @@ pub struct ModuleFace {
     pub name: &'static str,
     /// Whether text in the place of its arguments is one argument (`shell: ls -l`).
     pub free_form: bool,
+    /// Whether that argument is a command line, in which most `key=value` words are its own.
+    pub command_line: bool,
 }
 
 /// Reads playbooks, roles and task files.

@@ -506,11 +506,11 @@ impl Loader<'_> {
     fn face_and_args(&mut self, name: &str, value: &Node, args: &mut TaskArgs) -> Arc<str> {
         match self.modules.find(name) {
             Some(face) => {
-                self.read_args(value, face.free_form, args);
+                self.read_args(value, (face.free_form, face.command_line), args);
                 face.name.into()
             }
             None => {
-                self.read_args(value, true, args);
+                self.read_args(value, (true, true), args);
                 name.into()
             }
         }
@@ -545,7 +545,7 @@ impl Loader<'_> {
         {
             let (name, rest) = text.split_at(end + 2);
             let rest = Node::new(Kind::Str(rest.trim().into()), value.span.clone());
-            self.read_args(&rest, true, args);
+            self.read_args(&rest, (true, true), args);
             return Some(name.trim().into());
         }
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -554,7 +554,12 @@ impl Loader<'_> {
     }
 
     /// Arguments: a mapping, `k=v` text, free-form text, or nothing.
-    fn read_args(&mut self, value: &Node, free_form: bool, args: &mut TaskArgs) {
+    fn read_args(
+        &mut self,
+        value: &Node,
+        (free_form, command_line): (bool, bool),
+        args: &mut TaskArgs,
+    ) {
         match &value.kind {
             Kind::Null => {}
             Kind::Map(entries) => {
@@ -567,7 +572,7 @@ impl Loader<'_> {
             }
             Kind::Str(_) | Kind::Vault(_) | Kind::Int(_) | Kind::Float(_) | Kind::Bool(_) => {
                 let text = value.scalar_text().unwrap_or_default();
-                match kv::parse_kv(&text, &value.span, free_form) {
+                match kv::parse_kv(&text, &value.span, command_line) {
                     Ok((raw, pairs)) => {
                         if let Some(raw) = raw {
                             args.free = Some(Setting {

@@ -15,7 +15,7 @@ use super::spool::{BOUND, Bell, RunLog};
 use super::wire::{self, Work};
 use crate::bundle::{self, Counters, Index, Keys};
 use crate::engine::Emitter;
-use crate::engine::job::{Findings, Job};
+use crate::engine::job::Job;
 use crate::engine::journal::OnInterrupt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, EventKind, Level};
@@ -247,7 +247,8 @@ impl Daemon {
         let check = job.options.check;
         let sink: Arc<dyn event::Sink> = Arc::clone(log) as Arc<dyn event::Sink>;
         match job.prepare(&work.run, sink) {
-            Err(Findings { errors, .. }) => {
+            Err(findings) => {
+                let errors = findings.errors;
                 let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 refuse(&work.run, log, &texts)
             }

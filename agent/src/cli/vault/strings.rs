@@ -32,7 +32,7 @@ impl Work<'_> {
         if from_stdin {
             texts.push(Self::from_stdin(stdin_name, io)?);
         }
-        texts.extend(self.from_args(io)?);
+        texts.extend(self.texts_of_args(io)?);
         let mut out = String::new();
         for (n, text) in texts.iter().enumerate() {
             let sealed = self.seal(text.text.as_bytes(), &lock)?;
@@ -89,7 +89,7 @@ impl Work<'_> {
         })
     }
 
-    fn from_args(&self, io: &mut Io<'_>) -> Done<Vec<Text>> {
+    fn texts_of_args(&self, io: &mut Io<'_>) -> Done<Vec<Text>> {
         let args: Vec<&String> = self.args.iter().filter(|a| *a != "-").collect();
         let names = self.call.parsed.values("name");
         if let Some(last) = names.last().filter(|_| args.len() > names.len()) {

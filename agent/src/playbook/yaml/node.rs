@@ -195,10 +195,10 @@ impl Node {
             Kind::Float(f) => Value::Float(*f),
             Kind::Str(s) => self.text_value(Arc::clone(s)),
             Kind::Vault(cipher) if vault.keeps_sealed() => crate::playbook::vault::sealed(cipher),
-            Kind::Vault(cipher) => {
-                let text = vault.decrypt_text(cipher).map_err(|e| e.at(&self.span))?;
-                self.text_value(text.into())
-            }
+            Kind::Vault(cipher) => match vault.decrypt_text(cipher) {
+                Ok(text) => self.text_value(text.into()),
+                Err(error) => self.locked(&error),
+            },
             Kind::Seq(items) => Value::list(
                 items
                     .iter()
@@ -207,6 +207,14 @@ impl Node {
             ),
             Kind::Map(_) => Value::map(self.to_map(vault)?),
         })
+    }
+
+    /// What stands for a vaulted value that no password opens: as in Ansible, only its use is an
+    /// error, since many values of a file are those of other hosts.
+    fn locked(&self, error: &Error) -> Value {
+        let hint = error.message().replace('\\', "\\\\").replace('\'', "\\'");
+        let text = format!("{{{{ undef(hint='{hint}') }}}}");
+        Value::written(text, Some(&self.span))
     }
 
     fn text_value(&self, text: Arc<str>) -> Value {
