@@ -380,13 +380,12 @@ fn killed_at_any_moment_nothing_is_lost_doubled_or_run_twice() {
         site.push_str(&format!(
             "    - name: c{n}\n      shell: echo c{n} >> {out}/lines; sleep 0.03\n\
              \x20   - name: f{n}\n      set_fact: {{kept{n}: 'k{n}-{{{{ kept{} | default(0) }}}}'}}\n\
-             \x20   - name: w{n}\n      copy: {{dest: {out}/w{n}, content: '{{{{ kept{n} }}}}'}}\n",
+             \x20   - name: w{n}\n      copy: {{dest: '{out}/w{n}', content: '{{{{ kept{n} }}}}'}}\n",
             n.max(1) - 1
         ));
     }
     fleet.write("site/site.yml", &site);
     let path = fleet.path("site/site.yml").display().to_string();
-    let bundle = fleet.path("site.lksb").display().to_string();
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let (mut killed, mut runs) = (0, 0);
     while killed < kills() {
@@ -400,8 +399,6 @@ fn killed_at_any_moment_nothing_is_lost_doubled_or_run_twice() {
                 std::fs::remove_file(entry.path()).expect("removed");
             }
         }
-        fleet.ctl(&["bundle", "make", &path, "-o", &bundle]);
-        fleet.ctl(&["bundle", "sign", &bundle]);
         // Started and not followed: `run` would end with a server that is killed.
         let started = Command::new(program("lks-ctl"))
             .args(["run", "-c", "agent", &path])
@@ -439,7 +436,8 @@ fn killed_at_any_moment_nothing_is_lost_doubled_or_run_twice() {
                 serde_json::from_str(&fleet.ctl(&["runs", &run, "--json"])).expect("JSON");
             let parts = state["hosts"].as_array().expect("hosts");
             if parts.iter().all(|p| !p[1].is_null()) {
-                assert!(parts.iter().all(|p| p[1] == 0), "{state}");
+                let well = parts.iter().all(|p| p[1] == 0);
+                assert!(well, "{state}: {}", fleet.ctl(&["events", &run]));
                 break;
             }
         }
@@ -548,4 +546,113 @@ fn what_a_bundle_says_is_the_same_for_the_same_files() {
     std::os::unix::fs::symlink("/etc/passwd", fleet.path("site/link")).expect("a link");
     let out = fleet.call(&["bundle", "make", &path]);
     assert!(String::from_utf8_lossy(&out.stderr).contains("is a link to /etc/passwd"));
+}
+
+/// Serves two files over HTTP until the test ends: what is asked for decides which.
+fn web(good: &'static str, evil: &'static str) -> u16 {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut asked = [0; 2048];
+            let n = stream.read(&mut asked).unwrap_or(0);
+            let body = if asked[..n].starts_with(b"GET /good") {
+                good
+            } else {
+                evil
+            };
+            let head = format!(
+                "HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(head.as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
+fn user_data_runs_only_what_it_names_and_may_run_again() {
+    let fleet = Fleet::new("boot");
+    let port = web("the agent\n", "another program\n");
+    let sum = Command::new("sh")
+        .args(["-c", "printf 'the agent\\n' | sha256sum"])
+        .output()
+        .expect("sha256sum");
+    let sum = String::from_utf8_lossy(&sum.stdout)[..64].to_string();
+    let evil = format!("http://127.0.0.1:{port}/evil");
+    let good = format!("http://127.0.0.1:{port}/good");
+    let script = |urls: &[&str]| {
+        let mut arguments = vec!["bootstrap", "--sha256", &sum];
+        for url in urls {
+            arguments.extend(["--agent-url", url]);
+        }
+        // The script of a host, below a folder, with a systemctl that notes what it is asked.
+        let root = fleet.dir.display();
+        fleet
+            .ctl(&arguments)
+            .replace("/usr/local/bin", &format!("{root}/bin"))
+            .replace("/etc/systemd/system", &format!("{root}/units"))
+            .replace("etc=/etc/lks", &format!("etc={root}/etc"))
+            .replace("state=/var/lib", &format!("state={root}/lib"))
+            .replace("sleep 5", "sleep 0")
+            .replace("[ -w /dev/console ]", "false")
+    };
+    for folder in ["units", "tools"] {
+        std::fs::create_dir_all(fleet.path(folder)).expect("a folder");
+    }
+    let noted = fleet.path("noted");
+    fleet.write(
+        "tools/systemctl",
+        &format!("#!/bin/sh\necho \"$@\" >> {}\n", noted.display()),
+    );
+    let run = |text: &str| {
+        fleet.write("user-data", text);
+        let path = std::env::var("PATH").unwrap_or_default();
+        let done = Command::new("sh")
+            .args(["-c", "chmod +x tools/systemctl && exec sh user-data"])
+            .current_dir(&fleet.dir)
+            .env("PATH", format!("{}:{path}", fleet.path("tools").display()))
+            .output()
+            .expect("sh");
+        (
+            done.status.success(),
+            String::from_utf8_lossy(&done.stdout).into_owned(),
+        )
+    };
+    let (well, text) = run(&script(&[&evil]));
+    assert!(!well && text.contains("FAILED"), "{text}");
+    assert!(
+        !fleet.path("bin/lks-agent").exists() && !noted.exists(),
+        "nothing is installed"
+    );
+    let user_data = script(&[&evil, &good]);
+    let (well, text) = run(&user_data);
+    assert!(
+        well && text.contains("that is another file: not used"),
+        "{text}"
+    );
+    assert_eq!(fleet.read("bin/lks-agent"), "the agent\n");
+    assert!(fleet.read("etc/join-token").starts_with("lks-join-"));
+    assert!(
+        fleet
+            .read("units/lks-agent.service")
+            .contains("--controller https://127.0.0.1")
+    );
+    assert!(
+        fleet
+            .read("noted")
+            .contains("restart --no-block lks-agent.service")
+    );
+    // The next boot: the agent is there, and a token that was used does not come back.
+    std::fs::remove_file(fleet.path("etc/join-token")).expect("removed");
+    let (well, text) = run(&user_data);
+    assert!(well && text.contains("the agent is here"), "{text}");
+    assert!(!fleet.path("etc/join-token").exists());
+    assert_eq!(fleet.read("noted").matches("daemon-reload").count(), 1);
+    // Another host's user-data (an image was taken of this one) brings its own token.
+    assert!(run(&script(&[&good])).0);
+    assert!(fleet.path("etc/join-token").exists());
 }

@@ -113,7 +113,7 @@ impl Index {
         for path in &entry.inventory {
             let below = format!("{path}/");
             let has = |f: &&str| **f == *path || f.starts_with(&below);
-            if !files.iter().any(|f| has(&f)) {
+            if !files.iter().any(has) {
                 return Err(refused(format!("the inventory `{path}` is not in it")));
             }
         }

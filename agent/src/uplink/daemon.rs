@@ -154,7 +154,8 @@ impl Daemon {
             return Ok(None);
         }
         let work: Work = answer.json()?;
-        if !wire::is_name(&work.run) || !is_digest(&work.bundle) {
+        // No dot: names with one are this program's own (`RUN.part`, `RUN.done`).
+        if !wire::is_name(&work.run) || work.run.contains('.') || !is_digest(&work.bundle) {
             return Err(Error::host("the controller sent work that is none"));
         }
         let dir = self.run_dir(&work.run);

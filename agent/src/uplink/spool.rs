@@ -82,12 +82,15 @@ pub struct RunLog {
     policy: OnInterrupt,
 }
 
+/// Which task it was, and how it ended; one that only began has no end.
+type Kept = (String, Option<Box<End>>);
+
 struct Inner {
     log: FrameLog,
     /// The last number of each host's events.
     last: HashMap<Arc<str>, u64>,
     /// What the journal had when it was opened, by host and number.
-    ends: HashMap<(String, u64), (String, Option<Box<End>>)>,
+    ends: HashMap<(String, u64), Kept>,
     /// Ends that have not been asked for yet: so long, everything was told before.
     left: usize,
     /// Hosts whose last end was kept, but its event was not.

@@ -152,3 +152,41 @@ fn document() -> Value {
         }},
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Paths and methods that the router has, read out of its source.
+    fn routed() -> BTreeSet<(String, String)> {
+        let source = include_str!("mod.rs");
+        let body = source.split("pub fn routes").nth(1).unwrap_or_default();
+        let body = body.split(".with_state(").next().unwrap_or_default();
+        let mut out = BTreeSet::new();
+        for route in body.split(".route(").skip(1) {
+            let path = route.split('"').nth(1).unwrap_or_default();
+            for method in ["get", "post", "put", "delete"] {
+                let handler = route.split('"').nth(2).unwrap_or_default();
+                if handler.contains(&format!("{method}(")) {
+                    out.insert((path.to_string(), method.to_string()));
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn the_document_tells_what_the_router_has() {
+        let told: BTreeSet<_> = OPERATIONS
+            .iter()
+            .map(|(path, method, ..)| ((*path).to_string(), (*method).to_string()))
+            .collect();
+        assert_eq!(told, routed());
+        assert_eq!(told.len(), OPERATIONS.len(), "a row stands twice");
+        let document = document();
+        for (path, method, summary, _) in OPERATIONS {
+            assert_eq!(document["paths"][*path][*method]["summary"], *summary);
+        }
+    }
+}

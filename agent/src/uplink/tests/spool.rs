@@ -75,8 +75,11 @@ fn lines(dir: &Path) -> String {
         .unwrap_or_default()
 }
 
+/// Hosts, each with a number.
+type Counted = Vec<(String, u64)>;
+
 /// Each host's numbers, and how often each task ended.
-fn told(log: &RunLog) -> (Vec<(String, u64)>, Vec<(String, u64)>) {
+fn told(log: &RunLog) -> (Counted, Counted) {
     let mut numbers = Vec::new();
     let mut ended = Vec::new();
     let mut at = 0;
