@@ -59,6 +59,15 @@ impl Net {
     fn boot(&self) {
         let id = self.id;
         let (private, nat, out) = (self.name("priv"), self.name("nat"), self.name("out"));
+        // A namespace that was removed takes its ends of the links with it a moment later.
+        let gone = |ns: &str, link: String| {
+            let there = format!("ip -n {ns} link show {link} >/dev/null 2>&1");
+            self.must(&format!(
+                "for i in $(seq 100); do {there} || exit 0; sleep 0.1; done; exit 1"
+            ));
+        };
+        gone(&private, format!("p{id}"));
+        gone(&out, format!("o{id}"));
         self.must(&format!(
             "ip netns add {nat}
              ip link add p{id} netns {private} type veth peer name n{id} netns {nat}
