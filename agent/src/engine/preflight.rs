@@ -504,10 +504,13 @@ impl<'a> Preflight<'a> {
         let Err(error) = found else {
             return;
         };
-        if task.scope.all(Kw::When).is_empty() {
+        let elsewhere =
+            Path::new(name).is_absolute() && !dirs.iter().any(|d| Path::new(name).starts_with(d));
+        if task.scope.all(Kw::When).is_empty() && !elsewhere {
             self.found(error.at(span));
         } else {
-            // The condition may keep the task from ever needing the file.
+            // The condition may keep the task from ever needing the file; one outside the playbook's
+            // folders may be made by a task before it.
             self.problems.warn(error.message(), Some(span));
         }
     }

@@ -57,7 +57,11 @@ impl Stock<'_> {
         };
         let mut inventory = inventory::load(self.sources, &tools)?;
         let remarks = std::mem::take(&mut inventory.warnings);
-        let hosts: Vec<Arc<str>> = inventory.hosts().map(|h| Arc::clone(&h.name)).collect();
+        let mut hosts: Vec<Arc<str>> = inventory.hosts().map(|h| Arc::clone(&h.name)).collect();
+        // Plays may name it though no inventory does; what is written of it holds then, too.
+        if !hosts.iter().any(|h| &**h == "localhost") {
+            hosts.push("localhost".into());
+        }
         let sides = inventory
             .dirs
             .iter()

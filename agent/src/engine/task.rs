@@ -381,13 +381,26 @@ impl TaskCx<'_> {
     }
 
     pub(super) fn setting(&self, kw: Kw, seen: &Seen) -> Result<Option<Value>> {
-        match self.task().find(kw) {
-            None => Ok(None),
-            Some(setting) => match self.resolve(setting, seen)? {
-                Value::Null | Value::Omit => Ok(None),
-                value => Ok(Some(value)),
-            },
+        let Some(setting) = self.task().find(kw) else {
+            return Ok(None);
+        };
+        match self.resolve(setting, seen)? {
+            Value::Omit => self.around(kw, seen),
+            Value::Null => Ok(None),
+            value => Ok(Some(value)),
         }
+    }
+
+    /// What the blocks and the play around say, where the innermost word is `omit`.
+    fn around(&self, kw: Kw, seen: &Seen) -> Result<Option<Value>> {
+        for setting in self.task().scope.all(kw).into_iter().rev().skip(1) {
+            match self.resolve(setting, seen)? {
+                Value::Omit => {}
+                Value::Null => return Ok(None),
+                value => return Ok(Some(value)),
+            }
+        }
+        Ok(None)
     }
 
     pub(super) fn flag(&self, kw: Kw, seen: &Seen) -> Result<Option<bool>> {

@@ -95,6 +95,10 @@ impl RealHost {
                     parent.display()
                 )));
             }
+            // Another of the hosts that are this machine was faster.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && is_ours(&at, attrs) => {
+                return self.set_attrs(path, attrs, false);
+            }
             other => other.map_err(|e| io_error("make the directory", path, e))?,
         }
         if attrs.is_empty() {
@@ -255,4 +259,12 @@ fn put_link(at: &Path, link: impl Fn(&Path) -> std::io::Result<()>) -> Result<()
     // Renaming a hard link onto the same file does nothing and leaves both names.
     let _ = std::fs::remove_file(&new);
     renamed.map_err(failed)
+}
+
+/// Whether a directory is there that only this account, or its wanted owner, can have made.
+fn is_ours(at: &Path, attrs: &Attrs) -> bool {
+    let found = files::lstat(at).ok().flatten();
+    found.is_some_and(|s| {
+        s.is_dir() && (s.uid == files::effective_uid() || Some(s.uid) == attrs.uid)
+    })
 }

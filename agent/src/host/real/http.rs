@@ -139,8 +139,27 @@ pub(super) fn failed(request: &Request, error: reqwest::Error) -> Error {
         return timed_out(request);
     }
     // The URL may hold a password; it is said without.
-    Error::host(format!("{} {}", request.method, shown(&request.url)))
+    let asked = format!("{} {}", request.method, shown(&request.url));
+    if is_about_certificates(&error) {
+        return Error::host(format!(
+            "Error validating the server's certificate: {asked}"
+        ))
         .caused_by(error.without_url())
+        .hint("trust its authority by `ca_path` or in the host's certificate store");
+    }
+    Error::host(asked).caused_by(error.without_url())
+}
+
+/// Whether TLS did not come about because of who the server says it is.
+fn is_about_certificates(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(found) = cause {
+        if found.to_string().starts_with("invalid peer certificate") {
+            return true;
+        }
+        cause = found.source();
+    }
+    false
 }
 
 fn too_long(request: &Request) -> Error {
