@@ -504,8 +504,9 @@ impl<'a> Preflight<'a> {
         let Err(error) = found else {
             return;
         };
-        let elsewhere =
-            Path::new(name).is_absolute() && !dirs.iter().any(|d| Path::new(name).starts_with(d));
+        let path = Path::new(name);
+        let near = |dir: &PathBuf| !dir.as_os_str().is_empty() && path.starts_with(dir);
+        let elsewhere = path.is_absolute() && !dirs.iter().any(near);
         if task.scope.all(Kw::When).is_empty() && !elsewhere {
             self.found(error.at(span));
         } else {

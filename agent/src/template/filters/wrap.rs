@@ -221,8 +221,10 @@ fn comment(c: &Call) -> Res<Val> {
         out.push_str(&newline);
     }
     if !prefix.is_empty() && count("prefix_count") > 0 {
-        out.push_str(&vec![prefix.as_str(); count("prefix_count")].join(&newline));
-        out.push_str(&newline);
+        // A prefix that is a line break is not followed by another.
+        let newline_between = if prefix == newline { "" } else { &*newline };
+        out.push_str(&vec![prefix.as_str(); count("prefix_count")].join(newline_between));
+        out.push_str(newline_between);
     }
     let value = c.text(0)?;
     let lines = value
