@@ -78,3 +78,37 @@ pub fn failed(outcomes: &[Outcome]) -> Option<&Output> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{Host, RealHost};
+
+    /// What apt and dpkg say when another process holds a lock: each is waited for.
+    #[test]
+    fn every_word_for_a_held_lock_is_waited_for() {
+        for said in [
+            "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt-get)",
+            "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend)",
+            "dpkg: error: dpkg frontend lock is locked by another process",
+            "dpkg: error: dpkg frontend lock was locked by another process with pid 592",
+        ] {
+            let folder = std::env::temp_dir().join(format!("lks-lock-{}", std::process::id()));
+            let held = folder.display().to_string();
+            let script =
+                format!("mkdir {held} 2>/dev/null && {{ echo '{said}'; exit 2; }}; rmdir {held}");
+            let patience = Patience {
+                attempts: 1,
+                pause: 1,
+                lock: 30,
+            };
+            let command = patiently(patience, vec!["sh".into(), "-c".into(), script]);
+            let mut host = RealHost::new();
+            let outcome = host.apply(&command.effect(), &|_| {}).unwrap();
+            let Outcome::Ran(output) = outcome else {
+                panic!("{outcome:?}")
+            };
+            assert!(output.success(), "{said}: {}", output.out());
+        }
+    }
+}

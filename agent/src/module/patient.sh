@@ -32,7 +32,7 @@ attempt=1 waited=0 pause=1
 while :; do
   { "$@" 2>&1 || echo "lks: status $?"; } | tee "$log"
   status=$(sed -n 's/^lks: status //p' "$log")
-  if grep -Eq '(Could not get lock|Unable to (acquire|lock)|is locked by another process)' "$log"; then
+  if grep -Eq '(Could not get lock|Unable to (acquire|lock)|(is|was) locked by another process)' "$log"; then
     # apt names the holder in the same line, which is shown already.
     [ "$waited" -lt "$patience" ] || exit 100
     sleep 2
