@@ -1,4 +1,4 @@
-//! Text in encodings, under the names that Python gives them.
+//! Text in encodings, under the names that Python gives them; bytes as hex digits.
 
 use crate::error::{Error, Result};
 
@@ -153,6 +153,30 @@ pub fn decode(bytes: Vec<u8>, encoding: &str) -> Result<String> {
             chars.collect::<Option<String>>().ok_or_else(bad)
         }
     }
+}
+
+/// Lower-case hex digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Bytes from hex digits of either case; `None` if they are none, or an odd number of them.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |c: u8| {
+        char::from(c)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
+    let bytes = text.as_bytes();
+    if !bytes.len().is_multiple_of(2) {
+        return None;
+    }
+    bytes
+        .chunks_exact(2)
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,29 +1,11 @@
 //! What a new user types first: the tour, help, a symlink by Ansible's name, lint, Ctrl-C.
 
+use lks_tests::rig::options::ctl;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
-
-/// `lks-ctl`: the one that `tests/run` built, or a debug build.
-fn ctl() -> PathBuf {
-    if let Some(path) = std::env::var_os("LKS_CTL") {
-        return PathBuf::from(path);
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let done = Command::new(env!("CARGO"))
-        .args(["build", "-q", "-p", "lks-ctl", "--message-format=json"])
-        .current_dir(root)
-        .output()
-        .expect("cargo runs");
-    let text = String::from_utf8_lossy(&done.stdout);
-    text.lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|m| m["executable"].as_str().map(PathBuf::from))
-        .next_back()
-        .expect("cargo names the binary")
-}
 
 fn folder(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("lks-cli-{name}-{}", std::process::id()));
@@ -49,7 +31,7 @@ fn run(program: &Path, arguments: &[&str]) -> (i32, String, String) {
 
 #[test]
 fn the_tour_changes_once_and_then_nothing() {
-    let (code, out, err) = run(&ctl(), &["tour"]);
+    let (code, out, err) = run(&ctl().expect("the binary of lks-ctl"), &["tour"]);
     assert_eq!(code, 0, "{out}{err}");
     let recaps: Vec<&str> = out
         .lines()
@@ -64,7 +46,7 @@ fn the_tour_changes_once_and_then_nothing() {
 fn a_symlink_called_ansible_playbook_is_that_command() {
     let dir = folder("symlink");
     let link = dir.join("ansible-playbook");
-    symlink(ctl(), &link).expect("a symlink");
+    symlink(ctl().expect("the binary of lks-ctl"), &link).expect("a symlink");
     let playbook = dir.join("play.yml");
     std::fs::write(
         &playbook,
@@ -97,7 +79,10 @@ fn lint_gives_advice_and_runs_nothing() {
         proof.display()
     );
     std::fs::write(&playbook, text).expect("written");
-    let (code, out, err) = run(&ctl(), &["lint", &playbook.display().to_string()]);
+    let (code, out, err) = run(
+        &ctl().expect("the binary of lks-ctl"),
+        &["lint", &playbook.display().to_string()],
+    );
     assert_eq!(code, 0, "{out}{err}");
     assert!(
         out.contains("counts as changed at every run") && out.contains("play.yml:3:7"),
@@ -108,19 +93,22 @@ fn lint_gives_advice_and_runs_nothing() {
 
 #[test]
 fn every_module_has_a_page_and_every_shell_a_completion() {
-    let (_, list, _) = run(&ctl(), &["doc", "--list"]);
+    let (_, list, _) = run(&ctl().expect("the binary of lks-ctl"), &["doc", "--list"]);
     let names: Vec<&str> = list
         .lines()
         .filter_map(|l| l.split_whitespace().next())
         .collect();
     assert!(names.iter().any(|n| n.ends_with("apt")), "{list}");
     for name in ["apt", "ansible.posix.mount", "copy"] {
-        let (code, page, err) = run(&ctl(), &["doc", name]);
+        let (code, page, err) = run(&ctl().expect("the binary of lks-ctl"), &["doc", name]);
         assert_eq!(code, 0, "{err}");
         assert!(page.contains("state") || page.contains("dest"), "{page}");
     }
     for shell in ["bash", "zsh", "fish"] {
-        let (code, script, _) = run(&ctl(), &["completion", shell]);
+        let (code, script, _) = run(
+            &ctl().expect("the binary of lks-ctl"),
+            &["completion", shell],
+        );
         assert!(code == 0 && script.contains("lks-ctl"), "{shell}");
     }
 }
@@ -135,7 +123,7 @@ fn an_interrupted_run_stops_and_says_so() {
         after.display()
     );
     std::fs::write(&playbook, text).expect("written");
-    let mut child = Command::new(ctl())
+    let mut child = Command::new(ctl().expect("the binary of lks-ctl"))
         .args(["run", &playbook.display().to_string()])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())

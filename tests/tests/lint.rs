@@ -1,30 +1,16 @@
 //! `lks-ctl lint` and `lks-ctl explain`, as a user types them: what each rule finds and what it leaves
 //! in peace, comments and settings that silence it, exit codes, SARIF; and which definition wins.
 
+use lks_tests::rig::options;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// `lks-ctl`: the one that `tests/run` built, or a debug build.
+/// `lks-ctl`, found once for all tests.
 fn ctl() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        if let Some(path) = std::env::var_os("LKS_CTL") {
-            return PathBuf::from(path);
-        }
-        let done = Command::new(env!("CARGO"))
-            .args(["build", "-q", "-p", "lks-ctl", "--message-format=json"])
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-            .output()
-            .expect("cargo runs");
-        let text = String::from_utf8_lossy(&done.stdout);
-        text.lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter_map(|m| m["executable"].as_str().map(PathBuf::from))
-            .next_back()
-            .expect("cargo names the binary")
-    })
+    PATH.get_or_init(|| options::ctl().expect("the binary of lks-ctl"))
 }
 
 /// A folder with these files.

@@ -1,9 +1,10 @@
 //! `lks.llm.model` against a server, for real: killed at many points it fetches no more than the parts
 //! that were under way again, and of several processes that want one file one fetches it.
 
+use lks_tests::rig::options::ctl;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,24 +15,6 @@ const PART: u64 = 1 << 20;
 const CONNECTIONS: u64 = 4;
 /// What a socket's buffers may hold of a part that its reader never took.
 const SLACK: u64 = 8 << 20;
-
-/// `lks-ctl`: the one that `LKS_CTL` names, or a debug build.
-fn ctl() -> PathBuf {
-    if let Some(path) = std::env::var_os("LKS_CTL") {
-        return PathBuf::from(path);
-    }
-    let done = Command::new(env!("CARGO"))
-        .args(["build", "-q", "-p", "lks-ctl", "--message-format=json"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .output()
-        .expect("cargo runs");
-    String::from_utf8_lossy(&done.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|m| m["executable"].as_str().map(PathBuf::from))
-        .next_back()
-        .expect("cargo names the binary")
-}
 
 /// The content at a place: no two parts are the same.
 fn content(from: u64, length: u64) -> Vec<u8> {
@@ -129,7 +112,7 @@ impl Scratch {
     }
 
     fn start(&self) -> Child {
-        Command::new(ctl())
+        Command::new(ctl().expect("the binary of lks-ctl"))
             .arg("run")
             .arg(self.0.join("play.yml"))
             .env_remove("ANSIBLE_CONFIG")

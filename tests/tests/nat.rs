@@ -3,26 +3,9 @@
 
 #![allow(clippy::print_stderr)] // a skipped test says why
 
+use lks_tests::rig::options::ctl;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// `lks-ctl`: the one that `LKS_CTL` names, or a debug build.
-fn ctl() -> PathBuf {
-    if let Some(path) = std::env::var_os("LKS_CTL") {
-        return PathBuf::from(path);
-    }
-    let done = Command::new(env!("CARGO"))
-        .args(["build", "-q", "-p", "lks-ctl", "--message-format=json"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .output()
-        .expect("cargo runs");
-    String::from_utf8_lossy(&done.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|m| m["executable"].as_str().map(PathBuf::from))
-        .next_back()
-        .expect("cargo names the binary")
-}
 
 /// Runs a shell line; whether it went well, and what it said.
 fn sh(line: &str) -> (bool, String) {
@@ -109,7 +92,7 @@ impl Net {
         let line = format!(
             "{} run {} -e '{{nat_private: [10.99.1.0/24], nat_packages: [], \
              nat_rules_file: {dir}/iptables/rules.v4, nat_sysctl_file: {dir}/nat.conf}}'",
-            ctl().display(),
+            ctl().expect("the binary of lks-ctl").display(),
             playbook.display(),
             dir = self.dir.display()
         );

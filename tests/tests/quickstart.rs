@@ -1,29 +1,12 @@
 //! `playbooks/quickstart.yml`, for real: a runtime out of the package index, a model made on the spot,
 //! a token over HTTP, a second run that changes nothing, and a tidy end.
 
+use lks_tests::rig::options::ctl;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-
-/// `lks-ctl`: the one that `LKS_CTL` names, or a debug build.
-fn ctl() -> PathBuf {
-    if let Some(path) = std::env::var_os("LKS_CTL") {
-        return PathBuf::from(path);
-    }
-    let done = Command::new(env!("CARGO"))
-        .args(["build", "-q", "-p", "lks-ctl", "--message-format=json"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .output()
-        .expect("cargo runs");
-    String::from_utf8_lossy(&done.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|m| m["executable"].as_str().map(PathBuf::from))
-        .next_back()
-        .expect("cargo names the binary")
-}
 
 /// A folder and a port of the test's own; whatever happens, the server is stopped at the end.
 struct Start {
@@ -43,7 +26,7 @@ impl Start {
     /// Runs the playbook: its exit code, and what it said.
     fn run(&self, more: &[&str]) -> (i32, String) {
         let playbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("../playbooks/quickstart.yml");
-        let done = Command::new(ctl())
+        let done = Command::new(ctl().expect("the binary of lks-ctl"))
             .arg("run")
             .arg(playbook)
             .args(["-e", &format!("quickstart_dir={}", self.dir.display())])

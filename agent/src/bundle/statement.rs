@@ -105,7 +105,7 @@ impl Keys {
             if line.is_empty() {
                 continue;
             }
-            match crate::uplink::from_hex(line).filter(|k| k.len() == 32) {
+            match crate::encoding::unhex(line).filter(|k| k.len() == 32) {
                 Some(key) => keys.push(key),
                 None => {
                     return Err(Error::host(format!(

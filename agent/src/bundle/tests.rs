@@ -9,7 +9,7 @@ fn key() -> Ed25519KeyPair {
 }
 
 fn keys(of: &Ed25519KeyPair) -> Keys {
-    Keys::read(&crate::uplink::to_hex(of.public_key().as_ref())).expect("a key")
+    Keys::read(&crate::encoding::hex(of.public_key().as_ref())).expect("a key")
 }
 
 fn index(files: &[(&str, &str)]) -> (Index, Vec<u8>) {

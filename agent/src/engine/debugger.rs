@@ -98,7 +98,7 @@ impl Batch<'_> {
         let host = &self.hosts[i].slot.name;
         let prompt = format!("[{host}] {kind}: {} (debug)> ", view.info.name);
         loop {
-            let line = match here::ask(&prompt, true, None) {
+            let line = match here::ask(&prompt, true) {
                 Ok(Some(line)) => line,
                 // Nobody is there to ask.
                 Ok(None) if !here::stdin_is_terminal() => {

@@ -124,11 +124,11 @@ impl Prompt {
     /// What the user types; nothing without a terminal.
     fn typed(&self) -> Result<Option<String>> {
         loop {
-            let typed = here::ask(&self.text, !self.private, None)?;
+            let typed = here::ask(&self.text, !self.private)?;
             if !self.confirm || typed.is_none() {
                 return Ok(typed);
             }
-            let again = here::ask(&format!("confirm {}", self.text), !self.private, None)?;
+            let again = here::ask(&format!("confirm {}", self.text), !self.private)?;
             if again == typed {
                 return Ok(typed);
             }

@@ -396,7 +396,7 @@ impl Run {
             "Perform task: {kind}: {} {on}(N)o/(y)es/(c)ontinue: ",
             view.info.name
         );
-        let answer = here::ask(&question, true, None).ok().flatten();
+        let answer = here::ask(&question, true).ok().flatten();
         let wanted = match answer
             .unwrap_or_default()
             .trim()

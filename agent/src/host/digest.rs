@@ -1,6 +1,7 @@
 //! Digests of bytes as they stream by.
 
 use super::Digest;
+use crate::encoding::hex;
 use sha2::Digest as _;
 
 /// A digest under way.
@@ -61,10 +62,6 @@ pub fn digest_of(bytes: &[u8], algorithm: Digest) -> String {
     let mut hasher = Hasher::new(algorithm);
     hasher.update(bytes);
     hasher.hex()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

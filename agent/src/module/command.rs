@@ -205,6 +205,28 @@ fn with_lines(mut returns: Returns) -> Returns {
     returns
 }
 
+/// Returns what a program said, for modules that have no more to say of it; any status but 0 fails.
+///
+/// # Errors
+/// When the last outcome is none of a program.
+pub fn report(returns: &mut Returns, outcomes: &[Outcome]) -> Result<()> {
+    let Some(outcome) = outcomes.last() else {
+        return Ok(());
+    };
+    let output = outcome.ran()?;
+    let (out, err) = (output.out(), output.err());
+    returns
+        .set("rc", output.rc)
+        .set("stdout_lines", Value::from(lines(&out)))
+        .set("stdout", out)
+        .set("stderr_lines", Value::from(lines(&err)))
+        .set("stderr", err);
+    if output.rc != 0 {
+        returns.fail("non-zero return code");
+    }
+    Ok(())
+}
+
 /// Splits text at every line boundary that Python's `splitlines` knows.
 #[must_use]
 pub fn lines(text: &str) -> Vec<String> {

@@ -146,21 +146,7 @@ impl Module for ScriptHere {
     }
 
     fn finish(&self, _: &PlanCx<'_>, returns: &mut Returns, outcomes: &[Outcome]) -> Result<()> {
-        let Some(outcome) = outcomes.last() else {
-            return Ok(());
-        };
-        let output = outcome.ran()?;
-        let (out, err) = (output.out(), output.err());
-        returns
-            .set("rc", output.rc)
-            .set("stdout_lines", Value::from(command::lines(&out)))
-            .set("stdout", out)
-            .set("stderr_lines", Value::from(command::lines(&err)))
-            .set("stderr", err);
-        if output.rc != 0 {
-            returns.fail("non-zero return code");
-        }
-        Ok(())
+        command::report(returns, outcomes)
     }
 }
 

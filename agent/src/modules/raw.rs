@@ -2,10 +2,9 @@
 
 use crate::error::Result;
 use crate::host::{Command, Outcome};
-use crate::module::command::lines;
+use crate::module::command::report;
 use crate::module::{Change, Module, Plan, PlanCx, Returns, reads};
 use crate::params;
-use crate::value::Value;
 
 params! {
     /// Runs a command line with a shell, and nothing else: no return values are made up, no line ends
@@ -56,21 +55,7 @@ impl Module for Raw {
     }
 
     fn finish(&self, _: &PlanCx<'_>, returns: &mut Returns, outcomes: &[Outcome]) -> Result<()> {
-        let Some(outcome) = outcomes.last() else {
-            return Ok(());
-        };
-        let output = outcome.ran()?;
-        let (out, err) = (output.out(), output.err());
-        returns
-            .set("rc", output.rc)
-            .set("stdout_lines", Value::from(lines(&out)))
-            .set("stdout", out)
-            .set("stderr_lines", Value::from(lines(&err)))
-            .set("stderr", err);
-        if output.rc != 0 {
-            returns.fail("non-zero return code");
-        }
-        Ok(())
+        report(returns, outcomes)
     }
 
     fn only_reads(&self) -> bool {

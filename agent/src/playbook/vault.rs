@@ -4,6 +4,7 @@
 //! rounds gives two keys and a counter; AES-256-CTR over PKCS#7-padded text; HMAC-SHA256 over the
 //! ciphertext; all of it twice in hex, in lines of 80.
 
+use crate::encoding::{hex, unhex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::value::{Key, Map, Value};
@@ -322,26 +323,6 @@ impl Keys {
     fn apply(&self, text: &mut [u8]) {
         Ctr128BE::<Aes256>::new(&self.crypt.into(), &self.counter.into()).apply_keystream(text);
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |c: u8| {
-        char::from(c)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
-    let bytes = text.as_bytes();
-    if !bytes.len().is_multiple_of(2) {
-        return None;
-    }
-    bytes
-        .chunks_exact(2)
-        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
-        .collect()
 }
 
 /// In Ansible's words, by which playbooks know it.

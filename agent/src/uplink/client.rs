@@ -61,7 +61,7 @@ impl Client {
                 "the controller's address must begin with https://, not `{base}`"
             )));
         }
-        if super::from_hex(pin).is_none_or(|p| p.len() != 32) {
+        if crate::encoding::unhex(pin).is_none_or(|p| p.len() != 32) {
             return Err(usage(format!(
                 "`{pin}` is no pin: 64 hex digits are one (`lks-ctl serve` prints it)"
             )));

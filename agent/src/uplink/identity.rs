@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::wire::{EnrolAnswer, EnrolRequest};
-use super::{from_hex, to_hex};
+use crate::encoding::{hex, unhex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::here::{self, durable};
 use crate::secret::Secret;
@@ -79,12 +79,12 @@ impl Identity {
             return Ok(None);
         }
         let certificate = match &stored.certificate {
-            Some(hex) => Some(from_hex(hex).ok_or_else(broken)?),
+            Some(text) => Some(unhex(text).ok_or_else(broken)?),
             None => None,
         };
         Ok(Some(Self {
             name: stored.name,
-            key: Secret::new(from_hex(&stored.key).ok_or_else(broken)?),
+            key: Secret::new(unhex(&stored.key).ok_or_else(broken)?),
             certificate,
             machine: stored.machine,
         }))
@@ -97,8 +97,8 @@ impl Identity {
     pub fn save(&self, dir: &Path) -> Result<()> {
         let stored = Stored {
             name: self.name.clone(),
-            key: to_hex(self.key.reveal()),
-            certificate: self.certificate.as_deref().map(to_hex),
+            key: hex(self.key.reveal()),
+            certificate: self.certificate.as_deref().map(hex),
             machine: self.machine.clone(),
         };
         let bytes = serde_json::to_vec(&stored)
@@ -114,17 +114,17 @@ impl Identity {
     pub fn enrol(&mut self, client: &Client, token: &str, dir: &Path) -> Result<()> {
         let pair = Ed25519KeyPair::from_pkcs8(self.key.reveal())
             .map_err(|_| Error::host("this host's key is none"))?;
-        let public_key = to_hex(pair.public_key().as_ref());
+        let public_key = hex(pair.public_key().as_ref());
         let message = EnrolRequest::message(token, &self.name, &public_key);
         let request = EnrolRequest {
             token: token.to_string(),
             name: self.name.clone(),
-            proof: to_hex(pair.sign(&message).as_ref()),
+            proof: hex(pair.sign(&message).as_ref()),
             public_key,
             version: env!("CARGO_PKG_VERSION").to_string(),
         };
         let answer: EnrolAnswer = client.post("/v1/enrol", &request)?.json()?;
-        let certificate = from_hex(&answer.certificate)
+        let certificate = unhex(&answer.certificate)
             .ok_or_else(|| Error::host("the controller's certificate cannot be read"))?;
         self.name = answer.name;
         self.certificate = Some(certificate);

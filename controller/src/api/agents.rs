@@ -7,10 +7,10 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use lks_agent::encoding::{hex, unhex};
 use lks_agent::uplink::wire::{
     EnrolAnswer, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, Work, is_name,
 };
-use lks_agent::uplink::{from_hex, to_hex};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::Deserialize;
 use std::time::Duration;
@@ -30,17 +30,17 @@ pub(super) async fn enrol(
     if !is_name(&asked.name) {
         return Err(Refused::bad("this cannot be a host's name"));
     }
-    let key = from_hex(&asked.public_key)
+    let key = unhex(&asked.public_key)
         .filter(|k| k.len() == 32)
         .ok_or_else(|| Refused::bad("the public key is none"))?;
     let message = EnrolRequest::message(&asked.token, &asked.name, &asked.public_key);
-    let proof = from_hex(&asked.proof).unwrap_or_default();
+    let proof = unhex(&asked.proof).unwrap_or_default();
     UnparsedPublicKey::new(&ED25519, &key)
         .verify(&message, &proof)
         .map_err(|_| Refused::bad("the proof was not made with the key"))?;
     let (token, name) = (digest(&asked.token), asked.name.clone());
     let (key_text, version) = (
-        to_hex(&key),
+        hex(&key),
         asked.version.chars().take(40).collect::<String>(),
     );
     let outcome = state
@@ -81,7 +81,7 @@ pub(super) async fn enrol(
     state.audit(&who, "enrolled", &asked.name).await?;
     Ok(json(&EnrolAnswer {
         name: asked.name,
-        certificate: to_hex(&certificate),
+        certificate: hex(&certificate),
     }))
 }
 

@@ -2,14 +2,14 @@
 
 use super::auth::{digest, operator};
 use super::{Answer, Refused, Shared, body, json, json_body, now};
-use crate::store::{Operator, Role, Run, Token};
+use crate::store::{Operator, Role, Run, Store, Token};
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use lks_agent::bundle::{Index, MAX_BUNDLE, Parts};
+use lks_agent::encoding::hex;
 use lks_agent::host::here;
-use lks_agent::uplink::to_hex;
 use lks_agent::uplink::wire::{MAX_WAIT, TOKEN_PREFIX, is_name, matches};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
@@ -21,7 +21,7 @@ const MAX_SMALL: usize = 1 << 20;
 /// A random secret in hex, of as many bytes.
 fn random(bytes: usize) -> Answer<String> {
     here::random_bytes(bytes)
-        .map(|b| to_hex(&b))
+        .map(|b| hex(&b))
         .map_err(|e| Refused(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))
 }
 
@@ -69,18 +69,56 @@ pub(super) async fn hosts(State(state): State<Shared>, headers: HeaderMap) -> An
     Ok(json(&state.ask(|store| store.hosts()).await?))
 }
 
+/// The end of something by name: what it is, how the store does it, what the audit log says.
+type End = (
+    &'static str,
+    fn(&dyn Store, &str) -> lks_agent::error::Result<bool>,
+    &'static str,
+);
+
+const REVOKE_HOST: End = (
+    "host",
+    |store, name| store.revoke_host(name),
+    "revoked a host",
+);
+const FORGET_HOST: End = (
+    "host",
+    |store, name| store.forget_host(name),
+    "forgot a host",
+);
+const REVOKE_TOKEN: End = (
+    "token",
+    |store, id| store.revoke_token(id),
+    "revoked a join token",
+);
+const REMOVE_OPERATOR: End = (
+    "operator",
+    |store, name| store.remove_operator(name),
+    "removed an operator",
+);
+
+/// Ends it, and writes down who did.
+async fn end(
+    state: &Shared,
+    who: &Operator,
+    name: String,
+    (what, act, words): End,
+) -> Answer<StatusCode> {
+    let of = name.clone();
+    if !state.ask(move |store| act(store, &of)).await? {
+        return Err(Refused::missing(what));
+    }
+    state.audit(&who.name, words, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 pub(super) async fn revoke_host(
     State(state): State<Shared>,
     headers: HeaderMap,
     Path(name): Path<String>,
 ) -> Answer<StatusCode> {
     let who = operator(&state, &headers, Role::Admin).await?;
-    let host = name.clone();
-    if !state.ask(move |store| store.revoke_host(&host)).await? {
-        return Err(Refused::missing("host"));
-    }
-    state.audit(&who.name, "revoked a host", &name).await?;
-    Ok(StatusCode::NO_CONTENT)
+    end(&state, &who, name, REVOKE_HOST).await
 }
 
 pub(super) async fn forget_host(
@@ -89,12 +127,7 @@ pub(super) async fn forget_host(
     Path(name): Path<String>,
 ) -> Answer<StatusCode> {
     let who = operator(&state, &headers, Role::Admin).await?;
-    let host = name.clone();
-    if !state.ask(move |store| store.forget_host(&host)).await? {
-        return Err(Refused::missing("host"));
-    }
-    state.audit(&who.name, "forgot a host", &name).await?;
-    Ok(StatusCode::NO_CONTENT)
+    end(&state, &who, name, FORGET_HOST).await
 }
 
 pub(super) async fn tokens(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
@@ -158,12 +191,7 @@ pub(super) async fn revoke_token(
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
     let who = operator(&state, &headers, Role::Admin).await?;
-    let token = id.clone();
-    if !state.ask(move |store| store.revoke_token(&token)).await? {
-        return Err(Refused::missing("token"));
-    }
-    state.audit(&who.name, "revoked a join token", &id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    end(&state, &who, id, REVOKE_TOKEN).await
 }
 
 pub(super) async fn operators(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
@@ -228,12 +256,7 @@ pub(super) async fn remove_operator(
             "nobody removes themselves: another admin can".into(),
         ));
     }
-    let gone = name.clone();
-    if !state.ask(move |store| store.remove_operator(&gone)).await? {
-        return Err(Refused::missing("operator"));
-    }
-    state.audit(&who.name, "removed an operator", &name).await?;
-    Ok(StatusCode::NO_CONTENT)
+    end(&state, &who, name, REMOVE_OPERATOR).await
 }
 
 #[derive(Serialize)]

@@ -1,8 +1,9 @@
 //! User-data for a new host: from `templates/user-data.sh` and `templates/lks-agent.service`.
 
+use lks_agent::encoding::unhex;
 use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::host::{Digest, digest_of};
-use lks_agent::uplink::{from_hex, wire};
+use lks_agent::uplink::wire;
 
 const SCRIPT: &str = include_str!("../../../templates/user-data.sh");
 const UNIT: &str = include_str!("../../../templates/lks-agent.service");
@@ -113,12 +114,12 @@ impl Bootstrap {
             ("the pin", &self.pin),
         ] {
             let lower = text.chars().all(|c| !c.is_ascii_uppercase());
-            if !lower || from_hex(text).is_none_or(|b| b.len() != 32) {
+            if !lower || unhex(text).is_none_or(|b| b.len() != 32) {
                 return Err(usage(format!("{what} must be 64 lower-case hex digits")));
             }
         }
         let token = self.token.strip_prefix(wire::TOKEN_PREFIX);
-        if token.and_then(from_hex).is_none() {
+        if token.and_then(unhex).is_none() {
             return Err(usage("the join token is none"));
         }
         if self.name.as_ref().is_some_and(|n| !wire::is_name(n)) {

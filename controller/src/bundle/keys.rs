@@ -1,9 +1,9 @@
 //! The keys that operators sign with. They lie where operators are, never on a controller.
 
+use lks_agent::encoding::{hex, unhex};
 use lks_agent::error::{Error, Result};
 use lks_agent::host::here::{self, durable};
 use lks_agent::secret::Secret;
-use lks_agent::uplink::{from_hex, to_hex};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ impl SigningKey {
             ))
             .hint(format!("chmod 600 {}", path.display())));
         }
-        let bytes = from_hex(text.trim()).map(Secret::new);
+        let bytes = unhex(text.trim()).map(Secret::new);
         bytes
             .and_then(|b| Ed25519KeyPair::from_pkcs8(b.reveal()).ok())
             .map(Self)
@@ -56,14 +56,14 @@ impl SigningKey {
         }
         let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
             .map_err(|_| Error::host("no key could be made"))?;
-        durable::write_new(path, to_hex(key.as_ref()).as_bytes(), 0o600)?;
+        durable::write_new(path, hex(key.as_ref()).as_bytes(), 0o600)?;
         Ok((Self::read(path)?, true))
     }
 
     /// The public key, in hex: what hosts are given.
     #[must_use]
     pub fn public(&self) -> String {
-        to_hex(self.0.public_key().as_ref())
+        hex(self.0.public_key().as_ref())
     }
 
     /// Signs.

@@ -1,9 +1,9 @@
 //! `explain`: where a variable comes from, or what a task would be told, for one host.
 
 use crate::explain::{human, task, variable};
-use lks_agent::cli::execute::{self, Silent};
-use lks_agent::cli::{self, Args, Call, Command, Complete, Flag, Io, exit};
-use lks_agent::engine::{LocalConnector, Run};
+use lks_agent::cli::execute;
+use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, exit};
+use lks_agent::engine::Run;
 use lks_agent::error::{Error, ErrorKind, Result};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -114,25 +114,7 @@ fn body(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
 
 fn read(call: &Call<'_>, playbooks: &[String], io: &mut Io<'_>) -> Result<Run> {
     let settings = execute::read_settings()?;
-    let mut options = cli::RunOptions {
-        playbooks: playbooks.to_vec(),
-        inventory: call.parsed.values("inventory"),
-        extra_vars: call.parsed.values("extra-vars"),
-        vault_ids: call.parsed.values("vault-id"),
-        vault_password_files: call.parsed.values("vault-password-file"),
-        forks: 1,
-        ..cli::RunOptions::default()
-    };
-    if options.inventory.is_empty() {
-        options.inventory.clone_from(&settings.inventory);
-    }
-    if options.vault_password_files.is_empty() {
-        options
-            .vault_password_files
-            .extend(settings.vault_password_file.clone());
-    }
-    let job = execute::job(&options, &settings, Arc::new(LocalConnector))?;
-    let (run, mut findings) = job.look(Arc::new(Silent));
+    let (run, mut findings) = super::looked_at(call, &settings, playbooks.to_vec())?;
     match run {
         // Mistakes elsewhere do not keep what could be read from being explained.
         Some(run) if !run.playbooks.is_empty() => {

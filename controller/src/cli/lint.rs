@@ -2,14 +2,11 @@
 
 use crate::lint::project::{Project, Target, targets};
 use crate::lint::{self, Choice, Level, Report, Rule, human, json, rules, sarif};
-use lks_agent::cli::execute::{self, Silent};
-use lks_agent::cli::{self, Args, Call, Command, Complete, Flag, Io, Settings, exit};
-use lks_agent::engine::LocalConnector;
-use lks_agent::engine::job::Findings;
+use lks_agent::cli::execute;
+use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, Settings, exit};
 use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::host::here;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The command.
 pub const LINT: Command = Command {
@@ -157,25 +154,7 @@ fn look(call: &Call<'_>, settings: &Settings, choice: &Choice) -> Result<Report>
             _ => None,
         })
         .collect();
-    let mut options = cli::RunOptions {
-        playbooks,
-        inventory: call.parsed.values("inventory"),
-        extra_vars: call.parsed.values("extra-vars"),
-        vault_ids: call.parsed.values("vault-id"),
-        vault_password_files: call.parsed.values("vault-password-file"),
-        forks: 1,
-        ..cli::RunOptions::default()
-    };
-    if options.inventory.is_empty() {
-        options.inventory.clone_from(&settings.inventory);
-    }
-    if options.vault_password_files.is_empty() {
-        options
-            .vault_password_files
-            .extend(settings.vault_password_file.clone());
-    }
-    let job = execute::job(&options, settings, Arc::new(LocalConnector))?;
-    let (run, findings): (_, Findings) = job.look(Arc::new(Silent));
+    let (run, findings) = super::looked_at(call, settings, playbooks)?;
     let project = Project::of(run.as_ref(), findings, &targets);
     Ok(lint::look(&project, choice))
 }

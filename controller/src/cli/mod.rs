@@ -12,6 +12,8 @@ mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};
 use lks_agent::cli::{self, AdhocOptions, App, Call, Io, JOB, RunOptions, SEAT, Settings, VERSION};
+use lks_agent::engine::job::Findings;
+use lks_agent::engine::{LocalConnector, Run};
 use lks_agent::error::Result;
 use std::sync::Arc;
 
@@ -75,4 +77,31 @@ fn ssh_options(options: &RunOptions, settings: &Settings) -> Result<SshOptions> 
         extra_args: options.ssh_extra_args.clone(),
         host_key_checking: settings.host_key_checking,
     })
+}
+
+/// Playbooks read with the command line's inventory, variables and vaults, to look at and not to run.
+fn looked_at(
+    call: &Call<'_>,
+    settings: &Settings,
+    playbooks: Vec<String>,
+) -> Result<(Option<Run>, Findings)> {
+    let mut options = RunOptions {
+        playbooks,
+        inventory: call.parsed.values("inventory"),
+        extra_vars: call.parsed.values("extra-vars"),
+        vault_ids: call.parsed.values("vault-id"),
+        vault_password_files: call.parsed.values("vault-password-file"),
+        forks: 1,
+        ..RunOptions::default()
+    };
+    if options.inventory.is_empty() {
+        options.inventory.clone_from(&settings.inventory);
+    }
+    if options.vault_password_files.is_empty() {
+        options
+            .vault_password_files
+            .extend(settings.vault_password_file.clone());
+    }
+    let job = cli::execute::job(&options, settings, Arc::new(LocalConnector))?;
+    Ok(job.look(Arc::new(cli::execute::Silent)))
 }

@@ -5,9 +5,9 @@ use crate::api::{self, State, digest};
 use crate::enrol::Authority;
 use crate::store::{Operator, Role, Sqlite, Store};
 use lks_agent::cli::{Args, Command, Complete, Flag};
+use lks_agent::encoding::hex;
 use lks_agent::error::Result;
 use lks_agent::host::here::{self, durable};
-use lks_agent::uplink::to_hex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ fn first_admin(store: &dyn Store, data: &Path, url: &str, pin: &str) -> Result<P
     let token = match Connection::read(&path) {
         Ok(known) if store.operator_of(&digest(&known.token))?.is_some() => known.token,
         _ => {
-            let token = format!("lks-op-{}", to_hex(&here::random_bytes(32)?));
+            let token = format!("lks-op-{}", hex(&here::random_bytes(32)?));
             store.remove_operator("admin")?;
             let admin = Operator {
                 name: "admin".into(),

@@ -45,7 +45,7 @@ impl Keyring {
             return Ok(keys.get(path).cloned().unwrap_or(Loaded::Missing));
         };
         let prompt = format!("Enter passphrase for key '{}': ", path.display());
-        let loaded = match here::ask(&prompt, false, None)? {
+        let loaded = match here::ask(&prompt, false)? {
             None => return Ok(Loaded::Locked(text)),
             Some(phrase) => match russh::keys::decode_secret_key(&text, Some(&phrase)) {
                 Ok(key) => Loaded::Key(Arc::new(key)),

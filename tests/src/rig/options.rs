@@ -61,23 +61,32 @@ fn beside(agent: &Path) -> PathBuf {
     agent.parent().unwrap_or(Path::new(".")).join("rig-reports")
 }
 
-/// Builds the agent as it is shipped, and asks cargo where it put it.
+/// `lks-ctl`: the one that `LKS_CTL` names, or a debug build.
+pub fn ctl() -> Result<PathBuf> {
+    match std::env::var_os("LKS_CTL") {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => build("lks-ctl", &[]),
+    }
+}
+
+/// Builds the agent as it is shipped.
 fn build_agent() -> Result<PathBuf> {
     say("building the agent");
+    build("lks-agent", &["--release"])
+}
+
+/// Builds a package's program, and asks cargo where it put it.
+fn build(package: &str, flags: &[&str]) -> Result<PathBuf> {
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
     cargo
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "lks-agent",
-            "--message-format=json",
-        ])
+        .args(["build", "--package", package, "--message-format=json"])
+        .args(flags)
         .current_dir(env!("CARGO_MANIFEST_DIR"));
-    let messages = process::run(&mut cargo).attempt("cannot build the agent")?;
+    let messages = process::run(&mut cargo).attempt(format!("cannot build {package}"))?;
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .ok_or_else(|| Failure::new("lks-agent has no binary yet: give one with --agent PATH"))
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .next_back()
+        .ok_or_else(|| Failure::new(format!("{package} has no binary yet")))
 }

@@ -51,10 +51,9 @@ impl Work<'_> {
 
     fn asked(&self) -> Done<Text> {
         let none = || Error::host("a string is needed, but there is no terminal to ask on");
-        let name =
-            here::ask("Variable name (enter for no name): ", true, None)?.ok_or_else(none)?;
+        let name = here::ask("Variable name (enter for no name): ", true)?.ok_or_else(none)?;
         let text = if self.flag("show-input").is_some() {
-            here::ask("String to encrypt:", true, None)?
+            here::ask("String to encrypt:", true)?
         } else {
             here::ask_password("String to encrypt (hidden): ")?
         };

@@ -5,7 +5,7 @@
     reason = "this file is part of the seam"
 )]
 
-use super::{env, monotonic, stopped};
+use super::{env, stopped};
 use crate::error::{Error, Result};
 use nix::sys::termios::{
     LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
@@ -42,11 +42,11 @@ pub fn stdin_is_terminal() -> bool {
     std::io::stdin().is_terminal()
 }
 
-/// Asks the user for a line. `None` when there is no terminal or the time (in seconds) is up.
+/// Asks the user for a line. `None` when there is no terminal.
 ///
 /// # Errors
 /// When the terminal cannot be used, or the user asked the run to stop.
-pub fn ask(prompt: &str, echo: bool, timeout: Option<f64>) -> Result<Option<String>> {
+pub fn ask(prompt: &str, echo: bool) -> Result<Option<String>> {
     let terminal = |e| Error::host("cannot use the terminal").caused_by(e);
     if !stdin_is_terminal() {
         return Ok(None);
@@ -60,7 +60,7 @@ pub fn ask(prompt: &str, echo: bool, timeout: Option<f64>) -> Result<Option<Stri
     } else {
         Some(TerminalMode::without(LocalFlags::ECHO)?)
     };
-    let line = read_line(timeout)?;
+    let line = read_line()?;
     if hidden.is_some() {
         writeln!(out).map_err(terminal)?;
     }
@@ -68,16 +68,12 @@ pub fn ask(prompt: &str, echo: bool, timeout: Option<f64>) -> Result<Option<Stri
 }
 
 /// Reads a line from the terminal, looking at the stop flag ten times a second.
-fn read_line(timeout: Option<f64>) -> Result<Option<String>> {
+fn read_line() -> Result<Option<String>> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::os::fd::AsFd;
-    let end = timeout.map(|t| monotonic() + t);
     loop {
         if stopped() {
             return Err(Error::host("stopped by the user"));
-        }
-        if end.is_some_and(|e| monotonic() >= e) {
-            return Ok(None);
         }
         let stdin = std::io::stdin();
         let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];

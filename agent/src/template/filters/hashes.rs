@@ -4,8 +4,8 @@ use super::super::call::Call;
 use super::super::fault::{Fault, Res};
 use super::super::val::Val;
 use super::Filter;
+use crate::encoding::hex;
 use sha2::Digest;
-use std::fmt::Write;
 
 pub(super) static TABLE: &[Filter] = &[
     Filter::new(
@@ -46,13 +46,6 @@ fn digest(kind: &str, bytes: &[u8]) -> Res<Vec<u8>> {
             return Err(Fault::error(format!("unsupported hash type {other}"))
                 .hint("md5, sha1, sha224, sha256, sha384 and sha512 are known"));
         }
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
     })
 }
 
