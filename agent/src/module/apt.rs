@@ -82,7 +82,7 @@ pub fn failed(outcomes: &[Outcome]) -> Option<&Output> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Host, RealHost};
+    use crate::host::{Host, RealHost, here};
 
     /// What apt and dpkg say when another process holds a lock: each is waited for.
     #[test]
@@ -93,8 +93,8 @@ mod tests {
             "dpkg: error: dpkg frontend lock is locked by another process",
             "dpkg: error: dpkg frontend lock was locked by another process with pid 592",
         ] {
-            let folder = std::env::temp_dir().join(format!("lks-lock-{}", std::process::id()));
-            let held = folder.display().to_string();
+            let folder = here::private_folder().unwrap();
+            let held = folder.join("held").display().to_string();
             let script =
                 format!("mkdir {held} 2>/dev/null && {{ echo '{said}'; exit 2; }}; rmdir {held}");
             let patience = Patience {
@@ -109,6 +109,7 @@ mod tests {
                 panic!("{outcome:?}")
             };
             assert!(output.success(), "{said}: {}", output.out());
+            here::remove_folder(&folder);
         }
     }
 }

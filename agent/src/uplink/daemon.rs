@@ -300,7 +300,7 @@ fn enrolled(settings: &Settings) -> Result<Identity> {
     if let Some(identity) = kept.as_ref().filter(|i| i.certificate.is_some()) {
         // A token that is not needed is not left lying about.
         if let Some(path) = &settings.token_file {
-            durable::remove_file(path);
+            here::remove_file(path);
         }
         return Ok(identity.clone());
     }
@@ -331,6 +331,6 @@ fn enrolled(settings: &Settings) -> Result<Identity> {
             Err(error) => return Err(error),
         }
     }
-    durable::remove_file(path);
+    here::remove_file(path);
     Ok(identity)
 }

@@ -74,7 +74,7 @@ impl Identity {
             here::print_error(
                 "this machine is not the one that was enrolled: it enrols as a new host\n",
             );
-            durable::remove_file(&path);
+            here::remove_file(&path);
             here::remove_folder(&dir.join("runs"));
             return Ok(None);
         }

@@ -48,7 +48,7 @@ impl Authority {
             }
             (Some(_), None) => {
                 // A kill came between the two: nobody has trusted this key yet.
-                durable::remove_file(&key_path);
+                here::remove_file(&key_path);
                 return Self::open(dir);
             }
             (None, Some(_)) => {

@@ -225,11 +225,6 @@ pub fn rename_folder(from: &Path, to: &Path) -> Result<()> {
         .map_err(|e| Error::host(format!("cannot make {}", to.display())).caused_by(e))
 }
 
-/// Removes a file of ours; it is no mistake if it is not there.
-pub fn remove_file(path: &Path) {
-    let _ = std::fs::remove_file(path);
-}
-
 fn sync_parent(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(dir) => File::open(dir)?.sync_all(),
