@@ -328,6 +328,27 @@ fn group<'t>(captures: &Captures<'t, str>, name: &str) -> Result<&'t str> {
     Ok(found.map_or("", |m| m.as_str()))
 }
 
+/// Whether a text matches a pattern in which `*` stands for any letters, and nothing else is special.
+#[must_use]
+pub fn wildcard(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

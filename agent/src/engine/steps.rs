@@ -3,6 +3,7 @@
 use super::context::{HostsView, RunCx};
 use super::cursor::Entry;
 use super::options::Gathering;
+use crate::pattern::wildcard;
 use crate::playbook::keyword::{Kw, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::role::made;
@@ -46,24 +47,6 @@ pub(super) fn gathers_facts(task: &Task, play: &Play) -> bool {
     task.span.line == play.span.line
         && task.span.column == play.span.column
         && task.span.file.name == play.span.file.name
-}
-
-fn wildcard(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }
 
 /// Tasks of a list, blocks opened: handlers run one by one.

@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, EventKind, Level};
 use crate::host::here::{self, durable};
 use crate::host::{Digest, digest_of};
+use crate::pattern::wildcard;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -225,7 +226,7 @@ impl Daemon {
         let verified = bundle::verify(&bytes, &self.keys, now)?;
         let name = &self.identity.name;
         let hosts = &verified.index.entry.hosts;
-        if !hosts.iter().any(|pattern| wire::matches(pattern, name)) {
+        if !hosts.iter().any(|pattern| wildcard(pattern, name)) {
             return Err(Error::host(format!(
                 "the bundle is for {}, not for {name}",
                 hosts.join(", ")

@@ -10,7 +10,8 @@ use axum::response::Response;
 use lks_agent::bundle::{Index, MAX_BUNDLE, Parts};
 use lks_agent::encoding::hex;
 use lks_agent::host::here;
-use lks_agent::uplink::wire::{MAX_WAIT, TOKEN_PREFIX, is_name, matches};
+use lks_agent::pattern::wildcard;
+use lks_agent::uplink::wire::{MAX_WAIT, TOKEN_PREFIX, is_name};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -311,7 +312,7 @@ pub(super) async fn new_run(
     let known = state.ask(|store| store.hosts()).await?;
     let hosts: Vec<(String, Option<i64>)> = known
         .into_iter()
-        .filter(|h| !h.revoked && asked.hosts.iter().any(|p| matches(p, &h.name)))
+        .filter(|h| !h.revoked && asked.hosts.iter().any(|p| wildcard(p, &h.name)))
         .map(|h| (h.name, None))
         .collect();
     if hosts.is_empty() {
