@@ -178,6 +178,28 @@ fn a_kill_costs_no_more_than_the_parts_under_way() {
     );
 }
 
+/// A kill after the rename leaves a map of bytes that have another name by then.
+#[test]
+fn a_map_whose_bytes_are_gone_counts_for_nothing() {
+    let server = Server::start();
+    let scratch = Scratch::new("map", &server.url);
+    let mut child = scratch.start();
+    while server.sent() < SIZE / 2 {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().expect("SIGKILL");
+    child.wait().expect("it ends");
+    let map = scratch.0.join(".m.bin.lks-map");
+    let parts = std::fs::read_to_string(&map)
+        .expect("the map")
+        .lines()
+        .count();
+    assert!(parts > 10, "the map names {parts} parts");
+    std::fs::remove_file(scratch.0.join(".m.bin.lks-part")).expect("the bytes");
+    Scratch::finish(scratch.start());
+    assert!(scratch.is_right());
+}
+
 #[test]
 fn of_three_processes_one_fetches_and_another_takes_over_when_it_is_killed() {
     let server = Server::start();

@@ -509,7 +509,7 @@ fn check(path: &Path, algorithm: Digest, want: &str, url: &str) -> Result<()> {
 /// The file that takes the bytes: the one an earlier attempt left, if only this account can have
 /// written it, or a new one.
 pub(super) fn open_part(path: &Path) -> Result<Flock<File>> {
-    let ours = |s: &Stat| s.is_file() && s.uid == files::effective_uid() && s.mode & 0o077 == 0;
+    let ours = |s: &Stat| s.is_file() && s.uid == files::effective_uid() && s.mode & 0o022 == 0;
     let file = match files::lstat(path)?.filter(ours) {
         Some(_) => std::fs::OpenOptions::new()
             .read(true)

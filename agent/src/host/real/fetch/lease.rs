@@ -21,6 +21,8 @@ const BEATS: u32 = 6;
 /// A lease that is held; let go when it is dropped.
 pub(super) struct Lease {
     path: PathBuf,
+    /// Locked until the lease is gone: who finds it unlocked takes its holder for dead.
+    file: Arc<Flock<File>>,
     waited: bool,
     lost: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
@@ -69,15 +71,17 @@ impl Lease {
     fn held(path: &Path, file: Flock<File>, patience: Duration, waited: bool) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
         let over = Arc::new(AtomicBool::new(false));
+        let file = Arc::new(file);
         let heart = Heart {
             path: path.to_owned(),
-            file,
+            file: Arc::clone(&file),
             lost: Arc::clone(&lost),
             over: Arc::clone(&over),
             pause: patience / BEATS,
         };
         Self {
             path: path.to_owned(),
+            file,
             waited,
             lost,
             over,
@@ -103,7 +107,7 @@ impl Drop for Lease {
             heart.thread().unpark();
             let _ = heart.join();
         }
-        if !self.is_lost() {
+        if is_there(&self.file, &self.path) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -112,7 +116,7 @@ impl Drop for Lease {
 /// What keeps a lease alive.
 struct Heart {
     path: PathBuf,
-    file: Flock<File>,
+    file: Arc<Flock<File>>,
     lost: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
     pause: Duration,
@@ -120,11 +124,9 @@ struct Heart {
 
 impl Heart {
     fn beat(&self) {
-        let own = self.file.metadata().map(|m| (m.dev(), m.ino())).ok();
         let mut count: u64 = 0;
         while !self.over.load(Ordering::SeqCst) {
-            let there = std::fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino()));
-            if there.ok() != own {
+            if !is_there(&self.file, &self.path) {
                 self.lost.store(true, Ordering::SeqCst);
                 return;
             }
@@ -136,6 +138,13 @@ impl Heart {
             std::thread::park_timeout(self.pause);
         }
     }
+}
+
+/// Whether it is this file that has the name.
+fn is_there(file: &File, path: &Path) -> bool {
+    let number = |m: std::fs::Metadata| (m.dev(), m.ino());
+    let there = std::fs::symlink_metadata(path).map(number).ok();
+    there.is_some() && there == file.metadata().map(number).ok()
 }
 
 /// This process, as the lease names it: its machine, its number, and the machine's start.

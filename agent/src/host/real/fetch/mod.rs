@@ -113,6 +113,9 @@ impl RealHost {
             let why = "another host took the fetch over, since this one was silent for too long";
             return Err(Error::host(why));
         }
+        // Before its mode and owner are set: after a kill in these seconds it must still be known as ours.
+        file.sync_data()
+            .map_err(|e| io_error("write", &beside.part, e))?;
         let new = NewFile {
             file,
             path: beside.part.clone(),

@@ -61,9 +61,15 @@ pub(super) fn run(
     progress: &dyn Fn(Progress),
 ) -> Result<Fetched> {
     let failed = |e| io_error("write", &beside.part, e);
+    let forget = || if_there(std::fs::remove_file(&beside.map)).map_err(failed);
+    // A map of bytes that are elsewhere by now (put in place, or removed) says nothing of these.
+    if file.metadata().map_err(failed)?.len() != fetch.size {
+        forget()?;
+    }
     let parts = Parts::read(fetch, &beside.map);
-    // Room for all of it; where nothing is kept, old bytes go.
+    // Room for all of it; where nothing is kept, old bytes go, and what told of them goes first.
     if parts.bytes() == 0 {
+        forget()?;
         file.set_len(0).map_err(failed)?;
     }
     file.set_len(fetch.size).map_err(failed)?;
@@ -86,7 +92,7 @@ pub(super) fn run(
     job.follower.is_there(reached);
     on_runtime(connect(Rc::clone(&job), resumed, progress))?;
     if job.stale.get() {
-        if_there(std::fs::remove_file(&beside.map)).map_err(failed)?;
+        forget()?;
         return run(fetch, client, file, beside, progress);
     }
     if let Some(error) = job.fault.take() {
