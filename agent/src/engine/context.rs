@@ -212,6 +212,7 @@ pub struct TaskView {
     /// Layers that depend on where the task stands.
     inner: Arc<Map>,
     include: Arc<Map>,
+    include_items: Arc<Map>,
     role_defaults: Vec<Arc<Map>>,
     role_vars: Vec<Arc<Map>>,
     role_params: Vec<Arc<Map>>,
@@ -236,9 +237,11 @@ impl TaskView {
         let mut role_vars = layers(|r| &r.vars);
         let own = role_vars.len().saturating_sub(1);
         role_vars.splice(own..own, needs.iter().map(|r| Arc::clone(&r.vars)));
+        let (include, include_items) = task.scope.include_vars();
         Self {
             inner: Arc::new(task.scope.inner_vars()),
-            include: Arc::new(task.scope.include_vars()),
+            include: Arc::new(include),
+            include_items: Arc::new(include_items),
             role_defaults,
             role_vars,
             role_params: layers(|r| &r.params),
@@ -280,6 +283,7 @@ impl TaskView {
             stack.push(Layer::RoleParams, map);
         }
         stack.push(Layer::IncludeParams, &self.include);
+        stack.push(Layer::IncludeItems, &self.include_items);
         stack.push(Layer::Extra, &run.options.extra_vars);
         stack.push(Layer::Magic, &play.magic);
         stack.push(Layer::Magic, &self.magic);

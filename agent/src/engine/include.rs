@@ -28,7 +28,9 @@ pub struct IncludeCall {
     pub what: What,
     /// Variables for the included tasks: the task's own `vars` (still templates) and the loop's.
     pub vars: Map,
-    /// Keywords given by `apply`.
+    /// The variables of a loop over what the playbook did not write.
+    pub items: Map,
+    /// Keywords given by `apply`, as written.
     pub apply: Map,
     /// Text for the item of a loop.
     pub label: Option<String>,
@@ -81,32 +83,31 @@ impl IncludeCall {
                 })?;
             What::File(find_file(cx, &name)?)
         };
-        let apply = match args.get("apply") {
+        let apply = match task.args.get("apply").map(|a| &a.value) {
             Some(Value::Map(map)) => (**map).clone(),
             _ => Map::new(),
         };
-        let mut vars = Map::new();
-        let own = |name: &str| {
-            let found = seen.stack.definitions(name).next();
-            found
-                .filter(|(layer, _)| matches!(layer, Layer::Loop | Layer::LoopWritten))
-                .map(|(_, v)| v.clone())
+        let (mut vars, mut items) = (Map::new(), Map::new());
+        let mut give = |name: &str| -> Option<Value> {
+            let (layer, value) = seen.stack.definitions(name).next()?;
+            let map = match layer {
+                Layer::LoopWritten => &mut vars,
+                Layer::Loop => &mut items,
+                _ => return None,
+            };
+            map.insert(Key::from(name), value.clone());
+            Some(value.clone())
         };
         for named in ["ansible_loop_var", "ansible_index_var"] {
-            let Some(var) = own(named) else { continue };
-            if let Value::Str(name) = &var
-                && let Some(value) = own(name)
-            {
-                vars.insert(Key::Str(Arc::clone(name)), value);
+            if let Some(Value::Str(name)) = give(named) {
+                give(&name);
             }
-            vars.insert(Key::from(named), var);
         }
-        if let Some(extended) = own("ansible_loop") {
-            vars.insert(Key::from("ansible_loop"), extended);
-        }
+        give("ansible_loop");
         Ok(Self {
             what,
             vars,
+            items,
             apply,
             label: None,
         })
@@ -254,6 +255,7 @@ impl IncludeCall {
             keywords,
             role: None,
             parent,
+            items: self.items.clone(),
         })
     }
 }

@@ -77,7 +77,9 @@ impl Run {
         for role in roles.iter().rev() {
             stack.push(Layer::RoleParams, &role.params);
         }
-        stack.push(Layer::IncludeParams, &Arc::new(scope.include_vars()));
+        let (written, items) = scope.include_vars();
+        stack.push(Layer::IncludeParams, &Arc::new(written));
+        stack.push(Layer::IncludeItems, &Arc::new(items));
         stack.push(Layer::Extra, &self.cx.options.extra_vars);
         stack.push(Layer::Magic, &cx.magic);
         Arc::new(stack)

@@ -6,6 +6,7 @@ use super::role::RoleUse;
 use super::scope::{Keywords, Scope, ScopeKind};
 use super::task::Item;
 use super::yaml::Node;
+use crate::value::Map;
 use crate::error::{Error, ErrorKind};
 use crate::source::Span;
 use std::path::{Path, PathBuf};
@@ -146,6 +147,7 @@ impl Loader<'_> {
             keywords,
             role: None,
             parent: parent.cloned(),
+            items: Map::new(),
         });
         self.play_vars.clear();
         let Some(name) = self.render_in(&setting.value, &file.span, Some(&scope)) else {
@@ -179,6 +181,7 @@ impl Loader<'_> {
             keywords,
             role: None,
             parent: parent.cloned(),
+            items: Map::new(),
         });
         let mut play = Play {
             scope: Arc::clone(&scope),

@@ -31,6 +31,9 @@ pub struct Scope {
     pub role: Option<Arc<RoleUse>>,
     /// What it stands in.
     pub parent: Option<Arc<Scope>>,
+    /// Variables that a loop around an include gave it, over what nobody wrote (a host's answers):
+    /// text in them is never taken for an expression.
+    pub items: Map,
 }
 
 /// Keywords that are set, in the order in which they were written.
@@ -65,6 +68,7 @@ impl Scope {
             keywords,
             role: None,
             parent: None,
+            items: Map::new(),
         })
     }
 
@@ -76,6 +80,7 @@ impl Scope {
             keywords,
             role: None,
             parent: Some(Arc::clone(parent)),
+            items: Map::new(),
         })
     }
 
@@ -87,6 +92,7 @@ impl Scope {
             keywords,
             role: Some(role),
             parent: Some(Arc::clone(parent)),
+            items: Map::new(),
         })
     }
 
@@ -143,15 +149,24 @@ impl Scope {
         merge_vars(&scopes)
     }
 
-    /// The `vars:` that dynamic includes gave: they win over facts that were set.
+    /// The variables that dynamic includes gave: they win over facts that were set. First those that
+    /// the playbook wrote, then those of loops over what it did not; each name is in one of them.
     #[must_use]
-    pub fn include_vars(&self) -> Map {
+    pub fn include_vars(&self) -> (Map, Map) {
         let mut scopes: Vec<&Scope> = self
             .chain()
             .filter(|s| s.kind == ScopeKind::Include)
             .collect();
         scopes.reverse();
-        merge_vars(&scopes)
+        let (mut written, mut items) = (Map::new(), Map::new());
+        for scope in scopes {
+            let own = merge_vars(&[scope]);
+            items.retain(|name, _| !own.contains_key(name));
+            written.extend(own);
+            written.retain(|name, _| !scope.items.contains_key(name));
+            items.extend(scope.items.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        (written, items)
     }
 }
 

@@ -337,15 +337,22 @@ impl Templar {
         .hint("write the expression itself, without `{{ }}` and quotes around it"))
     }
 
-    /// What the playbook wrote in the variable that a template consists of: `{{ name }}`.
+    /// What the playbook wrote in the variable that a template consists of: `{{ name }}`, or a part
+    /// of it by names: `{{ item.when }}`.
     #[must_use]
     pub fn written(&self, text: &str, vars: &Arc<dyn Variables>) -> Option<Value> {
-        let name = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
-        let is_name = |c: char| c.is_alphanumeric() || c == '_';
-        if name.is_empty() || !name.chars().all(is_name) {
+        let path = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+        let is_name = |name: &&str| {
+            !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+        };
+        let names: Vec<&str> = path.split('.').collect();
+        let (first, rest) = names.split_first()?;
+        if !names.iter().all(|name| is_name(name)) {
             return None;
         }
-        vars.written(name)
+        rest.iter().try_fold(vars.written(first)?, |value, name| {
+            value.get(name).cloned()
+        })
     }
 
     /// Evaluates an expression without braces, as the `debug` module's `var` has it.

@@ -46,6 +46,8 @@ pub enum Layer {
     RoleParams,
     /// 21: variables of a dynamic include.
     IncludeParams,
+    /// 21: the variables of a loop around a dynamic include, over what the playbook did not write.
+    IncludeItems,
     /// 22: `-e`.
     Extra,
     /// What Ansible itself sets: `inventory_hostname`, `groups`, …
@@ -124,7 +126,12 @@ impl Variables for Stack {
         let (layer, value) = self.definitions(name).next()?;
         let computed = matches!(
             layer,
-            Layer::Facts | Layer::PlayPrompt | Layer::SetFacts | Layer::Loop | Layer::Magic
+            Layer::Facts
+                | Layer::PlayPrompt
+                | Layer::SetFacts
+                | Layer::IncludeItems
+                | Layer::Loop
+                | Layer::Magic
         );
         (!computed).then(|| value.clone())
     }

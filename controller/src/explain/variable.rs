@@ -49,7 +49,7 @@ fn layer_name(layer: Layer) -> (&'static str, u8) {
         Layer::IncludeVars => ("include_vars", 18),
         Layer::SetFacts => ("set_fact and register", 19),
         Layer::RoleParams => ("parameters of a role", 20),
-        Layer::IncludeParams => ("vars of an include", 21),
+        Layer::IncludeParams | Layer::IncludeItems => ("vars of an include", 21),
         Layer::Extra => ("extra variables (-e)", 22),
         Layer::Magic => ("set by Ansible itself", 23),
         Layer::Loop | Layer::LoopWritten => ("the variable of a loop", 24),
