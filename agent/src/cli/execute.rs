@@ -126,6 +126,7 @@ pub(super) fn read_inventory(
         dirs,
     };
     let (groups, remarks) = stock.read()?;
+    let groups = groups.all_known()?;
     let mut findings = Findings::default();
     findings.remarks(remarks, options.verbosity);
     Ok((groups, findings))

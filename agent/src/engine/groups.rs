@@ -1,6 +1,6 @@
 //! The inventory as the engine asks it: which hosts a pattern means, and what each is told.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::here;
 use crate::inventory::{Files, Inventory, Limit, NearVars, Origin, ScriptOutput, Selection, Side};
 use crate::playbook::vault::VaultKeys;
@@ -133,6 +133,27 @@ impl Groups {
     /// As [`Groups::matching`].
     pub fn unmatched(&self, pattern: &str) -> Result<Vec<String>> {
         Ok(self.inventory.select(&[pattern], None)?.unmatched)
+    }
+
+    /// Why files of variables that concern one of these hosts could not be read.
+    #[must_use]
+    pub fn problems(&mut self, hosts: &[Arc<str>]) -> Vec<Error> {
+        let near = self.near.iter_mut();
+        near.flat_map(|near| near.problems(&self.inventory, hosts))
+            .collect()
+    }
+
+    /// As [`Groups::problems`], of all hosts: the first.
+    ///
+    /// # Errors
+    /// The problem.
+    pub fn all_known(mut self) -> Result<Self> {
+        let mut hosts: Vec<Arc<str>> = self.inventory.hosts().map(|h| Arc::clone(&h.name)).collect();
+        hosts.push("localhost".into());
+        match self.problems(&hosts).into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
     }
 
     /// What a host is told, and its magic variables.

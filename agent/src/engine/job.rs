@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
 use crate::inventory::{self, Remark, Weight};
+use crate::playbook::keyword::Kw;
 use crate::playbook::load::Loader;
 use crate::playbook::play::Play;
 use crate::playbook::vault::VaultKeys;
@@ -135,7 +136,7 @@ impl Job {
             templar: &cx.templar,
             dirs: &dirs,
         };
-        let groups = match stock.read() {
+        let mut groups = match stock.read() {
             Ok((groups, remarks)) => {
                 findings.remarks(remarks, cx.options.verbosity);
                 Some(groups)
@@ -145,6 +146,11 @@ impl Job {
                 None
             }
         };
+        if let Some(groups) = &mut groups {
+            let limit = cx.options.limit.as_deref();
+            let problems = groups.problems(&concerned(groups, &playbooks, limit));
+            findings.errors.extend(problems);
+        }
         if let (Some(groups), Some(adhoc)) = (&groups, &self.adhoc) {
             somebody_is_meant(groups, adhoc, cx.options.limit.as_deref(), &mut findings);
         } else if let Some(groups) = &groups
@@ -215,6 +221,25 @@ fn read_playbooks(
             .unwrap_or_default()
     });
     out
+}
+
+/// The hosts that the plays touch; those of a play that computes its own are known once it begins.
+fn concerned(
+    groups: &Groups,
+    playbooks: &[(String, Vec<Arc<Play>>)],
+    limit: Option<&str>,
+) -> Vec<Arc<str>> {
+    let mut hosts = Vec::new();
+    for play in playbooks.iter().flat_map(|(_, plays)| plays) {
+        let setting = play.get(Kw::Hosts).filter(|s| !s.value.has_template());
+        let pattern = setting.map(|s| s.words_kept().join(","));
+        // A pattern or a limit that is none is told elsewhere.
+        let found = pattern.map(|p| groups.matching(&p, limit, "").unwrap_or_default());
+        hosts.extend(found.unwrap_or_default());
+    }
+    hosts.sort();
+    hosts.dedup();
+    hosts
 }
 
 /// The play of one task.

@@ -317,9 +317,14 @@ impl Run {
             }
             None => String::new(),
         };
-        self.groups
+        let hosts = self
+            .groups
             .matching(&pattern, self.cx.options.limit.as_deref(), &order)
-            .map_err(|e| e.at(&setting.span))
+            .map_err(|e| e.at(&setting.span))?;
+        match self.groups.problems(&hosts).into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(hosts),
+        }
     }
 
     pub(super) fn play_cx_plain(&self, play: &Arc<Play>) -> PlayCx {

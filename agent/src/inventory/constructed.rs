@@ -48,7 +48,7 @@ pub(super) fn read(
     if flag(root, "use_vars_plugins", false)? {
         let hosts: Vec<_> = inventory.hosts.keys().cloned().collect();
         for dir in dirs {
-            let read = NearVars::read(
+            let mut read = NearVars::read(
                 Side::Inventory,
                 dir,
                 inventory,
@@ -56,6 +56,9 @@ pub(super) fn read(
                 tools.files,
                 tools.vault,
             )?;
+            if let Some(error) = read.problems(inventory, &hosts).into_iter().next() {
+                return Err(error);
+            }
             near.push(read);
         }
     }

@@ -176,21 +176,30 @@ pub enum Side {
 }
 
 /// The `group_vars/` and `host_vars/` of one directory, for the hosts that were asked for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct NearVars {
     /// Beside what they stand.
     pub side: Side,
     dir: PathBuf,
     groups: HashMap<Arc<str>, Vec<FileVars>>,
     hosts: HashMap<HostName, Vec<FileVars>>,
+    unread: Vec<(Owner, Error)>,
+}
+
+/// Whose files they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Owner {
+    Group(Arc<str>),
+    Host(HostName),
 }
 
 impl NearVars {
-    /// Reads what `dir` has for `hosts` and their groups; files of other hosts stay closed, since
-    /// they may be vaulted with passwords that this run does not have.
+    /// Reads what `dir` has for `hosts` and their groups. A file that cannot be read is no error
+    /// yet: it may be vaulted with a password that this run does not have, for hosts that it does not
+    /// touch ([`NearVars::problems`]).
     ///
     /// # Errors
-    /// As [`read_vars_file`].
+    /// When a folder cannot be listed.
     pub fn read(
         side: Side,
         dir: &Path,
@@ -204,16 +213,40 @@ impl NearVars {
             dir: dir.to_path_buf(),
             groups: HashMap::new(),
             hosts: HashMap::new(),
+            unread: Vec::new(),
         };
         if let Some(shelf) = Shelf::open(dir.join("group_vars"), files, vault)? {
             let groups = hosts.iter().flat_map(|host| inventory.groups_of(host));
             let names: IndexSet<Arc<str>> = groups.map(|group| Arc::clone(&group.name)).collect();
-            near.groups = shelf.all(names)?;
+            let (read, unread) = shelf.all(names);
+            near.groups = read;
+            near.note(unread, Owner::Group);
         }
         if let Some(shelf) = Shelf::open(dir.join("host_vars"), files, vault)? {
-            near.hosts = shelf.all(hosts.iter().cloned())?;
+            let (read, unread) = shelf.all(hosts.iter().cloned());
+            near.hosts = read;
+            near.note(unread, Owner::Host);
         }
         Ok(near)
+    }
+
+    fn note(&mut self, unread: Vec<(Arc<str>, Error)>, owner: fn(Arc<str>) -> Owner) {
+        let unread = unread.into_iter().map(|(name, error)| (owner(name), error));
+        self.unread.extend(unread);
+    }
+
+    /// Why files could not be read that tell one of these hosts something; each is told once.
+    pub fn problems(&mut self, inventory: &Inventory, hosts: &[HostName]) -> Vec<Error> {
+        let concerns = |owner: &Owner| match owner {
+            Owner::Host(name) => hosts.contains(name),
+            Owner::Group(name) => {
+                let members = inventory.hosts_of(name);
+                let implicit = |host: &HostName| &**name == ALL && inventory.host(host).is_none();
+                hosts.iter().any(|host| members.contains(host) || implicit(host))
+            }
+        };
+        let unread = self.unread.extract_if(.., |(owner, _)| concerns(owner));
+        unread.map(|(_, error)| error).collect()
     }
 
     /// What the files of a group say, the weakest first.
@@ -242,12 +275,12 @@ impl NearVars {
         if !new.is_empty()
             && let Some(shelf) = Shelf::open(self.dir.join("group_vars"), files, vault)?
         {
-            self.groups.extend(shelf.all(new)?);
+            self.groups.extend(shelf.all_or_none(new)?);
         }
         if !self.hosts.contains_key(host)
             && let Some(shelf) = Shelf::open(self.dir.join("host_vars"), files, vault)?
         {
-            self.hosts.extend(shelf.all([Arc::clone(host)])?);
+            self.hosts.extend(shelf.all_or_none([Arc::clone(host)])?);
         }
         Ok(())
     }
@@ -278,18 +311,33 @@ impl<'a> Shelf<'a> {
         }))
     }
 
+    /// What there is for these names, and for which it cannot be read.
     fn all(
         &self,
         names: impl IntoIterator<Item = Arc<str>>,
-    ) -> Result<HashMap<Arc<str>, Vec<FileVars>>> {
-        let mut found = HashMap::new();
+    ) -> (HashMap<Arc<str>, Vec<FileVars>>, Vec<(Arc<str>, Error)>) {
+        let (mut found, mut unread) = (HashMap::new(), Vec::new());
         for name in names {
-            let vars = self.of(&name)?;
-            if !vars.is_empty() {
-                found.insert(name, vars);
+            match self.of(&name) {
+                Ok(vars) if vars.is_empty() => {}
+                Ok(vars) => {
+                    found.insert(name, vars);
+                }
+                Err(error) => unread.push((name, error)),
             }
         }
-        Ok(found)
+        (found, unread)
+    }
+
+    fn all_or_none(
+        &self,
+        names: impl IntoIterator<Item = Arc<str>>,
+    ) -> Result<HashMap<Arc<str>, Vec<FileVars>>> {
+        let (found, unread) = self.all(names);
+        match unread.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(found),
+        }
     }
 
     /// The files for one name: the first of `NAME`, `NAME.yml` … that exists; if it is a
