@@ -12,7 +12,10 @@ const MAX_DEPTH: usize = 100;
 pub(super) fn to_text(ctx: &Ctx, value: &Val) -> Res<String> {
     match value.usable()? {
         Val::Str(s) => Ok(s.to_string()),
-        Val::Object(o) => Ok(o.text()),
+        Val::Object(o) => match o.plain(ctx) {
+            Some(map @ Val::Map(_)) => repr(ctx, &map),
+            _ => Ok(o.text()),
+        },
         other => repr(ctx, other),
     }
 }

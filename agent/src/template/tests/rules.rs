@@ -316,6 +316,10 @@ fn hostvars_are_evaluated_in_their_own_host() {
         ("{{ hostvars['db'] is defined }}", json!(false)),
         ("{{ hostvars['web'] | dict2items | length }}", json!(2)),
         (
+            "of web: {{ hostvars['web'] }}",
+            json!("of web: {'ip': '10.0.0.1', 'url': 'http://10.0.0.1/'}"),
+        ),
+        (
             "{{ hostvars.values() | map(attribute='ip') | list }}",
             json!(["10.0.0.1"]),
         ),
