@@ -55,11 +55,20 @@ impl Run {
             };
             let shown = path.display().to_string();
             let text = HereFiles.read(&path)?.unwrap_or_default();
-            return match super::action::load_yaml(&shown, text, &self.cx.vault)? {
-                Value::Map(map) => Ok((*map).clone()),
-                Value::Null => Ok(Map::new()),
-                other => Err(super::action::not_a_mapping(&shown, &other)),
+            let mappings = match super::action::load_yaml(&shown, text, &self.cx.vault)? {
+                // As `vars` itself, a file may hold a list of mappings.
+                Value::List(items) => items.to_vec(),
+                single => vec![single],
             };
+            let mut all = Map::new();
+            for mapping in mappings {
+                match mapping {
+                    Value::Map(map) => all.extend((*map).clone()),
+                    Value::Null => {}
+                    other => return Err(super::action::not_a_mapping(&shown, &other)),
+                }
+            }
+            return Ok(all);
         }
         Err(Error::new(
             ErrorKind::Syntax,
