@@ -148,7 +148,11 @@ impl Groups {
     /// # Errors
     /// The problem.
     pub fn all_known(mut self) -> Result<Self> {
-        let mut hosts: Vec<Arc<str>> = self.inventory.hosts().map(|h| Arc::clone(&h.name)).collect();
+        let mut hosts: Vec<Arc<str>> = self
+            .inventory
+            .hosts()
+            .map(|h| Arc::clone(&h.name))
+            .collect();
         hosts.push("localhost".into());
         match self.problems(&hosts).into_iter().next() {
             Some(error) => Err(error),

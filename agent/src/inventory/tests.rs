@@ -346,10 +346,7 @@ fn layers_come_in_ansibles_order_and_say_whence() {
 #[test]
 fn a_file_that_cannot_be_read_stops_only_the_hosts_that_it_tells_something() {
     let files = Memory::of(&[
-        (
-            "inv/hosts",
-            "[web]\nw1\n[dev]\nd1\n[site:children]\nweb\n",
-        ),
+        ("inv/hosts", "[web]\nw1\n[dev]\nd1\n[site:children]\nweb\n"),
         ("inv/group_vars/site.yml", "broken: ["),
         ("inv/group_vars/dev.yml", "x: dev"),
         ("inv/host_vars/w1.yml", "also: ["),
@@ -358,8 +355,7 @@ fn a_file_that_cannot_be_read_stops_only_the_hosts_that_it_tells_something() {
     let inventory = load(&["inv/hosts".to_owned()], &files, &keys).unwrap();
     let hosts = ["w1", "d1"].map(HostName::from);
     let dir = Path::new("inv");
-    let mut near =
-        NearVars::read(Side::Inventory, dir, &inventory, &hosts, &files, &keys).unwrap();
+    let mut near = NearVars::read(Side::Inventory, dir, &inventory, &hosts, &files, &keys).unwrap();
     let told = |near: &mut NearVars, host: &str| near.problems(&inventory, &[host.into()]).len();
     assert_eq!(told(&mut near, "d1"), 0);
     assert_eq!(told(&mut near, "w1"), 2);

@@ -242,7 +242,9 @@ impl NearVars {
             Owner::Group(name) => {
                 let members = inventory.hosts_of(name);
                 let implicit = |host: &HostName| &**name == ALL && inventory.host(host).is_none();
-                hosts.iter().any(|host| members.contains(host) || implicit(host))
+                hosts
+                    .iter()
+                    .any(|host| members.contains(host) || implicit(host))
             }
         };
         let unread = self.unread.extract_if(.., |(owner, _)| concerns(owner));

@@ -1,7 +1,7 @@
 //! `find`.
 
 use crate::choices;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::{FileKind, HostView, Stat};
 use crate::module::attrs::shown;
 use crate::module::entry::{Algorithm, facts, names};
@@ -10,6 +10,7 @@ use crate::module::{HostPath, Mode, Module, Plan, PlanCx, Returns};
 use crate::params;
 use crate::pattern::Pattern;
 use crate::value::{Map, Value};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 choices! {
@@ -103,19 +104,22 @@ impl Module for Find {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let mut search = Search::new(self, cx)?;
         let mut returns = Returns::default();
-        let (mut skipped, mut full) = (Map::new(), false);
+        let mut full = false;
         for path in &self.paths {
             let path = path.expand(cx.host)?;
             if !cx.host.stat(&path)?.is_some_and(|s| s.is_dir()) {
                 let why = format!("'{}' is not a directory", shown(&path));
-                returns.warnings.push(format!(
-                    "Skipped '{}' path due to this access issue: {why}\n",
-                    shown(&path)
-                ));
-                skipped.insert(shown(&path).into(), why.into());
+                search.skipped.insert(shown(&path).into(), why.into());
                 continue;
             }
             full |= search.below(&path)?;
+        }
+        let skipped = search.skipped;
+        for (path, why) in &skipped {
+            let why = why.as_str().unwrap_or_default();
+            let path = path.to_string();
+            let text = format!("Skipped '{path}' path due to this access issue: {why}\n");
+            returns.warnings.push(text);
         }
         let msg = match (skipped.is_empty(), full) {
             (false, _) => "Not all paths examined, check warnings for details",
@@ -187,6 +191,8 @@ struct Search<'a> {
     now: f64,
     found: Vec<Value>,
     examined: usize,
+    /// What could not be looked at, and why.
+    skipped: Map,
 }
 
 impl<'a> Search<'a> {
@@ -231,6 +237,7 @@ impl<'a> Search<'a> {
             now: cx.host.now(),
             found: Vec::new(),
             examined: 0,
+            skipped: Map::new(),
         })
     }
 
@@ -238,7 +245,7 @@ impl<'a> Search<'a> {
     fn below(&mut self, top: &Path) -> Result<bool> {
         let mut waiting = vec![(top.to_path_buf(), 1)];
         // Links may lead in a circle.
-        let mut seen = Vec::new();
+        let mut seen = HashSet::new();
         while let Some((folder, depth)) = waiting.pop() {
             let entries = self.entries(&folder)?;
             self.examined += entries.len();
@@ -258,15 +265,15 @@ impl<'a> Search<'a> {
                     } else {
                         path.clone()
                     };
-                    if !seen.contains(&real) {
-                        seen.push(real);
+                    if seen.insert(real) {
                         inner.push((path.clone(), depth + 1));
                     }
                 }
                 if name.starts_with('.') && !self.params.hidden {
                     continue;
                 }
-                if self.fits(&path, &name, &stat)? {
+                let fits = self.fits(&path, &name, &stat);
+                if self.or_skip(&path, fits)?.unwrap_or(false) {
                     let told = self.told(&path, &stat)?;
                     self.found.push(told);
                 }
@@ -284,21 +291,44 @@ impl<'a> Search<'a> {
     }
 
     /// Entries of a directory, files before directories as Python's `walk` has them.
-    fn entries(&self, folder: &Path) -> Result<Vec<(PathBuf, String, Stat, bool)>> {
+    fn entries(&mut self, folder: &Path) -> Result<Vec<(PathBuf, String, Stat, bool)>> {
         let mut out = Vec::new();
-        for name in self.host.list(folder)?.unwrap_or_default() {
+        let names = self.host.list(folder);
+        for name in self.or_skip(folder, names)?.flatten().unwrap_or_default() {
             let path = folder.join(&name);
-            let Some(stat) = self.host.lstat(&path)? else {
-                continue;
-            };
-            let is_folder = match stat.kind {
-                FileKind::Link => self.host.stat(&path)?.is_some_and(|s| s.is_dir()),
-                kind => kind == FileKind::Dir,
-            };
-            out.push((path, name, stat, is_folder));
+            let looked = self.look(&path);
+            if let Some((stat, is_folder)) = self.or_skip(&path, looked)?.flatten() {
+                out.push((path, name, stat, is_folder));
+            }
         }
         out.sort_by_key(|(_, _, _, is_folder)| *is_folder);
         Ok(out)
+    }
+
+    /// What an entry is, and whether it is (or leads to) a directory.
+    fn look(&self, path: &Path) -> Result<Option<(Stat, bool)>> {
+        let Some(stat) = self.host.lstat(path)? else {
+            return Ok(None);
+        };
+        let is_folder = match stat.kind {
+            // A link that leads nowhere, or round in a circle, is a link all the same.
+            FileKind::Link => matches!(self.host.stat(path), Ok(Some(s)) if s.is_dir()),
+            kind => kind == FileKind::Dir,
+        };
+        Ok(Some((stat, is_folder)))
+    }
+
+    /// Notes what the host would not show, which must not hide all others; what cannot be known stays an error.
+    fn or_skip<T>(&mut self, path: &Path, looked: Result<T>) -> Result<Option<T>> {
+        match looked {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind() == ErrorKind::Host => {
+                let why = error.message();
+                self.skipped.insert(shown(path).into(), why.into());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn fits(&self, path: &Path, name: &str, stat: &Stat) -> Result<bool> {

@@ -6,9 +6,9 @@ use super::role::RoleUse;
 use super::scope::{Keywords, Scope, ScopeKind};
 use super::task::Item;
 use super::yaml::Node;
-use crate::value::Map;
 use crate::error::{Error, ErrorKind};
 use crate::source::Span;
+use crate::value::Map;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -342,17 +342,15 @@ impl Templar {
     #[must_use]
     pub fn written(&self, text: &str, vars: &Arc<dyn Variables>) -> Option<Value> {
         let path = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
-        let is_name = |name: &&str| {
-            !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
-        };
+        let is_name =
+            |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
         let names: Vec<&str> = path.split('.').collect();
         let (first, rest) = names.split_first()?;
         if !names.iter().all(|name| is_name(name)) {
             return None;
         }
-        rest.iter().try_fold(vars.written(first)?, |value, name| {
-            value.get(name).cloned()
-        })
+        rest.iter()
+            .try_fold(vars.written(first)?, |value, name| value.get(name).cloned())
     }
 
     /// Evaluates an expression without braces, as the `debug` module's `var` has it.
