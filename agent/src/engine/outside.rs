@@ -147,6 +147,10 @@ impl Outside for Controller {
     fn decrypt(&self, text: &str) -> Result<Vec<u8>> {
         self.vault.decrypt(text)
     }
+
+    fn was_vaulted(&self, text: &str) -> bool {
+        self.vault.was_vaulted(text)
+    }
 }
 
 /// The request that the lookup `url` wants.

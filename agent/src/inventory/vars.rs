@@ -302,6 +302,9 @@ struct Shelf<'a> {
     vault: &'a VaultKeys,
 }
 
+/// The variables that files hold, by the name of their group or host.
+type ByName = HashMap<Arc<str>, Vec<FileVars>>;
+
 impl<'a> Shelf<'a> {
     fn open(dir: PathBuf, files: &'a dyn Files, vault: &'a VaultKeys) -> Result<Option<Self>> {
         let names = files.list(&dir)?;
@@ -314,10 +317,7 @@ impl<'a> Shelf<'a> {
     }
 
     /// What there is for these names, and for which it cannot be read.
-    fn all(
-        &self,
-        names: impl IntoIterator<Item = Arc<str>>,
-    ) -> (HashMap<Arc<str>, Vec<FileVars>>, Vec<(Arc<str>, Error)>) {
+    fn all(&self, names: impl IntoIterator<Item = Arc<str>>) -> (ByName, Vec<(Arc<str>, Error)>) {
         let (mut found, mut unread) = (HashMap::new(), Vec::new());
         for name in names {
             match self.of(&name) {
@@ -331,10 +331,7 @@ impl<'a> Shelf<'a> {
         (found, unread)
     }
 
-    fn all_or_none(
-        &self,
-        names: impl IntoIterator<Item = Arc<str>>,
-    ) -> Result<HashMap<Arc<str>, Vec<FileVars>>> {
+    fn all_or_none(&self, names: impl IntoIterator<Item = Arc<str>>) -> Result<ByName> {
         let (found, unread) = self.all(names);
         match unread.into_iter().next() {
             Some((_, error)) => Err(error),

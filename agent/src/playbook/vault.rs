@@ -13,7 +13,9 @@ use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
 use ring::rand::SecureRandom;
 use ring::{hmac, pbkdf2, rand};
+use std::collections::HashSet;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const HEADER: &str = "$ANSIBLE_VAULT";
 const CIPHER: &str = "AES256";
@@ -37,6 +39,16 @@ pub struct VaultKeys {
     sealed: bool,
     /// Only a password of a vault's own id opens it (`DEFAULT_VAULT_ID_MATCH`).
     match_ids: bool,
+    /// Digests of the values that were opened, whoever holds these keys: the test `vault_encrypted`.
+    opened: Arc<Mutex<HashSet<[u8; 32]>>>,
+}
+
+/// Only digests are kept: the values themselves are secrets.
+fn fingerprint(text: &str) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let mut out = [0; 32];
+    out.copy_from_slice(digest.as_ref());
+    out
 }
 
 /// The key under which a value that stays vaulted is shown in JSON, as Ansible has it.
@@ -147,6 +159,24 @@ impl VaultKeys {
     pub fn decrypt_text(&self, vault: &str) -> Result<String> {
         String::from_utf8(self.decrypt(vault)?)
             .map_err(|_| error("the decrypted value is not UTF-8 text"))
+    }
+
+    /// As [`VaultKeys::decrypt_text`], of a value within a file (`!vault`).
+    ///
+    /// # Errors
+    /// As [`VaultKeys::decrypt_text`].
+    pub fn decrypt_value(&self, vault: &str) -> Result<String> {
+        let text = self.decrypt_text(vault)?;
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.insert(fingerprint(&text));
+        Ok(text)
+    }
+
+    /// Whether a value is what a vaulted one of this run holds.
+    #[must_use]
+    pub fn was_vaulted(&self, text: &str) -> bool {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        !opened.is_empty() && opened.contains(&fingerprint(text))
     }
 
     /// The text itself, or what is in it if it is a vault: how variable files are read.

@@ -346,7 +346,7 @@ impl Templar {
             |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
         let names: Vec<&str> = path.split('.').collect();
         let (first, rest) = names.split_first()?;
-        if !names.iter().all(|name| is_name(name)) {
+        if !names.iter().all(is_name) {
             return None;
         }
         rest.iter()

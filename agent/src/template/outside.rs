@@ -93,6 +93,11 @@ pub trait Outside: Send + Sync + Debug {
         Err(cannot("decrypt vaulted text"))
     }
 
+    /// Whether a value of this run that was vaulted holds this text.
+    fn was_vaulted(&self, _text: &str) -> bool {
+        false
+    }
+
     /// A setting and where it came from, for the lookup `config`: one of the program, or of the
     /// plugin of that type and name. Nothing if there is no such setting.
     ///

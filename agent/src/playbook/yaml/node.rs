@@ -195,7 +195,7 @@ impl Node {
             Kind::Float(f) => Value::Float(*f),
             Kind::Str(s) => self.text_value(Arc::clone(s)),
             Kind::Vault(cipher) if vault.keeps_sealed() => crate::playbook::vault::sealed(cipher),
-            Kind::Vault(cipher) => match vault.decrypt_text(cipher) {
+            Kind::Vault(cipher) => match vault.decrypt_value(cipher) {
                 Ok(text) => self.text_value(text.into()),
                 Err(error) => self.locked(&error),
             },

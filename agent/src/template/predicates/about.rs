@@ -231,8 +231,12 @@ pub(super) static TABLE: &[Test] = &[
     Test::new(
         "vault_encrypted",
         &["value"],
-        "Whether it is vaulted text.",
-        |c| kind(c, |v| v.as_str().is_some_and(vault::is_vault)),
+        "Whether it is vaulted text, or what a vaulted value of this run holds.",
+        |c| {
+            let text = c.need(0)?.as_str();
+            let is_one = |text: &str| vault::is_vault(text) || c.ctx.outside().was_vaulted(text);
+            Ok(Val::Bool(text.is_some_and(is_one)))
+        },
     ),
 ];
 
