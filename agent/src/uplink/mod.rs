@@ -1,7 +1,8 @@
 //! The way to the controller: enrolment, work, bundles, and the delivery of events.
 //!
 //! `identity` holds who this host is, `client` speaks to the controller, `spool` keeps a run's events
-//! and ends of tasks on disk, `daemon` does the work. `wire` is what both sides send; the controller
+//! and ends of tasks on disk, `daemon` does the work, `standing` is the identity in use, `update` replaces
+//! the program. `wire` is what both sides send; the controller
 //! uses the same types.
 
 mod client;
@@ -10,6 +11,8 @@ mod deliver;
 pub mod identity;
 mod pinned;
 pub mod spool;
+mod standing;
+pub mod update;
 pub mod wire;
 
 pub use client::{Answer, Client};

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use crate::api::{self, State, digest};
-use crate::enrol::Authority;
+use crate::enrol::{Authority, LIFETIME};
 use crate::store::{Operator, Postgres, Role, Sqlite, Store};
 use lks_agent::cli::{Args, Command, Complete, Flag};
 use lks_agent::encoding::hex;
@@ -51,7 +51,11 @@ LKS_CONTROLLER=…/admin.json`). Needs nothing installed: the store is a file.\n
             }
         };
         same_authority(&*store, &pin, &data)?;
-        let state = State::new(Arc::clone(&store), authority)?;
+        let state = State::new(
+            Arc::clone(&store),
+            authority,
+            call.parsed.number("certificates")?.unwrap_or(LIFETIME),
+        )?;
         let mut failed = None;
         let name = names[0].clone();
         api::serve(state, listen, &names, |address| {
@@ -92,6 +96,11 @@ static FLAGS: &[Flag] = &[
         &["name"],
         "NAME",
         "A name or address under which hosts reach this server; the first one is told to them.",
+    ),
+    Flag::one(
+        &["certificates"],
+        "SECONDS",
+        "How long hosts' certificates hold; hosts renew them after half of it. A year if not given.",
     ),
     Flag::switch(
         &["new-admin"],

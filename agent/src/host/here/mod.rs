@@ -12,6 +12,7 @@ pub mod durable;
 mod password;
 mod pause;
 mod replace;
+mod swap;
 mod terminal;
 
 pub use children::{
@@ -22,6 +23,7 @@ pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
 pub use password::ask_password;
 pub use pause::{Paused, pause};
 pub use replace::{has_program, rewrite, run_interactive, shred};
+pub use swap::{become_program, swap_program, try_program};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
     terminal_width,
