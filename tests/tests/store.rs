@@ -519,9 +519,10 @@ fn controllers_on_one_database_hear_of_each_other() {
     one.revoke_host("web1").expect("revokes");
     assert_eq!(heard(&other), [News::Host("web1".into())]);
     // Its connection is cut: it makes another, and does not know what it missed.
+    let name = url.rsplit('/').next().expect("a name");
     let cut =
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lks-ctl'";
-    server.psql(cut).expect("cut");
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    server.psql(&cut).expect("cut");
     let end = std::time::Instant::now() + soon;
     loop {
         match other.news(soon) {
