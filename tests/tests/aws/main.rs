@@ -2,6 +2,7 @@
 //! time, signatures that AWS's own library judges.
 
 mod boot;
+mod inventory;
 mod joins;
 mod secrets;
 
