@@ -203,3 +203,22 @@ fn a_name_that_is_given_again_brings_no_old_rights() {
     pem(&fleet, "web1");
     assert_eq!(ask(&fleet, "get", work, Who::Host("web1")).0, 204);
 }
+
+#[test]
+fn the_hosts_of_a_controller_are_an_inventory() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut fleet = Fleet::new("inventory");
+    fleet.enrol("web1");
+    fleet.enrol("web2");
+    fleet.ctl(&["hosts", "revoke", "web2"]);
+    let program = lks_tests::fleet::program("lks-ctl");
+    let script = format!("#!/bin/sh\nexec {} hosts --inventory\n", program.display());
+    fleet.write("enrolled", &script);
+    let path = fleet.path("enrolled");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("mode");
+    let told = fleet.ctl(&["inventory", "--list", "-i", &path.display().to_string()]);
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["enrolled"]["hosts"], serde_json::json!(["web1"]));
+    let version = &told["_meta"]["hostvars"]["web1"]["lks_version"];
+    assert_eq!(version, env!("CARGO_PKG_VERSION"));
+}
