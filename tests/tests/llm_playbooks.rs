@@ -61,7 +61,13 @@ fn run(host: &Container, name: &str, flags: &str) -> (i32, Option<Report>, Strin
     let command = format!("/opt/lks-agent run --output json {flags} /opt/playbooks/{name}");
     let output = host.try_exec(&command).expect("the container answers");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let said = format!("{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    // The report holds every fact of the host: of it, the messages tell.
+    let messages: Vec<&str> = text.lines().filter(|l| l.contains("\"msg\"")).collect();
+    let said = format!(
+        "{}\n{}",
+        messages.join("\n"),
+        String::from_utf8_lossy(&output.stderr)
+    );
     (
         output.status.code().unwrap_or(-1),
         Report::parse(&text).ok(),

@@ -1,10 +1,13 @@
 //! NVIDIA GPUs, as `lks_gpu`: what `nvidia-smi -q -x` says (its DTD is named in its own second line), what
 //! the kernel module says of itself, and the cards on the PCI bus, which are there without any driver too.
 //!
+//! Faults come from the kernel's log, each with what it asks for (`xids`, and `action` for the gravest).
+//!
 //! NVML itself is out of reach: a static binary loads no libraries. A host without a GPU has `count: 0`.
 
 use super::cx::{Cx, put};
 use crate::module::llm::nvidia::{Gpu, Nvidia};
+use crate::module::llm::xid;
 use crate::module::llm::xml::{inner, number, said};
 use crate::value::{Map, Value};
 
@@ -24,8 +27,33 @@ pub fn collect(cx: &Cx<'_>, out: &mut Map) {
     let gpus: Vec<Value> = nvidia.gpus().iter().map(gpu).collect();
     put(&mut facts, "count", gpus.len() as i64);
     put(&mut facts, "gpus", Value::list(gpus));
+    if nvidia.switches > 0 {
+        put(&mut facts, "nvswitches", nvidia.switches as i64);
+    }
+    if nvidia.is_there() {
+        faults(cx, &mut facts);
+    }
     put(&mut facts, "pci", nvidia.pci);
     put(out, "lks_gpu", facts);
+}
+
+/// What the kernel's log has of faults, and what the gravest asks for.
+fn faults(cx: &Cx<'_>, facts: &mut Map) {
+    let found = xid::faults(cx.host);
+    if let Some(worst) = found.iter().map(|f| f.action).max() {
+        put(facts, "action", worst.word());
+    }
+    let one = |fault: &xid::Fault| {
+        let mut map = Map::new();
+        put(&mut map, "bus", fault.bus.as_str());
+        put(&mut map, "xid", i64::from(fault.xid));
+        put(&mut map, "action", fault.action.word());
+        put(&mut map, "count", fault.count as i64);
+        put(&mut map, "said", fault.said.as_str());
+        put(&mut map, "switch", fault.switch);
+        Value::from(map)
+    };
+    put(facts, "xids", Value::list(found.iter().map(one).collect()));
 }
 
 fn gpu(gpu: &Gpu<'_>) -> Value {
@@ -164,7 +192,12 @@ mod tests {
                 "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.172.08  Tue Jul  8 18:32:05 UTC 2025\nGCC version:  gcc 13.3.0\n",
             )
             .answering(&["nvidia-smi", "-q", "-x"], TWO);
+        let log =
+            "NVRM: Xid (PCI:0000:53:00): 63, pid=1, Row Remapper: New row marked for remapping\n";
+        let host = host.answering(&["dmesg", "--notime"], log);
         let is = facts(&host);
+        assert_eq!(is["action"], "reset");
+        assert_eq!(is["xids"][0]["xid"], 63);
         assert_eq!(is["count"], 2);
         assert_eq!(is["driver_version"], "570.172.08");
         assert_eq!(is["module_version"], "570.172.08");

@@ -11,6 +11,7 @@ pub mod quote;
 pub mod share;
 pub mod version;
 pub mod weights;
+pub mod xid;
 pub mod xml;
 
 use crate::choices;

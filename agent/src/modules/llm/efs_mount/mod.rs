@@ -9,7 +9,7 @@ use crate::module::content::missing_parents;
 use crate::module::fstab::{self, Entry};
 use crate::module::llm::finding::Level;
 use crate::module::llm::share::Health;
-use crate::module::{Diff, HostPath, Module, Plan, PlanCx, Rule};
+use crate::module::{Diff, HostPath, Module, Plan, PlanCx};
 use crate::value::Value;
 use crate::{choices, params};
 use std::path::{Path, PathBuf};
@@ -93,12 +93,6 @@ params! {
         /// Seconds within which the server must answer.
         default(20) timeout: u64,
     }
-    rules [
-        Rule::Needs("access_point", &["tls"]),
-        Rule::Needs("zone", &["file_system"]),
-        Rule::Exclusive(&["address", "zone"]),
-        Rule::Exclusive(&["options", "tls"]),
-    ]
 }
 
 /// What it returns.
@@ -250,6 +244,17 @@ impl EfsMount {
     }
 
     fn wanted(&self, host: &dyn HostView, plan: &mut Plan) -> Result<Wanted> {
+        if !self.tls && (self.iam || self.access_point.is_some()) {
+            return Err(Error::params("`iam` and `access_point` need `tls`"));
+        }
+        if self.zone.is_some() && (self.address.is_some() || self.file_system.is_none()) {
+            return Err(Error::params(
+                "`zone` chooses among the mount targets of a `file_system`, and `address` names one",
+            ));
+        }
+        if self.tls && self.options.is_some() {
+            return Err(Error::params("`options` are efs-utils' own with `tls`"));
+        }
         let export = format!("/{}", self.export.trim_matches('/'));
         if self.tls {
             return self.wanted_tls(host, plan, &export);

@@ -3,7 +3,7 @@
 mod read;
 mod room;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::HostView;
 use crate::module::llm::Runtime;
 use crate::module::llm::container::{self, COMPOSE, Engine};
@@ -12,7 +12,7 @@ use crate::module::llm::listening::listener;
 use crate::module::llm::nvidia::Nvidia;
 use crate::module::llm::share::{Health, is_remote, mount_of};
 use crate::module::llm::weights::{self, Need, gpu_memory};
-use crate::module::{HostPath, Module, Plan, PlanCx, Rule};
+use crate::module::{HostPath, Module, Plan, PlanCx};
 use crate::params;
 use crate::value::{Key, Map, Value};
 use std::path::Path;
@@ -102,11 +102,6 @@ params! {
         /// Whether a finding of the level `fail` fails the task; if not, it only tells.
         default(true) fail: bool,
     }
-    rules [
-        Rule::Together(&["path", "path_gib"]),
-        Rule::Needs("min_read_mib_s", &["share"]),
-        Rule::Needs("read_file", &["share"]),
-    ]
 }
 
 /// What it returns.
@@ -127,6 +122,16 @@ const SHARE_LIMIT: Duration = Duration::from_secs(8);
 
 impl Module for Preflight {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
+        if self.path.is_some() != self.path_gib.is_some() {
+            return Err(Error::params(
+                "parameters are required together: path, path_gib",
+            ));
+        }
+        if self.share.is_none() && (self.min_read_mib_s.is_some() || self.read_file.is_some()) {
+            return Err(Error::params(
+                "`min_read_mib_s` and `read_file` need a `share`",
+            ));
+        }
         let mut look = Look {
             ask: self,
             host: cx.host,

@@ -17,8 +17,6 @@ const ENTRIES: usize = 200;
 pub struct Measured {
     pub file: PathBuf,
     pub mib_s: f64,
-    /// MiB that were read; fewer than asked where the time was up.
-    pub mib: f64,
 }
 
 /// Reads; nothing where there is no file that is large enough to tell.
@@ -50,16 +48,11 @@ pub fn measure(host: &dyn HostView, ask: &Preflight, share: &Path) -> Result<Opt
     if output.timed_out {
         // How far it came is not known: less than all of it.
         let mib_s = count_of(&count) / ask.read_seconds.max(1) as f64;
-        return Ok(Some(Measured {
-            file,
-            mib_s,
-            mib: 0.0,
-        }));
+        return Ok(Some(Measured { file, mib_s }));
     }
     Ok(rate(&output.err()).map(|(mib, seconds)| Measured {
         file,
         mib_s: mib / seconds.max(1e-6),
-        mib,
     }))
 }
 

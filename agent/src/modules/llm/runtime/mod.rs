@@ -14,7 +14,7 @@ use crate::module::llm::Runtime;
 use crate::module::llm::container::{Engine, has_cdi};
 use crate::module::llm::nvidia::Nvidia;
 use crate::module::llm::share::shared;
-use crate::module::{Diff, HostPath, Module, Plan, PlanCx, Returns, Rule};
+use crate::module::{Diff, HostPath, Module, Plan, PlanCx, Returns};
 use crate::secret::Secret;
 use crate::value::{Map, Value};
 use crate::{choices, params};
@@ -159,11 +159,6 @@ params! {
         /// `memory`, `model`, `port`, `user`, `environment`.
         optional ignore: Vec<String>,
     }
-    rules [
-        Rule::Exclusive(&["image", "version"]),
-        Rule::Exclusive(&["image", "user"]),
-        Rule::Needs("engine", &["image"]),
-    ]
 }
 
 /// What it returns.
@@ -321,6 +316,18 @@ impl Server {
     }
 
     fn check_params(&self) -> Result<()> {
+        // No rules across parameters: playbooks choose between them by `omit`, which only a run knows.
+        if self.image.is_some() && (self.version.is_some() || self.user.is_some()) {
+            return Err(Error::params(
+                "a container has its version and its account from its image",
+            )
+            .context("`version` and `user` are for programs of the host"));
+        }
+        if self.engine.is_some() && self.image.is_none() {
+            return Err(Error::params(
+                "missing parameter(s) required by 'engine': image",
+            ));
+        }
         let ollama = self.runtime == Kind::Ollama;
         if ollama && (self.model.is_some() || self.served_name.is_some()) {
             return Err(Error::params("Ollama serves every model of its store, and is started with none")
