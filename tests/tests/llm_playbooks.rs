@@ -11,7 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The shipped playbooks that are tested here.
-const PLAYBOOKS: &[&str] = &["llama_cpp.yml", "ollama.yml", "vllm.yml", "sglang.yml"];
+const PLAYBOOKS: &[&str] = &[
+    "gpu_base.yml",
+    "llama_cpp.yml",
+    "ollama.yml",
+    "vllm.yml",
+    "sglang.yml",
+];
 
 fn playbook(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -160,6 +166,7 @@ fn the_others_foretell_what_they_would_do_on_a_bare_host() {
     }
     let host = host();
     for (name, flags) in [
+        ("gpu_base.yml", "-e gpu_driver=570-server"),
         ("ollama.yml", "-e '{\"ollama_models\": []}'"),
         ("vllm.yml", "-e vllm_model=org/model"),
         ("sglang.yml", "-e sglang_model=org/model"),
@@ -190,7 +197,8 @@ fn all_of_them_are_lint_clean_and_every_variable_is_in_the_head() {
         );
 
         let text = std::fs::read_to_string(&path).expect("a playbook");
-        let prefix = format!("{}_", name.trim_end_matches(".yml"));
+        let plain = name.trim_end_matches(".yml").trim_end_matches("_base");
+        let prefix = format!("{plain}_");
         let (head, body) = text.split_once("\n---\n").expect("a head of comments");
         let set = body
             .lines()

@@ -140,7 +140,7 @@ mod tests {
             .with_file("/proc/net/tcp", table)
             .with_file(
                 "/proc/5/cmdline",
-                "/usr/bin/docker-proxy\0-host-port\011434\0",
+                "/usr/bin/docker-proxy\0-host-port\x0011434\0",
             )
             .with_link("/proc/5/fd/4", "socket:[1]")
             .with_file(

@@ -2,6 +2,8 @@
 
 mod read_ahead;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Result};
 use crate::host::{Attrs, Command, Content, Effect, HostView, MountEntry, Outcome, Probe};

@@ -287,7 +287,7 @@ impl Server {
         {
             given.env.push(("OLLAMA_NOPRUNE".into(), "1".into()));
         }
-        Ok(Parts {
+        Parts {
             kind: self.runtime,
             program: match (&self.program, &container) {
                 (Some(program), _) => program.clone(),
@@ -312,7 +312,7 @@ impl Server {
             stop: self.stop(),
             name,
         }
-        .with_found_program(host)?)
+        .with_found_program(host)
     }
 
     fn check_params(&self) -> Result<()> {
