@@ -118,6 +118,7 @@ impl Module for EfsMount {
     fn plan(&self, cx: &PlanCx<'_>) -> Result<Plan> {
         let mut plan = Plan::default();
         let path = self.path.expand(cx.host)?;
+        let path = PathBuf::from(path.to_string_lossy().trim_end_matches('/'));
         plan.returns
             .set("path", path.to_string_lossy().into_owned());
         let current = mounted(cx.host, &path)?;
@@ -406,12 +407,8 @@ fn plain(option: &str) -> String {
 
 /// What is mounted at a path, by the table alone.
 fn mounted(host: &dyn HostView, path: &Path) -> Result<Option<MountEntry>> {
-    let bare = PathBuf::from(path.to_string_lossy().trim_end_matches('/'));
-    let mounts = host.mounts()?;
-    Ok(mounts
-        .into_iter()
-        .rev()
-        .find(|m| Path::new(&m.target) == bare))
+    let mut mounts = host.mounts()?.into_iter().rev();
+    Ok(mounts.find(|m| Path::new(&m.target) == path))
 }
 
 fn table(host: &dyn HostView) -> Result<String> {

@@ -130,6 +130,9 @@ impl Module for Gpu {
             _ => {
                 settings::plan(self, cx.host, &mut plan, &nvidia)?;
                 self.tell(&mut plan.returns, &nvidia);
+                if self.hold && cx.host.which("apt-mark")?.is_some() {
+                    plan.returns.set("held", packages::installed(cx.host)?);
+                }
             }
         }
         plan.more = cx.stage < SETTINGS;

@@ -168,7 +168,6 @@ pub fn hold(gpu: &Gpu, host: &dyn HostView, plan: &mut Plan) -> Result<()> {
         return Ok(());
     }
     let all = installed(host)?;
-    plan.returns.set("held", all.clone());
     let held = host.query(&Command::new(["apt-mark", "showhold"]))?.out();
     let held: Vec<&str> = held
         .split_whitespace()
@@ -203,7 +202,7 @@ pub fn hold(gpu: &Gpu, host: &dyn HostView, plan: &mut Plan) -> Result<()> {
 }
 
 /// Names of the driver's packages that are installed. The container toolkit is no part of it: it may move.
-fn installed(host: &dyn HostView) -> Result<Vec<String>> {
+pub fn installed(host: &dyn HostView) -> Result<Vec<String>> {
     let words = [
         "dpkg-query",
         "--show",
