@@ -1,7 +1,7 @@
 //! What agents ask. Each host gets its own work, and the bundles of its own work; nothing else.
 
-use super::auth::{self, digest};
-use super::{Answer, Refused, Shared, json, json_body, keys, now, tls::Peer};
+use super::auth;
+use super::{Answer, Refused, Shared, join, json, json_body, keys, now, tls::Peer};
 use crate::store::{Batch, Enrolment, Host};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
@@ -30,17 +30,22 @@ pub(super) async fn enrol(
     if !is_name(&asked.name) {
         return Err(Refused::bad("this cannot be a host's name"));
     }
-    let message = EnrolRequest::message(&asked.token, &asked.name, &asked.public_key);
+    let secret = asked.aws.as_ref().map_or(&asked.token, |a| &a.challenge);
+    let message = EnrolRequest::message(secret, &asked.name, &asked.public_key);
     let key = keys::proven(&asked.public_key, &message, &asked.proof)?;
-    let (token, name) = (digest(&asked.token), asked.name.clone());
+    let who = peer.address.ip().to_string();
+    let (token, how) = match &asked.aws {
+        Some(_) => join::by_aws(&state, &who, &asked).await?,
+        None => (join::by_token(&state, &asked)?, asked.name.clone()),
+    };
+    let (digest, name) = (token.clone(), asked.name.clone());
     let (key_text, version) = (
         hex(&key),
         asked.version.chars().take(40).collect::<String>(),
     );
     let outcome = state
-        .ask(move |store| store.enrol(&token, &name, &key_text, &version, now()))
+        .ask(move |store| store.enrol(&digest, &name, &key_text, &version, now()))
         .await?;
-    let who = peer.address.ip().to_string();
     match outcome {
         Enrolment::Welcome => {}
         Enrolment::BadToken => {
@@ -64,7 +69,7 @@ pub(super) async fn enrol(
         }
     }
     let answer = keys::certify(&state, &asked.name, &key).await?;
-    state.audit(&who, "enrolled", &asked.name).await?;
+    state.audit(&who, "enrolled", &how).await?;
     Ok(json(&answer))
 }
 
