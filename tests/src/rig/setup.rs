@@ -34,6 +34,12 @@ const PLUGINS: &[(&str, &str)] = &[(
 /// The inference server of the image, and what writes its model.
 const PYTHON: &[&str] = &["xllamacpp", "gguf", "numpy"];
 
+/// What stands for AWS: an emulator of its API, and the linter of its templates.
+const AWS: &[&str] = &[
+    "moto[server,autoscaling,ec2,elbv2,s3]==5.2.5",
+    "cfn-lint==1.58.0",
+];
+
 /// Installs what is missing. Quick when nothing is.
 pub fn install() -> Result<()> {
     root()?;
@@ -49,19 +55,28 @@ pub fn install() -> Result<()> {
         apt_install(&wanted)?;
     }
     python()?;
+    aws()?;
     Ok(())
 }
 
 /// The directory of the Python environment's packages, which is made first if need be.
 pub fn python() -> Result<PathBuf> {
-    let dir = cache::Kept::new("venv", PYTHON).get(|partial| {
-        say(format_args!("installing {} from PyPI", PYTHON.join(" ")));
+    environment("venv", PYTHON)
+}
+
+/// A Python environment with `moto.server` and `cfnlint` as modules, made first if need be.
+pub fn aws() -> Result<PathBuf> {
+    environment("aws", AWS)
+}
+
+fn environment(kind: &'static str, packages: &[&str]) -> Result<PathBuf> {
+    cache::Kept::new(kind, packages).get(|partial| {
+        say(format_args!("installing {} from PyPI", packages.join(" ")));
         process::run(Command::new("python3").args(["-m", "venv"]).arg(partial))?;
         // `python -m pip`: the scripts of an environment that is renamed afterwards do not run.
         let mut pip = Command::new(partial.join("bin/python"));
-        process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON)).map(drop)
-    })?;
-    Ok(dir)
+        process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(packages)).map(drop)
+    })
 }
 
 /// `Err` unless this process is root.
