@@ -153,6 +153,7 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
     host_module::<llm::model::Model>("lks.llm.model").returns(llm::model::RETURNS),
     host_module::<llm::ready::Ready>("lks.llm.ready").returns(llm::ready::RETURNS),
+    host_module::<llm::target::Target>("lks.llm.target").returns(llm::target::RETURNS),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.
