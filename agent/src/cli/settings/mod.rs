@@ -22,6 +22,8 @@ pub struct Spec {
     pub env: &'static [&'static str],
     /// What it is.
     pub doc: &'static str,
+    /// What stands between the parts of a list.
+    pub separator: char,
 }
 
 /// A setting, to be shown.
@@ -81,6 +83,7 @@ macro_rules! settings {
                 ini: &[$(($section, $key)),+],
                 env: &[$($env),*],
                 doc: concat!($($doc),+),
+                separator: Place::$place.separator(),
             }, )*
         ];
 
