@@ -22,7 +22,7 @@ fn templates() -> Vec<PathBuf> {
 
 /// The Python of the environment with cfn-lint, or why there is none.
 fn python() -> Option<PathBuf> {
-    match setup::aws() {
+    match setup::cfn_lint() {
         Ok(dir) => Some(dir.join("bin/python")),
         Err(why) => {
             eprintln!("skipped: {why}");

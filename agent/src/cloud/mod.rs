@@ -26,7 +26,7 @@ mod xml;
 pub use answer::{Answer, Fault, code, judged};
 pub use call::Call;
 pub use client::Cloud;
-pub use credentials::{Credentials, credentials};
+pub use credentials::{Credentials, credentials, seconds};
 pub use encode::percent;
 pub use imds::{Imds, likely};
 pub use service::Service;

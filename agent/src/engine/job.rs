@@ -3,6 +3,7 @@
 
 use super::absent::Absent;
 use super::adhoc::Adhoc;
+use super::aws::AwsMemory;
 use super::context::{Connector, RunCx};
 use super::emit::Emitter;
 use super::groups::Groups;
@@ -122,6 +123,7 @@ impl Job {
             managed: self.options.managed.clone(),
             lenient: self.options.compat,
             trusted: Default::default(),
+            aws: AwsMemory::default(),
         }))
         .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);

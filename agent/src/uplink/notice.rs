@@ -7,9 +7,8 @@
 
 use super::deliver::{Delivery, Runs};
 use super::spool::{BOUND, Bell, RunLog};
-use super::wire::{Work, notice_run};
+use super::wire::{NO_BUNDLE, Work, notice_run};
 use crate::cloud::{Imds, likely, seconds};
-use crate::engine::Emitter;
 use crate::engine::job::Job;
 use crate::engine::journal::OnInterrupt;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,10 +24,6 @@ const PAUSE: f64 = 5.0;
 const MARGIN: i64 = 10;
 /// What a spot interruption leaves, where it does not say when it comes, in seconds.
 const SPOT: i64 = 110;
-/// A digest that no bundle has: what a host runs by itself came in none.
-pub(super) const NO_BUNDLE: &str =
-    "0000000000000000000000000000000000000000000000000000000000000000";
-
 /// Makes a job of a playbook of this host, with variables.
 pub type PrepareLocal = fn(&Path, &str, &[String]) -> Result<Job>;
 

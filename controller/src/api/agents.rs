@@ -1,15 +1,16 @@
 //! What agents ask. Each host gets its own work, and the bundles of its own work; nothing else.
 
-use super::auth::{self, digest};
-use super::{Answer, Refused, Shared, json, json_body, now, tls::Peer};
-use crate::store::Enrolment;
+use super::auth;
+use super::{Answer, Refused, Shared, join, json, json_body, now, tls::Peer};
+use crate::store::{Enrolment, Run};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use lks_agent::encoding::{hex, unhex};
 use lks_agent::uplink::wire::{
-    EnrolAnswer, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, Work, is_name,
+    EnrolAnswer, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, NO_BUNDLE, Work,
+    is_name, notice_prefix,
 };
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::Deserialize;
@@ -33,20 +34,25 @@ pub(super) async fn enrol(
     let key = unhex(&asked.public_key)
         .filter(|k| k.len() == 32)
         .ok_or_else(|| Refused::bad("the public key is none"))?;
-    let message = EnrolRequest::message(&asked.token, &asked.name, &asked.public_key);
+    let secret = asked.aws.as_ref().map_or(&asked.token, |a| &a.challenge);
+    let message = EnrolRequest::message(secret, &asked.name, &asked.public_key);
     let proof = unhex(&asked.proof).unwrap_or_default();
     UnparsedPublicKey::new(&ED25519, &key)
         .verify(&message, &proof)
         .map_err(|_| Refused::bad("the proof was not made with the key"))?;
-    let (token, name) = (digest(&asked.token), asked.name.clone());
+    let who = peer.address.ip().to_string();
+    let (token, how) = match &asked.aws {
+        Some(_) => join::by_aws(&state, &who, &asked).await?,
+        None => (join::by_token(&state, &asked)?, asked.name.clone()),
+    };
+    let (digest, name) = (token.clone(), asked.name.clone());
     let (key_text, version) = (
         hex(&key),
         asked.version.chars().take(40).collect::<String>(),
     );
     let outcome = state
-        .ask(move |store| store.enrol(&token, &name, &key_text, &version, now()))
+        .ask(move |store| store.enrol(&digest, &name, &key_text, &version, now()))
         .await?;
-    let who = peer.address.ip().to_string();
     match outcome {
         Enrolment::Welcome => {}
         Enrolment::BadToken => {
@@ -78,7 +84,7 @@ pub(super) async fn enrol(
     state
         .ask(move |store| store.add_certificate(&fingerprint, &name))
         .await?;
-    state.audit(&who, "enrolled", &asked.name).await?;
+    state.audit(&who, "enrolled", &how).await?;
     Ok(json(&EnrolAnswer {
         name: asked.name,
         certificate: hex(&certificate),
@@ -146,7 +152,23 @@ pub(super) async fn events(
         }
     }
     let stored = state
-        .ask(move |store| store.store_events(&host.name, &batch.run, &batch.events))
+        .ask(move |store| {
+            let stored = store.store_events(&host.name, &batch.run, &batch.events)?;
+            let own = batch.run.starts_with(&notice_prefix(&host.name)) && is_name(&batch.run);
+            if stored.is_some() || !own || store.run(&batch.run)?.is_some() {
+                return Ok(stored);
+            }
+            // A run that the host began by itself, because EC2 gave it notice. It came in no bundle.
+            store.put_bundle(NO_BUNDLE, b"")?;
+            store.create_run(&Run {
+                run: batch.run.clone(),
+                bundle: NO_BUNDLE.to_owned(),
+                by: host.name.clone(),
+                created_at: now(),
+                hosts: vec![(host.name.clone(), None)],
+            })?;
+            store.store_events(&host.name, &batch.run, &batch.events)
+        })
         .await?
         .ok_or_else(|| Refused::missing("run of this host"))?;
     state.events.send_modify(|n| *n += 1);

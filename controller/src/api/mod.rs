@@ -5,6 +5,7 @@
 
 mod agents;
 mod auth;
+mod join;
 mod openapi;
 mod operators;
 mod tls;
@@ -13,9 +14,10 @@ pub use auth::digest;
 pub use tls::Peer;
 
 use crate::enrol::Authority;
+use crate::enrol::aws::Gate;
 use crate::store::{Audit, Store};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -23,14 +25,21 @@ use axum::routing::{delete, get, post, put};
 use lks_agent::error::{Error, Result};
 use lks_agent::host::here;
 use lks_agent::uplink::wire::Refusal;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// What all requests share.
 pub struct State {
     store: Arc<dyn Store>,
     authority: Authority,
+    /// Whom AWS's word lets in.
+    gate: Gate,
+    /// Joins that wait for STS at once.
+    joining: Semaphore,
+    /// Agents' programs for new hosts, by their SHA-256.
+    programs: Programs,
     /// Counts runs that were given out: who waits for work looks again.
     work: watch::Sender<u64>,
     /// Counts batches of events.
@@ -41,13 +50,24 @@ pub struct State {
 
 type Shared = Arc<State>;
 
+/// Agents' programs by their SHA-256.
+pub type Programs = HashMap<String, Bytes>;
+
 impl State {
-    /// Over a store and an authority.
+    /// Over a store and an authority; `gate` says whom AWS's word lets in.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, authority: Authority) -> Arc<Self> {
+    pub fn new(
+        store: Arc<dyn Store>,
+        authority: Authority,
+        gate: Gate,
+        programs: Programs,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
             authority,
+            gate,
+            joining: Semaphore::new(join::AT_ONCE),
+            programs,
             work: watch::Sender::new(0),
             events: watch::Sender::new(0),
             requests: AtomicU64::new(0),
@@ -161,6 +181,8 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/metrics", get(operators::metrics))
         .route("/openapi.json", get(openapi::serve))
         .route("/v1/enrol", post(agents::enrol))
+        .route("/v1/enrol/challenge", post(join::challenge))
+        .route("/v1/programs/{digest}", get(join::program))
         .route("/v1/agent/work", get(agents::work))
         .route("/v1/agent/bundles/{digest}", get(agents::bundle))
         .route("/v1/agent/events", post(agents::events))

@@ -34,11 +34,8 @@ const PLUGINS: &[(&str, &str)] = &[(
 /// The inference server of the image, and what writes its model.
 const PYTHON: &[&str] = &["xllamacpp", "gguf", "numpy"];
 
-/// What stands for AWS: an emulator of its API, and the linter of its templates.
-const AWS: &[&str] = &[
-    "moto[server,autoscaling,ec2,elbv2,s3]==5.2.5",
-    "cfn-lint==1.58.0",
-];
+/// The linter of the CloudFormation templates.
+const CFN_LINT: &[&str] = &["cfn-lint==1.58.0"];
 
 /// Installs what is missing. Quick when nothing is.
 pub fn install() -> Result<()> {
@@ -55,7 +52,7 @@ pub fn install() -> Result<()> {
         apt_install(&wanted)?;
     }
     python()?;
-    aws()?;
+    cfn_lint()?;
     Ok(())
 }
 
@@ -64,9 +61,9 @@ pub fn python() -> Result<PathBuf> {
     environment("venv", PYTHON)
 }
 
-/// A Python environment with `moto.server` and `cfnlint` as modules, made first if need be.
-pub fn aws() -> Result<PathBuf> {
-    environment("aws", AWS)
+/// A Python environment with the module `cfnlint`, made first if need be.
+pub fn cfn_lint() -> Result<PathBuf> {
+    environment("cfn-lint", CFN_LINT)
 }
 
 fn environment(kind: &'static str, packages: &[&str]) -> Result<PathBuf> {

@@ -1,5 +1,6 @@
 //! Lookups: `lookup('env', 'HOME')` and `query(…)`.
 
+mod aws;
 mod files;
 mod first;
 mod glob;
@@ -207,6 +208,7 @@ pub(super) fn file_text(l: &Look, name: &str, encoding: &str) -> Res<String> {
 }
 
 static TABLES: &[&[Lookup]] = &[
+    aws::TABLE,
     files::TABLE,
     first::TABLE,
     ini::TABLE,

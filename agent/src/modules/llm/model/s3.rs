@@ -113,9 +113,12 @@ impl Object {
         let size = match response.header("content-range") {
             Some(range) => range.rsplit_once('/').and_then(|(_, t)| t.parse().ok()),
             // Of nothing no byte can be given.
-            None => response.header("content-length").and_then(|l| l.parse().ok()),
+            None => response
+                .header("content-length")
+                .and_then(|l| l.parse().ok()),
         };
-        let size = size.ok_or_else(|| Error::host(format!("{place} does not say how large it is")))?;
+        let size =
+            size.ok_or_else(|| Error::host(format!("{place} does not say how large it is")))?;
         Ok(Item {
             request: model.request("GET", &url),
             url: masked(&url),

@@ -72,7 +72,8 @@ impl Source {
             Self::Hub { .. } | Self::Ollama(_) => false,
         };
         if model.sha256.is_some() && !single {
-            let why = "`sha256` is of a single file, and this source is several, or knows digests itself";
+            let why =
+                "`sha256` is of a single file, and this source is several, or knows digests itself";
             return Err(Error::params(why));
         }
         Ok(source)
