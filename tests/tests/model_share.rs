@@ -2,7 +2,8 @@
 //! and all three know the file for right.
 //!
 //! A host is a process with namespaces of its own: its name and the identity of its start differ, which is
-//! all by which the lease knows hosts apart. `LKS_MODEL_MIB=2048` makes the model that large.
+//! all by which the lease knows hosts apart. The parts that the killed one fetched are taken over, since the
+//! digest in the end tells whether they are right. `LKS_MODEL_MIB=2048` makes the model that large.
 
 #![allow(clippy::print_stderr)] // a skipped test says why
 
@@ -28,6 +29,7 @@ struct Share {
     dir: PathBuf,
     server: Server,
     size: u64,
+    sum: String,
 }
 
 impl Share {
@@ -38,10 +40,12 @@ impl Share {
         let size = mib.map_or(128, |m| m.parse().expect("a number of MiB")) << 20;
         let source = dir.join("source.bin");
         models::make(&source, size).expect("a model");
+        let sum = process::run(Command::new("sha256sum").arg(&source)).expect("sha256sum");
+        let sum = sum.split(' ').next().unwrap_or_default().to_owned();
         let server = Server::start("127.0.0.1", &source).expect("a server");
         let play = format!(
             "- hosts: all\n  gather_facts: false\n  tasks:\n    - lks.llm.model:\n        src: {}\n        \
-             dest: {}/m.bin\n        connections: {CONNECTIONS}\n        part_mib: {}\n        lease: {LEASE}\n        \
+             dest: {}/m.bin\n        sha256: {sum}\n        connections: {CONNECTIONS}\n        part_mib: {}\n        lease: {LEASE}\n        \
              verify: full\n      register: m\n    - debug:\n        \
              msg: another={{{{ m.files[0].by_another | default('-') }}}} {{{{ m.files[0].sha256 | default('-') }}}}\n",
             server.url(),
@@ -49,7 +53,12 @@ impl Share {
             PART >> 20
         );
         std::fs::write(dir.join("play.yml"), play).expect("a playbook");
-        Self { dir, server, size }
+        Self {
+            dir,
+            server,
+            size,
+            sum,
+        }
     }
 
     fn host(&self, name: &str) -> Child {
@@ -99,13 +108,6 @@ fn of_three_hosts_one_fetches_and_another_takes_over_when_its_lease_has_run_out(
         return eprintln!("skipped: {why}");
     }
     let share = Share::new();
-    let sum = process::run(Command::new("sha256sum").arg(share.dir.join("source.bin")));
-    let sum = sum
-        .expect("sha256sum")
-        .split(' ')
-        .next()
-        .unwrap()
-        .to_owned();
     // Slow, until the kill has hit.
     share.server.pause(Duration::from_millis(8));
     let mut first = share.host("a");
@@ -125,13 +127,13 @@ fn of_three_hosts_one_fetches_and_another_takes_over_when_its_lease_has_run_out(
     let count = |what: &str| said.iter().filter(|text| text.contains(what)).count();
     assert_eq!(count("another=True"), 1, "{said:?}");
     assert_eq!(count("another=False"), 1, "{said:?}");
-    assert_eq!(count(&sum), 2, "{said:?}");
+    assert_eq!(count(&share.sum), 2, "{said:?}");
     let twice = share.server.sent().saturating_sub(share.size);
     assert!(twice <= CONNECTIONS * PART, "{twice} bytes came twice");
     // The one that was killed finds it, and reads all of it.
     let again = finish(share.host("a"));
     assert!(
-        again.contains("changed=0") && again.contains(&sum),
+        again.contains("changed=0") && again.contains(&share.sum),
         "{again}"
     );
     let sent = share.server.sent();
