@@ -20,9 +20,9 @@ import json
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
-from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -100,6 +100,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def what_is_wrong(self, known, body):
         """The code and words of a refusal, or nothing."""
+        if "X-Amz-Signature=" in self.path:
+            return self.what_is_wrong_with_the_url(known)
         said = self.headers.get("Authorization", "")
         try:
             algorithm, rest = said.split(" ", 1)
@@ -127,6 +129,23 @@ class Handler(BaseHTTPRequestHandler):
         auth = kind(Credentials(key, secret), self.service, region)
         text = auth.string_to_sign(request, auth.canonical_request(request))
         if auth.signature(text, request) != signature or not {"host", "x-amz-date"} <= set(names):
+            return "SignatureDoesNotMatch", "The request signature we calculated does not match"
+        return None
+
+    def what_is_wrong_with_the_url(self, known):
+        path, _, query = self.path.partition("?")
+        asked = dict(parse_qsl(query, keep_blank_values=True))
+        signature = asked.pop("X-Amz-Signature")
+        key, _, region, self.service, _ = asked["X-Amz-Credential"].split("/")
+        secret = known["keys"].get(key)
+        if secret is None or asked.get("X-Amz-Security-Token") != known.get("tokens", {}).get(key):
+            return "InvalidAccessKeyId", "The key does not exist in our records."
+        request = AWSRequest(method=self.command, url=f"http://{self.headers['Host']}{path}?{urlencode(asked)}")
+        request.headers["host"] = self.headers["Host"]
+        request.context["timestamp"] = asked["X-Amz-Date"]
+        auth = S3SigV4QueryAuth(Credentials(key, secret), self.service, region)
+        text = auth.string_to_sign(request, auth.canonical_request(request))
+        if auth.signature(text, request) != signature or asked["X-Amz-SignedHeaders"] != "host":
             return "SignatureDoesNotMatch", "The request signature we calculated does not match"
         return None
 

@@ -118,8 +118,8 @@ pub(super) fn read_inventory(
         vault: vault.clone(),
         managed: settings.ansible_managed.clone(),
         lenient: options.compat,
-        trusted: Default::default(),
         aws: AwsMemory::default(),
+        trusted: Default::default(),
     }));
     let stock = Stock {
         sources: &options.inventory,

@@ -122,8 +122,8 @@ impl Job {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
             lenient: self.options.compat,
-            trusted: Default::default(),
             aws: AwsMemory::default(),
+            trusted: Default::default(),
         }))
         .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);

@@ -23,10 +23,10 @@ pub struct Controller {
     pub managed: String,
     /// Whether conditions may be of any type.
     pub lenient: bool,
-    /// Texts without markers that a template trusted.
-    pub trusted: Mutex<HashSet<String>>,
     /// What AWS answered.
     pub aws: AwsMemory,
+    /// Texts without markers that a template trusted.
+    pub trusted: Mutex<HashSet<String>>,
 }
 
 impl Outside for Controller {

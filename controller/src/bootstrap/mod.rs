@@ -250,7 +250,7 @@ mod tests {
         b.join = Join::Iam;
         let script = b.render(Form::Shell).expect("renders");
         assert!(
-            script.contains("--join iam") && !script.contains("token"),
+            script.contains("--join iam") && !script.contains("join-token"),
             "{script}"
         );
         assert!(!script.contains("openssl"), "nothing is fetched from S3");

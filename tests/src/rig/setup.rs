@@ -14,6 +14,8 @@ const TOOLS: &[(&str, &str, bool)] = &[
     ("mmdebstrap", "mmdebstrap", true),
     ("apt-ftparchive", "apt-utils", true),
     ("openssl", "openssl", true),
+    // Not the rigs, but tests/tests/aws and gates.rs.
+    ("curl", "curl", false),
     // Not the rigs, but tests/tests/ssh.rs.
     ("sshd", "openssh-server", false),
     ("systemd-nspawn", "systemd-container", true),
@@ -53,6 +55,7 @@ pub fn install() -> Result<()> {
     }
     python()?;
     cfn_lint()?;
+    crate::aws::python()?;
     Ok(())
 }
 
