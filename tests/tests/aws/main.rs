@@ -3,6 +3,8 @@
 
 mod boot;
 mod joins;
+mod models;
+mod notices;
 mod secrets;
 
 use lks_tests::aws::Server;
