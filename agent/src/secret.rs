@@ -151,6 +151,11 @@ pub fn masked(text: &str) -> String {
     out
 }
 
+/// Masks all of them; whether there was anything to mask in any.
+fn some<'j>(all: impl Iterator<Item = &'j mut serde_json::Value>) -> bool {
+    all.map(mask_json).filter(|changed| *changed).count() > 0
+}
+
 /// Masks all texts of a JSON value, keys too. Whether there was anything to mask.
 pub fn mask_json(json: &mut serde_json::Value) -> bool {
     match json {
@@ -167,9 +172,9 @@ pub fn mask_json(json: &mut serde_json::Value) -> bool {
             }
             changed
         }
-        serde_json::Value::Array(items) => items.iter_mut().fold(false, |c, i| mask_json(i) || c),
+        serde_json::Value::Array(items) => some(items.iter_mut()),
         serde_json::Value::Object(map) => {
-            let mut changed = map.values_mut().fold(false, |c, v| mask_json(v) || c);
+            let mut changed = some(map.values_mut());
             if map.keys().any(|k| masked(k) != *k) {
                 changed = true;
                 *map = std::mem::take(map)

@@ -17,6 +17,7 @@ mod client;
 mod credentials;
 mod encode;
 mod imds;
+mod instances;
 pub mod service;
 mod sign;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use client::Cloud;
 pub use credentials::{Credentials, credentials, seconds};
 pub use encode::percent;
 pub use imds::{Imds, likely};
+pub use instances::{instances, regions};
 pub use service::Service;
 pub use sign::{ALGORITHM, amz_date, signed, url_signed};
 pub use xml::Element;

@@ -106,10 +106,7 @@ fn ask(cloud: &Cloud<'_>, asked: &AskAws) -> Result<AwsFound> {
             })
         }
     };
-    done.map_or_else(
-        |error| refusal(error),
-        |values| Ok(AwsFound::Values(values)),
-    )
+    done.map_or_else(refusal, |values| Ok(AwsFound::Values(values)))
 }
 
 /// A refusal that options of the lookup may want to pass over, or the error itself.

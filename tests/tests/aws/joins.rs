@@ -97,7 +97,7 @@ fn who_is_not_allowed_stays_out_whatever_they_sign() {
         .current_dir(&scene.dir)
         .output();
     if !made.is_ok_and(|m| m.status.success()) {
-        eprintln!("skipped: identity documents: there is no openssl");
+        skipped("identity documents: there is no openssl");
         return;
     }
     scene.settings["keys"][&key] = json!(format!("secret-of-{key}"));

@@ -2,6 +2,7 @@
 //! time, signatures that AWS's own library judges.
 
 mod boot;
+mod inventory;
 mod joins;
 mod models;
 mod notices;
@@ -40,6 +41,11 @@ fn program(name: &str) -> PathBuf {
     });
     let own = std::env::current_exe().expect("a path");
     own.ancestors().nth(2).expect("target/…/debug").join(name)
+}
+
+fn skipped(why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 struct Running(Child);
@@ -87,7 +93,7 @@ impl Scene {
     /// `None` where Python or its package index is not there.
     fn new(name: &str, moto: bool) -> Option<(Self, Option<Server>)> {
         if let Err(why) = lks_tests::aws::python() {
-            eprintln!("skipped: {why}");
+            skipped(&why.to_string());
             return None;
         }
         let dir = std::env::temp_dir().join(format!("lks-aws-{name}-{}", std::process::id()));

@@ -6,6 +6,7 @@ use lks_agent::error::ErrorKind;
 use lks_agent::host::FakeHost;
 use lks_agent::uplink::join::caller as call;
 use lks_agent::uplink::wire::{JOIN_HEADER, SignedCaller};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -259,7 +260,7 @@ impl Signer {
             .output()
             .is_ok_and(|o| o.status.success())
         {
-            eprintln!("skipped: there is no openssl");
+            let _ = writeln!(std::io::stderr(), "skipped: there is no openssl");
             return None;
         }
         let dir = std::env::temp_dir().join(format!("lks-iid-{name}-{}", std::process::id()));
