@@ -87,6 +87,10 @@ impl Outside for Controller {
         self.aws.ask(asked)
     }
 
+    fn ask_name_servers(&self, servers: &[String], message: &[u8], tcp: bool) -> Result<Vec<u8>> {
+        here::ask_name_servers(servers, message, tcp)
+    }
+
     fn tells_of_untrusted(&self) -> bool {
         here::env("_ANSIBLE_TEMPLAR_UNTRUSTED_TEMPLATE_BEHAVIOR").as_deref() == Some("warning")
     }

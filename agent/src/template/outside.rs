@@ -70,6 +70,19 @@ pub trait Outside: Send + Sync + Debug {
         Err(cannot("ask AWS"))
     }
 
+    /// The answer of a name server to a DNS message; the lookup `dig`. Without `servers`, this machine's.
+    ///
+    /// # Errors
+    /// When none answers.
+    fn ask_name_servers(
+        &self,
+        _servers: &[String],
+        _message: &[u8],
+        _tcp: bool,
+    ) -> Result<Vec<u8>> {
+        Err(cannot("ask a name server"))
+    }
+
     /// Writes a file with `mode`, making the directories above it (the lookup `password`).
     ///
     /// # Errors
