@@ -76,8 +76,8 @@ class Api(BaseHTTPRequestHandler):
             return self.answer(404, {"error": f"model '{request.get('model')}' not found, try pulling it first"})
         chat = self.path == "/api/chat"
         if not chat and not request.get("prompt"):
-            # An empty request loads the model, which is loaded.
-            return self.answer(200, self.line(chat, request, "", True))
+            # An empty request loads the model, which is in memory here.
+            return self.answer(200, {**self.line(chat, request, "", True), "done_reason": "load"})
         pieces = self.infer(chat, request)
         if request.get("stream", True):
             return self.stream(chat, request, pieces)

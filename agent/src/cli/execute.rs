@@ -141,6 +141,7 @@ fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>
     let terminal = Terminal {
         tty: here::stdout_is_terminal(),
         width: here::terminal_width(),
+        height: here::terminal_height(),
     };
     let file = match &options.output_file {
         Some(path) => Some(here::create(Path::new(path))?),

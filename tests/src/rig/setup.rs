@@ -38,6 +38,9 @@ const PLUGINS: &[(&str, &str)] = &[(
 /// The inference server of the image, and what writes its model.
 const PYTHON: &[&str] = &["xllamacpp", "gguf", "numpy"];
 
+/// What `playbooks/llama_cpp.yml` installs, for hosts without a network.
+const WHEELS: &[&str] = &["xllamacpp==2026.10.11549"];
+
 /// The linter of the CloudFormation templates.
 const CFN_LINT: &[&str] = &["cfn-lint==1.58.0"];
 
@@ -78,6 +81,17 @@ fn environment(kind: &'static str, packages: &[&str]) -> Result<PathBuf> {
         // `python -m pip`: the scripts of an environment that is renamed afterwards do not run.
         let mut pip = Command::new(partial.join("bin/python"));
         process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(packages)).map(drop)
+    })
+}
+
+/// The directory of the Python packages that hosts install, which are fetched first if need be.
+pub fn wheels() -> Result<PathBuf> {
+    let python = python()?.join("bin/python");
+    cache::Kept::new("wheels", WHEELS).get(|partial| {
+        let mut pip = Command::new(python);
+        pip.args(["-m", "pip", "download", "--quiet", "--no-deps"]);
+        pip.args(["--only-binary", ":all:", "--dest"]).arg(partial);
+        process::run(pip.args(WHEELS)).map(drop)
     })
 }
 

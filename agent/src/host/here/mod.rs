@@ -26,7 +26,7 @@ pub use pause::{Paused, pause};
 pub use replace::{has_program, rewrite, run_interactive, shred};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
-    terminal_width,
+    terminal_height, terminal_width,
 };
 
 use crate::error::{Error, Result};
