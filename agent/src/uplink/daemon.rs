@@ -12,10 +12,11 @@ use super::client::Client;
 use super::deliver::{Delivery, Runs, deliver};
 use super::identity::Identity;
 use super::join::{self, Join};
+use super::notice::{Notices, PrepareLocal};
 use super::spool::{BOUND, Bell, RunLog};
 use super::standing::Standing;
 use super::update::Updates;
-use super::wire::{self, Work};
+use super::wire::{self, NO_BUNDLE, Work};
 use crate::bundle::{self, Counters, Index, Keys};
 use crate::engine::Emitter;
 use crate::engine::job::Job;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub probation: f64,
     /// The version of the protocol that it says it speaks, if not its own.
     pub wire: Option<String>,
+    /// A playbook of this host that is run when EC2 gives notice that the instance will be taken.
+    pub notice: Option<PathBuf>,
 }
 
 /// Makes a job of an unpacked bundle: the command line knows the flags.
@@ -61,6 +64,7 @@ pub type Prepare = fn(&Index, &Path, &str) -> Result<Job>;
 pub struct Daemon {
     settings: Settings,
     prepare: Prepare,
+    prepare_local: PrepareLocal,
     keys: Keys,
     standing: Arc<Standing>,
     updates: Updates,
@@ -74,7 +78,11 @@ impl Daemon {
     ///
     /// # Errors
     /// When settings are wrong, or the controller refuses.
-    pub fn start(settings: Settings, prepare: Prepare) -> Result<Self> {
+    pub fn start(
+        settings: Settings,
+        prepare: Prepare,
+        prepare_local: PrepareLocal,
+    ) -> Result<Self> {
         here::make_dir(&settings.state, 0o700)?;
         let lock = durable::lock_folder(&settings.state)?;
         let keys = here::read_text(&settings.bundle_keys)?.ok_or_else(|| {
@@ -89,6 +97,7 @@ impl Daemon {
             standing: Arc::new(Standing::new(&settings, identity)),
             settings,
             prepare,
+            prepare_local,
             keys,
             updates,
             bell: Arc::default(),
@@ -124,10 +133,12 @@ impl Daemon {
             .name("deliver".into())
             .spawn(move || deliver(&standing, spoken, &runs, &bell))
             .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
+        let kept = self.kept()?;
+        self.look_for_notices()?;
         let mut spoken = self.standing.client()?;
         // Before a run goes on that may take longer than a new program has.
         self.updates.reported(&spoken.client);
-        for work in self.kept()? {
+        for work in kept {
             self.carry_out(&work);
         }
         let mut pause = 0.0;
@@ -163,6 +174,26 @@ impl Daemon {
         if let Ok(facts) = facts {
             let _ = client.post("/v1/agent/facts", &Value::map(facts));
         }
+    }
+
+    /// In a thread of its own: a run that is under way must not keep the host in service.
+    fn look_for_notices(&self) -> Result<()> {
+        let Some(playbook) = self.settings.notice.clone() else {
+            return Ok(());
+        };
+        let notices = Notices {
+            name: self.standing.name().to_string(),
+            state: self.settings.state.clone(),
+            playbook,
+            prepare: self.prepare_local,
+            bell: Arc::clone(&self.bell),
+            runs: Arc::clone(&self.runs),
+        };
+        std::thread::Builder::new()
+            .name("notices".into())
+            .spawn(move || notices.watch())
+            .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
+        Ok(())
     }
 
     fn run_dir(&self, run: &str) -> PathBuf {
@@ -275,6 +306,11 @@ impl Daemon {
     /// The bundle of a run, verified again at every start: what lies on a disk is no more to be believed
     /// than what comes over a network.
     fn believed(&self, work: &Work, dir: &Path) -> Result<(Index, PathBuf)> {
+        if work.bundle == NO_BUNDLE {
+            return Err(Error::host(
+                "the agent was ended while it carried out a playbook of this host",
+            ));
+        }
         let bytes = here::read(&dir.join("bundle"))?.unwrap_or_default();
         if digest_of(&bytes, Digest::Sha256) != work.bundle {
             return Err(Error::host("the bundle is not the one that was announced"));
@@ -327,7 +363,7 @@ impl Daemon {
 }
 
 /// Reports a run that could not begin.
-fn refuse(run: &str, log: &Arc<RunLog>, why: &[String]) -> i32 {
+pub(super) fn refuse(run: &str, log: &Arc<RunLog>, why: &[String]) -> i32 {
     let emit = Emitter::new(run, Arc::clone(log) as Arc<dyn event::Sink>);
     emit.go_on_after(log.numbers());
     emit.run(EventKind::RunStarted {

@@ -2,7 +2,7 @@
 //!
 //! `identity` holds who this host is, `join` how it is let in, `client` speaks to the controller, `spool`
 //! keeps a run's events and ends of tasks on disk, `daemon` does the work, `standing` is the identity in
-//! use, `update` replaces the program. `wire` is what both sides send; the controller
+//! use, `update` replaces the program, `notice` looks for EC2's notices. `wire` is what both sides send; the controller
 //! uses the same types.
 
 mod client;
@@ -10,6 +10,7 @@ pub mod daemon;
 mod deliver;
 pub mod identity;
 pub mod join;
+mod notice;
 mod pinned;
 pub mod spool;
 mod standing;
