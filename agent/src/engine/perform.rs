@@ -29,8 +29,9 @@ pub struct Performed {
     pub diffs: Vec<Diff>,
 }
 
-/// A plan that asks for more than this many stages is a mistake of its module.
-const MAX_STAGES: usize = 8;
+/// A plan that asks for more than this many stages is a mistake of its module. Those that wait for hours
+/// do so minute by minute.
+const MAX_STAGES: usize = 1000;
 
 /// Plans, and applies what the plan says, until the plan asks for no more.
 ///
@@ -66,7 +67,8 @@ pub fn perform(
             }
             other => other?,
         };
-        done.returns = returns;
+        let earlier = std::mem::replace(&mut done.returns, returns).warnings;
+        keep_warnings(&mut done.returns, earlier);
         for change in changes {
             let outcome = host.apply(&change.effect, progress);
             match outcome {
@@ -88,6 +90,16 @@ pub fn perform(
         crate::error::ErrorKind::Internal,
         "the module's plan never ends",
     ))
+}
+
+/// What an earlier stage warned of still holds.
+fn keep_warnings(returns: &mut Returns, earlier: Vec<String>) {
+    let later = std::mem::replace(&mut returns.warnings, earlier);
+    for warning in later {
+        if !returns.warnings.contains(&warning) {
+            returns.warnings.push(warning);
+        }
+    }
 }
 
 /// An effect failed: what was done before it stays reported.

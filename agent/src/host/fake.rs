@@ -228,7 +228,9 @@ impl FakeHost {
     #[must_use]
     pub fn with_mount(mut self, source: &str, target: &str, fstype: &str, options: &str) -> Self {
         let mounts = self.memory.mounts.get_or_insert_default();
+        let device = format!("0:{}", 40 + mounts.len());
         mounts.push(MountEntry {
+            device,
             source: source.to_owned(),
             target: target.to_owned(),
             fstype: fstype.to_owned(),
@@ -302,8 +304,27 @@ impl FakeHost {
     /// A server answers requests of this method (any, if empty) to this URL so.
     #[must_use]
     pub fn serving_response(self, method: &str, url: &str, response: Response) -> Self {
-        let answer = (method.to_owned(), url.to_owned(), response);
-        self.script.state().responses.push(answer);
+        self.serving_call(method, url, ("", ""), response)
+    }
+
+    /// A server answers requests so whose body has the first part, once one whose body has the second part
+    /// has come (either may be empty). Of several that fit, the last one given counts.
+    #[must_use]
+    pub fn serving_call(
+        self,
+        method: &str,
+        url: &str,
+        (asked, after): (&str, &str),
+        response: Response,
+    ) -> Self {
+        let served = super::script::Served {
+            method: method.to_owned(),
+            url: url.to_owned(),
+            asked: asked.to_owned(),
+            after: after.to_owned(),
+            response,
+        };
+        self.script.state().responses.push(served);
         self
     }
 
