@@ -8,6 +8,8 @@ use std::process::Command;
 /// What anybody may ask, and why that gives nothing away.
 const OPEN: &[(&str, &str)] = &[
     ("get", "/healthz"),
+    ("get", "/livez"),
+    ("get", "/readyz"),
     ("get", "/openapi.json"),
     // These judge what they are sent.
     ("post", "/v1/enrol"),
@@ -98,7 +100,12 @@ fn routes(fleet: &Fleet) -> Vec<(String, String)> {
 /// The path with something in the place of its parameters.
 fn filled(path: &str, with: &str) -> String {
     path.split('/')
-        .map(|part| if part.starts_with('{') { with } else { part })
+        .map(|part| match part {
+            // A number, or it is refused before anybody asks who wants it.
+            "{counter}" if with == "web2" => "1",
+            part if part.starts_with('{') => with,
+            part => part,
+        })
         .collect::<Vec<_>>()
         .join("/")
 }
