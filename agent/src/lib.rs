@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod cli;
+pub mod cloud;
 pub mod encoding;
 pub mod engine;
 pub mod error;

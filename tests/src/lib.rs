@@ -1,3 +1,5 @@
 //! Shared by the tests that cross crates.
 
+pub mod fleet;
+pub mod postgres;
 pub mod rig;

@@ -43,6 +43,12 @@ const FORBIDDEN_IMPORTS: &[(&str, &[&str])] = &[
             "engine", "modules", "playbook", "template", "cli", "view", "event",
         ],
     ),
+    (
+        "cloud",
+        &[
+            "engine", "modules", "playbook", "template", "cli", "view", "event", "uplink",
+        ],
+    ),
     ("engine", &["cli", "view", "uplink", "bundle"]),
     (
         "bundle",

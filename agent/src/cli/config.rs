@@ -189,7 +189,11 @@ fn initial(rows: &[(String, Shown)], disabled: bool) -> String {
         };
         let value = match &row.default {
             Value::Null => String::new(),
-            Value::List(items) => items.iter().map(py_str).collect::<Vec<_>>().join(","),
+            Value::List(items) => items
+                .iter()
+                .map(py_str)
+                .collect::<Vec<_>>()
+                .join(&row.spec.separator.to_string()),
             other => py_str(other),
         };
         // An empty value is not the same as none.

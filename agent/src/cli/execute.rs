@@ -117,6 +117,7 @@ pub(super) fn read_inventory(
         vault: vault.clone(),
         managed: settings.ansible_managed.clone(),
         lenient: options.compat,
+        trusted: Default::default(),
     }));
     let stock = Stock {
         sources: &options.inventory,
@@ -145,6 +146,12 @@ fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>
     };
     let sink = options.view(settings, terminal, (here::stdout(), here::stderr()), file);
     let sink = with_log(sink, options, settings, terminal, io);
+    if options.verbosity > 0 && options.output == super::run::Output::Human {
+        io.print(&match settings_file() {
+            Some(file) => format!("Using {} as config file\n", file.path),
+            None => "No config file found; using defaults\n".to_string(),
+        });
+    }
     if options.only_lists() {
         return look(job, options, settings, io);
     }
@@ -303,6 +310,7 @@ pub fn job(
         become_: options.become_,
         become_user: text(&options.become_user, "root"),
         become_method: text(&options.become_method, "sudo"),
+        become_same_user: settings.become_allow_same_user,
         become_password: passwords::become_password(options)?,
         connection: options.connection.clone(),
         remote_user: options.user.clone(),
@@ -313,20 +321,16 @@ pub fn job(
             _ => DuplicateKeys::Warn,
         },
         compat: options.compat,
-        collections_path: settings
-            .collections_path
-            .iter()
-            .map(PathBuf::from)
-            .collect(),
+        collections_path: folders(&settings.collections_path),
         library: options
             .module_path
             .iter()
             .flat_map(|text| text.split(':'))
             .filter(|dir| !dir.is_empty())
             .map(here::expand_home)
-            .chain(settings.library.iter().map(PathBuf::from))
+            .chain(folders(&settings.library))
             .collect(),
-        roles_path: settings.roles_path.iter().map(PathBuf::from).collect(),
+        roles_path: folders(&settings.roles_path),
         gather: match settings.gathering.as_str() {
             "explicit" => Gathering::Explicit,
             "smart" => Gathering::Smart,
@@ -547,4 +551,9 @@ pub fn main(app: &super::app::App, arguments: &[String]) -> i32 {
         err: &mut err,
     };
     app.run(arguments, &mut io)
+}
+
+/// Search paths, with the user's home in the place of `~`.
+fn folders(paths: &[String]) -> Vec<PathBuf> {
+    paths.iter().map(|path| here::expand_home(path)).collect()
 }

@@ -21,7 +21,9 @@ impl Connector for LocalConnector {
             .hint("hosts on this machine need `ansible_connection=local` (or -c local)"));
         }
         match &login.become_user {
-            Some(user) if !super::seat::is_current_user(user)? => super::seat::as_user(user, login),
+            Some(user) if login.become_same_user || !super::seat::is_current_user(user)? => {
+                super::seat::as_user(user, login)
+            }
             _ => Ok(Box::new(LocalRunner::new())),
         }
     }

@@ -45,6 +45,8 @@ pub struct Login {
     pub become_method: String,
     pub become_flags: Option<String>,
     pub become_exe: Option<String>,
+    /// Go through the method even to become the user who is there (`become_allow_same_user`).
+    pub become_same_user: bool,
     /// `ansible_ssh_*` and other connection variables, as text.
     pub more: Vec<(String, String)>,
 }
@@ -424,7 +426,16 @@ impl RunCx {
             return Ok(Arc::clone(runner));
         }
         // Opening is done under the lock: two tasks never open the same connection twice.
-        let runner = Arc::new(Mutex::new(self.connector.connect(host, login)?));
+        let runner = self.connector.connect(host, login)?;
+        if self.options.verbosity > 3
+            && let Some(command) = runner.command()
+        {
+            self.emit.run(EventKind::Notice {
+                level: Level::Verbose,
+                text: format!("<{host}> EXEC {command}"),
+            });
+        }
+        let runner = Arc::new(Mutex::new(runner));
         runners.insert(key, Arc::clone(&runner));
         Ok(runner)
     }

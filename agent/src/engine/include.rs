@@ -8,7 +8,7 @@ use super::play::Batch;
 use super::result::{ItemEnd, TaskEnd};
 use super::task::{Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::EventKind;
+use crate::event::{EventKind, Level};
 use crate::module::ModuleDef;
 use crate::playbook::keyword::{Kw, Setting, as_bool, plain_text};
 use crate::playbook::load::Loader;
@@ -222,9 +222,11 @@ impl IncludeCall {
             },
             ..RoleCall::default()
         };
+        let named = task.args.get("name").or_else(|| task.args.get("role"));
+        let span = named.map_or(&task.span, |arg| &arg.span);
         let LoadedRole {
             block, handlers, ..
-        } = loader.role(&call, &task.span, scope)?;
+        } = loader.role(&call, span, scope)?;
         let role = block.role.clone().filter(|r| r.public);
         Some(Included {
             block,
@@ -337,6 +339,14 @@ impl Batch<'_> {
                     entries.push(Entry::Only(included.block, Arc::new(hosts)));
                 }
                 Err(errors) => {
+                    // Of the include itself, not of a host's task: told once, as Ansible does.
+                    for error in &errors {
+                        let text = super::told::told(error);
+                        self.run.cx.emit.run(EventKind::Notice {
+                            level: Level::Error,
+                            text,
+                        });
+                    }
                     for &i in &hosts {
                         self.include_failed(view, i, &errors, &broken);
                     }
@@ -371,10 +381,8 @@ impl Batch<'_> {
         let Some(first) = errors.first() else {
             return;
         };
-        let text: Vec<String> = errors.iter().map(super::told::told).collect();
         let again = broken.contains(&i);
-        let mut end = TaskEnd::of_one(ItemEnd::error(first), &view.task);
-        end.report.error = Some(text.join("\n\n"));
+        let end = TaskEnd::of_one(ItemEnd::unread(first), &view.task);
         self.run.cx.emit.host(
             &self.hosts[i].slot.name,
             EventKind::TaskFinished {

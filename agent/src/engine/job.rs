@@ -50,6 +50,9 @@ pub struct Job {
 pub struct Findings {
     /// Errors: nothing runs.
     pub errors: Vec<Error>,
+    /// What the very first task meets. Nothing was touched before it, so that it is left to the run,
+    /// which fails as Ansible's does; beside other errors it is one of them.
+    pub met_first: Vec<Error>,
     /// Warnings.
     pub warnings: Vec<(String, Option<Span>)>,
     /// What is used and lks does not have, where that is not an error ([`Job::look`]).
@@ -118,6 +121,7 @@ impl Job {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
             lenient: self.options.compat,
+            trusted: Default::default(),
         }))
         .with_compat(self.options.compat);
         let emit = Emitter::new(run_id, sink);
@@ -157,6 +161,9 @@ impl Job {
             && let Err(error) = somebody_is_left(groups, cx.options.limit.as_deref())
         {
             findings.errors.push(error);
+        }
+        if !findings.errors.is_empty() {
+            findings.errors.append(&mut findings.met_first);
         }
         let run = groups.map(|groups| {
             let mut run = Run::new(cx, groups, playbooks);
@@ -199,13 +206,16 @@ fn read_playbooks(
         for play in &plays {
             preflight.play(play);
         }
-        for (name, span, scope, handled) in std::mem::take(&mut preflight.roles) {
+        for role in std::mem::take(&mut preflight.roles) {
             let before = loader.problems.errors.len();
-            loader.find_role(&name, &span, &scope);
-            if handled {
-                for error in loader.problems.errors.split_off(before) {
-                    loader.problems.demote(error);
-                }
+            loader.find_role(&role.name, &role.span, &role.scope);
+            let found = loader.problems.errors.split_off(before);
+            if role.first {
+                findings.met_first.extend(found);
+            } else if role.handled {
+                found.into_iter().for_each(|e| loader.problems.demote(e));
+            } else {
+                loader.problems.errors.extend(found);
             }
         }
         findings.errors.append(&mut loader.problems.errors);

@@ -97,6 +97,7 @@ impl TaskCx<'_> {
                 Some(exe) => Some(exe),
                 None => self.text(Kw::BecomeExe, seen)?,
             },
+            become_same_user: options.become_same_user,
             more: {
                 let mut more = Vec::new();
                 // A task that stays in this process asks for nothing more.

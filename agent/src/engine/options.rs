@@ -30,6 +30,8 @@ pub struct Options {
     /// `-b`, `--become-user`, …: what holds where the playbook says nothing.
     pub become_: bool,
     pub become_user: String,
+    /// Go through the method even to become the user who is there (`become_allow_same_user`).
+    pub become_same_user: bool,
     pub become_method: String,
     pub become_password: Option<crate::secret::Secret<String>>,
     /// `-c`.
@@ -100,6 +102,7 @@ impl Default for Options {
             extra_vars: Arc::default(),
             become_: false,
             become_user: "root".into(),
+            become_same_user: false,
             become_method: "sudo".into(),
             become_password: None,
             connection: None,

@@ -5,7 +5,9 @@ use crate::host::{FileKind, HostView, RealHost, Redirects, Request, Stat, here};
 use crate::playbook::vault::VaultKeys;
 use crate::template::{Clock, Entry, EntryKind, Fetch, Outside, Piped, Variables};
 use crate::value::Value;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The machine that holds the playbook.
@@ -17,6 +19,8 @@ pub struct Controller {
     pub managed: String,
     /// Whether conditions may be of any type.
     pub lenient: bool,
+    /// Texts without markers that a template trusted.
+    pub trusted: Mutex<HashSet<String>>,
 }
 
 impl Outside for Controller {
@@ -146,6 +150,16 @@ impl Outside for Controller {
 
     fn decrypt(&self, text: &str) -> Result<Vec<u8>> {
         self.vault.decrypt(text)
+    }
+
+    fn note_trusted(&self, text: &str) {
+        let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+        trusted.insert(text.to_string());
+    }
+
+    fn was_trusted(&self, text: &str) -> bool {
+        let trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+        trusted.contains(text)
     }
 
     fn was_vaulted(&self, text: &str) -> bool {

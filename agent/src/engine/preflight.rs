@@ -23,6 +23,20 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A role that a task includes by a plain name.
+pub struct DynamicRole {
+    /// Its name.
+    pub name: String,
+    /// Where that stands.
+    pub span: Span,
+    /// What surrounds the task.
+    pub scope: Arc<Scope>,
+    /// The playbook deals with the failure if there is no such role.
+    pub handled: bool,
+    /// No task stands before this one.
+    pub first: bool,
+}
+
 /// Collects what is wrong with plays.
 pub struct Preflight<'a> {
     templar: &'a Templar,
@@ -30,7 +44,9 @@ pub struct Preflight<'a> {
     /// What was found.
     pub problems: Problems,
     /// Roles that tasks include by a plain name: whoever has the loader looks for them.
-    pub roles: Vec<(String, Span, Arc<Scope>, bool)>,
+    pub roles: Vec<DynamicRole>,
+    /// How many tasks were looked at.
+    tasks: usize,
     /// Whether a failure of what is being looked at is dealt with by the playbook.
     handled: bool,
     /// Mistakes in variables, which matter only where the variable is used.
@@ -53,6 +69,7 @@ impl<'a> Preflight<'a> {
             library,
             problems: Problems::default(),
             roles: Vec::new(),
+            tasks: 0,
             handled: false,
             in_variables: Vec::new(),
             used: HashSet::new(),
@@ -164,6 +181,7 @@ impl<'a> Preflight<'a> {
     fn task(&mut self, task: &Task) {
         let around = self.handled;
         self.handled |= deals_with_failure(task);
+        self.tasks += 1;
         self.parts(task);
         self.handled = around;
     }
@@ -479,9 +497,13 @@ impl<'a> Preflight<'a> {
             && let Some(arg) = named
             && let Value::Str(name) = &arg.value
         {
-            let scope = Arc::clone(&task.scope);
-            let role = (name.to_string(), arg.span.clone(), scope, self.handled);
-            self.roles.push(role);
+            self.roles.push(DynamicRole {
+                name: name.to_string(),
+                span: arg.span.clone(),
+                scope: Arc::clone(&task.scope),
+                handled: self.handled,
+                first: self.tasks == 1,
+            });
         }
     }
 

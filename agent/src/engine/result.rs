@@ -99,6 +99,16 @@ impl ItemEnd {
         }
     }
 
+    /// What it includes cannot be read.
+    pub(super) fn unread(error: &Error) -> Self {
+        let mut end = Self::error(error);
+        if let Some(message) = end.result.shift_remove("msg") {
+            end.result.insert(Key::from("reason"), message);
+        }
+        end.error = None;
+        end
+    }
+
     /// It failed before or instead of its module; in check mode it may only be unknown.
     pub(super) fn error(error: &Error) -> Self {
         if error.is_unknown() {

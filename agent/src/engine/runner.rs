@@ -45,6 +45,11 @@ pub trait TaskRunner: Send {
     /// When it could not be carried out, or planning failed; kind `Unreachable` when the host is out
     /// of reach.
     fn run(&mut self, call: &ModuleCall, progress: &dyn Fn(Progress)) -> Result<Performed>;
+
+    /// The command that it was started with, for those who look for a fault.
+    fn command(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Carries modules out in this process.

@@ -4,6 +4,7 @@
 //! [`COLLECTORS`]. A collector reads files through the host and starts no program where a file tells;
 //! what cannot be read is left out, since facts must never make a play fail.
 
+mod cloud;
 mod cx;
 mod date_time;
 mod devices;
@@ -144,6 +145,7 @@ static COLLECTORS: &[Collector] = &[
         virtualization::collect,
     ),
     // Ours: gathered only when they are asked for by name, as Ansible does not have them.
+    row(&["lks.cloud"], &["lks"], cloud::collect),
     row(&["lks.gpu"], &["lks"], gpu::collect),
 ];
 

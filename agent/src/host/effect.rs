@@ -364,6 +364,22 @@ pub struct Request {
     pub unix_socket: Option<PathBuf>,
     /// Give up past this many bytes of body.
     pub max_body: u64,
+    /// The caller's word that it changes nothing, although its method (POST, PUT) may: as for a
+    /// [`HostView::query`].
+    pub only_reads: bool,
+    /// Send it again when the server is too busy.
+    pub patience: Option<Patience>,
+}
+
+/// How a request is sent again: with growing pauses of random length, while the server cannot be reached
+/// or says that it is too busy (429, 500, 502, 503, 504, or one of these words in a refusal). It must be
+/// one that may be repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// How often it is sent at most.
+    pub tries: u32,
+    /// Words in the body of a refusal, such as an error's code.
+    pub words: Vec<String>,
 }
 
 impl Request {
@@ -389,6 +405,8 @@ impl Request {
             use_proxy: true,
             unix_socket: None,
             max_body: 256 << 20,
+            only_reads: false,
+            patience: None,
         }
     }
 }

@@ -62,7 +62,7 @@ pub trait HostView: Send + Sync {
     /// Runs a command that only reads, such as `dpkg-query`. It is the caller's word that it does;
     /// an overlay runs it for real, against the real machine.
     fn query(&self, command: &Command) -> Result<Output>;
-    /// An HTTP request that only reads (GET, HEAD, OPTIONS).
+    /// An HTTP request that only reads: GET, HEAD, OPTIONS, or one whose caller says so.
     fn fetch(&self, request: &Request) -> Result<Response>;
     /// Full path of a program in `PATH` (with the system's sbin folders), or nothing.
     fn which(&self, program: &str) -> Result<Option<PathBuf>>;

@@ -10,6 +10,7 @@ use crate::value::{Key, Map, Value};
 use indexmap::IndexSet;
 use serde_json::{Map as Object, Value as Json};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Adds what the script at `path` answers to `inventory`.
 ///
@@ -178,7 +179,7 @@ impl Answer {
 fn is_broken(json: &Json) -> bool {
     match json {
         Json::Object(map) => {
-            let marks = ["__ansible_vault", "__ansible_unsafe"];
+            let marks = ["__ansible_vault", UNSAFE];
             let odd = |mark: &str| map.get(mark).is_some_and(|v| !v.is_string());
             marks.iter().any(|m| odd(m)) || map.values().any(is_broken)
         }
@@ -239,7 +240,7 @@ impl Reader<'_> {
                 ));
                 self.host(name, name);
                 for (key, value) in vars {
-                    let value = untrusted(&self.written(value)?);
+                    let value = untrusted(&self.written(value)?, self.vault);
                     self.inventory
                         .set_group_var(name, key.as_str().into(), value, None)?;
                 }
@@ -325,8 +326,8 @@ fn written(json: &Json, vault: &VaultKeys) -> Result<Value> {
         Json::String(text) => Value::written(text.as_str(), None),
         Json::Array(items) => Value::list(items.iter().map(all).collect::<Result<_>>()?),
         Json::Object(object) => match (object.len(), object.iter().next()) {
-            (1, Some((tag, Json::String(text)))) if tag == "__ansible_unsafe" => {
-                Value::from(text.as_str())
+            (1, Some((tag, Json::String(text)))) if tag == UNSAFE => {
+                untrusted(&Value::from(text.as_str()), vault)
             }
             (1, Some((tag, Json::String(text)))) if tag == "__ansible_vault" => {
                 Value::from(vault.decrypt_text(text)?)
@@ -343,16 +344,29 @@ fn written(json: &Json, vault: &VaultKeys) -> Result<Value> {
     })
 }
 
-/// The value with its templates as plain text.
-fn untrusted(value: &Value) -> Value {
+/// The key of text that is never evaluated, in Ansible's JSON.
+const UNSAFE: &str = "__ansible_unsafe";
+
+/// The value with all its text untrusted. It bears the mark where values are read to be written again.
+fn untrusted(value: &Value, vault: &VaultKeys) -> Value {
+    let text = |text: &Arc<str>| {
+        let text = Value::Str(Arc::clone(text));
+        if vault.keeps_sealed() {
+            Value::map(Map::from([(Key::from(UNSAFE), text)]))
+        } else {
+            text
+        }
+    };
     match value {
-        Value::Template(t) => Value::Str(t.text.clone()),
-        Value::List(items) => Value::list(items.iter().map(untrusted).collect()),
-        Value::Map(map) => Value::map(
-            map.iter()
-                .map(|(key, value)| (key.clone(), untrusted(value)))
-                .collect(),
-        ),
+        Value::Str(plain) => text(plain),
+        Value::Template(template) => text(&template.text),
+        Value::List(items) => Value::list(items.iter().map(|v| untrusted(v, vault)).collect()),
+        Value::Map(map) if map.len() == 1 && map.contains_key(UNSAFE) => value.clone(),
+        Value::Map(map) => {
+            let entries = map.iter();
+            let entries = entries.map(|(key, value)| (key.clone(), untrusted(value, vault)));
+            Value::map(entries.collect())
+        }
         other => other.clone(),
     }
 }

@@ -405,16 +405,20 @@ impl Loader<'_> {
             .flat_map(|d| self.files.list(d).unwrap_or_default())
             .collect();
         names.sort();
-        let mut places: Vec<String> = tried.iter().map(|d| d.display().to_string()).collect();
-        places.dedup();
+        let mut places: Vec<String> = Vec::new();
+        for dir in &tried {
+            let place = self.files.absolute(dir).display().to_string();
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
         self.problems.error(
             Error::new(
                 ErrorKind::Syntax,
-                format!("the role `{name}` was not found"),
+                format!("the role '{name}' was not found in {}", places.join(":")),
             )
             .at(span)
-            .did_you_mean(name, names.iter().map(String::as_str))
-            .hint(format!("it was looked for in {}", places.join(", "))),
+            .did_you_mean(name, names.iter().map(String::as_str)),
         );
         None
     }

@@ -93,6 +93,14 @@ pub trait Outside: Send + Sync + Debug {
         Err(cannot("decrypt vaulted text"))
     }
 
+    /// Remembers a text without markers that is trusted all the same: values do not bear that mark.
+    fn note_trusted(&self, _text: &str) {}
+
+    /// Whether such a text was remembered: the tag `TrustedAsTemplate`.
+    fn was_trusted(&self, _text: &str) -> bool {
+        false
+    }
+
     /// Whether a value of this run that was vaulted holds this text.
     fn was_vaulted(&self, _text: &str) -> bool {
         false

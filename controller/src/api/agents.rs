@@ -2,10 +2,11 @@
 
 use super::auth::{self, digest};
 use super::{Answer, Refused, Shared, json, json_body, now, tls::Peer};
-use crate::store::Enrolment;
+use crate::store::{Batch, Enrolment};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use lks_agent::encoding::{hex, unhex};
 use lks_agent::uplink::wire::{
@@ -18,8 +19,6 @@ use tokio::time::{Instant, timeout_at};
 
 /// A request to be let in comes from anybody: it is small.
 const MAX_ENROL: usize = 16 << 10;
-/// Who waits looks again after this long, whatever was signalled: another controller may have given work.
-const GLANCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn enrol(
     State(state): State<Shared>,
@@ -97,20 +96,21 @@ pub(super) async fn work(
     ConnectInfo(peer): ConnectInfo<Peer>,
     Query(asked): Query<Wait>,
 ) -> Answer<Response> {
-    let mut changed = state.work.subscribe();
+    let host = auth::agent(&state, &peer).await?;
     let end = Instant::now() + Duration::from_secs(asked.wait.min(MAX_WAIT));
+    let place = state.waiting.place(&host.name);
     loop {
-        changed.borrow_and_update();
+        // Before the look: what is given out meanwhile rings this.
+        let mut bell = std::pin::pin!(place.bell().notified());
+        bell.as_mut().enable();
         // At every look: a host that was revoked while it waited gets nothing.
-        let host = auth::agent(&state, &peer).await?;
-        let found = state.ask(move |store| store.work(&host.name)).await?;
+        let found = auth::agent_asks(&state, &peer, |store, host| store.work(&host.name)).await?;
         if let Some((run, bundle)) = found {
             return Ok(json(&Work { run, bundle }));
         }
-        if Instant::now() >= end {
+        if timeout_at(end, bell).await.is_err() {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
-        let _ = timeout_at(end.min(Instant::now() + GLANCE), changed.changed()).await;
     }
 }
 
@@ -119,34 +119,46 @@ pub(super) async fn bundle(
     ConnectInfo(peer): ConnectInfo<Peer>,
     Path(digest): Path<String>,
 ) -> Answer<Vec<u8>> {
-    let host = auth::agent(&state, &peer).await?;
-    let found = state
-        .ask(move |store| match store.work(&host.name)? {
+    let found = auth::agent_asks(&state, &peer, move |store, host| {
+        match store.work(&host.name)? {
             Some((_, bundle)) if bundle == digest => store.bundle(&digest),
             _ => Ok(None),
-        })
-        .await?;
+        }
+    })
+    .await?;
     found.ok_or_else(|| Refused::missing("bundle for this host"))
 }
 
 pub(super) async fn events(
     State(state): State<Shared>,
     ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
     let host = auth::agent(&state, &peer).await?;
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse().ok());
+    // Without a length it may be as long as one may be.
+    let _room = state.queue.room(length.unwrap_or(MAX_BODY as u64)).await?;
     let batch: EventBatch = json_body(body, MAX_BODY).await?;
     for event in &batch.events {
         let is_event = event["run"] == batch.run.as_str()
-            && event["host"].is_string()
+            && event["host"].as_str().is_some_and(|h| !h.contains('\0'))
             && event["type"].is_string()
             && event["seq"].as_i64().is_some_and(|n| n > 0);
         if !is_event {
             return Err(Refused::bad("an event is none, or of another run"));
         }
     }
+    let batch = Batch {
+        agent: host.name,
+        run: batch.run,
+        events: batch.events,
+    };
     let stored = state
-        .ask(move |store| store.store_events(&host.name, &batch.run, &batch.events))
+        .queue
+        .store(batch)
         .await?
         .ok_or_else(|| Refused::missing("run of this host"))?;
     state.events.send_modify(|n| *n += 1);

@@ -1,8 +1,9 @@
 //! Who asks: an agent, by the certificate of its connection; an operator, by a token.
 
 use super::{Answer, Refused, Shared, now, tls::Peer};
-use crate::store::{Host, Operator, Role};
+use crate::store::{Host, Operator, Role, Seen, Store};
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use lks_agent::error::Result;
 use lks_agent::host::{Digest, digest_of};
 use lks_agent::uplink::wire;
 
@@ -29,22 +30,48 @@ pub(super) fn version(headers: &HeaderMap) -> Answer<()> {
 
 /// The host that asks.
 pub(super) async fn agent(state: &Shared, peer: &Peer) -> Answer<Host> {
+    agent_asks(state, peer, |_, host| Ok(host.clone())).await
+}
+
+/// What the host that asks is answered by the store, if it is one that may ask.
+pub(super) async fn agent_asks<T: Send + 'static>(
+    state: &Shared,
+    peer: &Peer,
+    question: impl FnOnce(&dyn Store, &Host) -> Result<T> + Send + 'static,
+) -> Answer<T> {
     let fingerprint = peer.fingerprint.clone().ok_or_else(|| {
         Refused(
             StatusCode::UNAUTHORIZED,
             "this needs the certificate of an enrolled host".into(),
         )
     })?;
-    let found = state
-        .ask(move |store| store.host_of(&fingerprint, now()))
+    let (host, answer) = state
+        .ask(move |store| match store.host_of(&fingerprint)? {
+            Some(host) if !host.revoked => {
+                let answer = question(store, &host)?;
+                Ok((Some(host), Some(answer)))
+            }
+            other => Ok((other, None)),
+        })
         .await?;
-    match found {
-        Some(host) if !host.revoked => Ok(host),
-        Some(host) => Err(Refused(
+    match (host, answer) {
+        (Some(host), Some(answer)) => {
+            // To the minute: a fleet that waits for work does not keep the disk busy.
+            let now = now();
+            if now > host.seen_at + 60 {
+                state.queue.heard(Seen {
+                    name: host.name,
+                    at: now,
+                    version: None,
+                });
+            }
+            Ok(answer)
+        }
+        (Some(host), None) => Err(Refused(
             StatusCode::FORBIDDEN,
             format!("{} was revoked", host.name),
         )),
-        None => Err(Refused(
+        (None, _) => Err(Refused(
             StatusCode::FORBIDDEN,
             "no host is known by this certificate".into(),
         )),

@@ -7,13 +7,15 @@ mod agents;
 mod auth;
 mod openapi;
 mod operators;
+mod queue;
 mod tls;
+mod waiting;
 
 pub use auth::digest;
 pub use tls::Peer;
 
 use crate::enrol::Authority;
-use crate::store::{Audit, Store};
+use crate::store::{Audit, News, Store};
 use axum::Router;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -23,16 +25,26 @@ use axum::routing::{delete, get, post, put};
 use lks_agent::error::{Error, Result};
 use lks_agent::host::here;
 use lks_agent::uplink::wire::Refusal;
+use queue::Queue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
+use waiting::Waiting;
+
+/// How many threads ask the store at once, and so how many connections a database sees.
+const ASKERS: usize = 16;
+/// How often it is written down who was heard of.
+const HEARD: Duration = Duration::from_secs(10);
 
 /// What all requests share.
 pub struct State {
     store: Arc<dyn Store>,
     authority: Authority,
-    /// Counts runs that were given out: who waits for work looks again.
-    work: watch::Sender<u64>,
+    /// Hosts that wait for work.
+    waiting: Waiting,
+    /// Events on their way into the store.
+    queue: Queue,
     /// Counts batches of events.
     events: watch::Sender<u64>,
     requests: AtomicU64,
@@ -43,16 +55,20 @@ type Shared = Arc<State>;
 
 impl State {
     /// Over a store and an authority.
-    #[must_use]
-    pub fn new(store: Arc<dyn Store>, authority: Authority) -> Arc<Self> {
-        Arc::new(Self {
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn new(store: Arc<dyn Store>, authority: Authority) -> Result<Arc<Self>> {
+        let queue = Queue::new(Arc::clone(&store))?;
+        Ok(Arc::new(Self {
             store,
             authority,
-            work: watch::Sender::new(0),
+            waiting: Waiting::default(),
+            queue,
             events: watch::Sender::new(0),
             requests: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
-        })
+        }))
     }
 
     /// Asks the store, on a thread that may wait.
@@ -83,6 +99,51 @@ impl State {
             detail: detail.chars().take(1000).collect(),
         };
         self.ask(move |store| store.audit(&line)).await
+    }
+}
+
+/// Follows what other controllers on the same store change, until there are none or the process ends.
+fn follow(state: &State) {
+    loop {
+        match state.store.news(Duration::from_secs(30)) {
+            Ok(None) => return,
+            Ok(Some(news)) => news.iter().for_each(|n| tell(state, n)),
+            Err(error) => {
+                here::print_error(&format!("other controllers are not heard: {error}\n"));
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+/// Wakes whom it concerns.
+fn tell(state: &State, news: &News) {
+    match news {
+        News::Host(name) => state.waiting.wake(name),
+        News::Events => state.events.send_modify(|n| *n += 1),
+        News::Run(run) => match state.store.run(run) {
+            Ok(run) => run
+                .iter()
+                .flat_map(|r| &r.hosts)
+                .for_each(|(host, _)| state.waiting.wake(host)),
+            Err(_) => state.waiting.wake_all(),
+        },
+        News::Unknown => {
+            state.waiting.wake_all();
+            state.events.send_modify(|n| *n += 1);
+        }
+    }
+}
+
+/// Writes down who was heard of, now and then.
+async fn note_heard(state: Arc<State>) {
+    loop {
+        tokio::time::sleep(HEARD).await;
+        let hosts = state.queue.take_heard();
+        if !hosts.is_empty() {
+            // When it fails, hosts look as if they had been silent: until they are heard again.
+            let _ = state.ask(move |store| store.seen(&hosts)).await;
+        }
     }
 }
 
@@ -198,16 +259,23 @@ pub fn serve(
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(ASKERS)
         .build()
         .map_err(|e| Error::host("cannot start a runtime").caused_by(e))?;
     let config = tls::config(&state.authority, names)?;
+    let hears = Arc::clone(&state);
+    std::thread::Builder::new()
+        .name("news".into())
+        .spawn(move || follow(&hears))
+        .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
+    let failed = |e: std::io::Error| Error::host(format!("cannot listen at {listen}")).caused_by(e);
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind(listen))
+        .map_err(failed)?;
+    // Outside of the runtime: it asks the store.
+    ready(listener.local_addr().map_err(failed)?);
     runtime.block_on(async {
-        let failed =
-            |e: std::io::Error| Error::host(format!("cannot listen at {listen}")).caused_by(e);
-        let listener = tokio::net::TcpListener::bind(listen)
-            .await
-            .map_err(failed)?;
-        ready(listener.local_addr().map_err(failed)?);
+        tokio::spawn(note_heard(Arc::clone(&state)));
         let service = routes(state).into_make_service_with_connect_info::<Peer>();
         axum::serve(tls::Listener::new(listener, config), service)
             .await

@@ -27,7 +27,7 @@ fn random(bytes: usize) -> Answer<String> {
 }
 
 pub(super) async fn healthy(State(state): State<Shared>) -> Answer<&'static str> {
-    state.ask(|store| store.counts()).await?;
+    state.ask(|store| store.ping()).await?;
     Ok("ok\n")
 }
 
@@ -44,7 +44,24 @@ pub(super) async fn metrics(State(state): State<Shared>, headers: HeaderMap) -> 
             "Hosts' parts of runs that are not over.",
             counts.unfinished,
         ),
-        ("lks_events", "gauge", "Events in the store.", counts.events),
+        (
+            "lks_events_stored_total",
+            "counter",
+            "New events that were stored since the start.",
+            state.queue.stored.load(Ordering::Relaxed),
+        ),
+        (
+            "lks_queue_batches",
+            "gauge",
+            "Batches of events that wait for the store.",
+            state.queue.depth.load(Ordering::Relaxed),
+        ),
+        (
+            "lks_agents_waiting",
+            "gauge",
+            "Hosts that wait for work at this controller.",
+            state.waiting.len() as u64,
+        ),
         (
             "lks_requests_total",
             "counter",
@@ -110,6 +127,7 @@ async fn end(
         return Err(Refused::missing(what));
     }
     state.audit(&who.name, words, &name).await?;
+    state.waiting.wake(&name);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -337,7 +355,9 @@ pub(super) async fn new_run(
     }
     let detail = format!("{} on {} hosts", run.run, run.hosts.len());
     state.audit(&who.name, "started a run", &detail).await?;
-    state.work.send_modify(|n| *n += 1);
+    for (host, _) in &run.hosts {
+        state.waiting.wake(host);
+    }
     Ok(json(&run))
 }
 

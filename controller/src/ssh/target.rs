@@ -289,6 +289,7 @@ mod tests {
             become_method: "sudo".into(),
             become_flags: None,
             become_exe: None,
+            become_same_user: false,
             more: more
                 .iter()
                 .map(|(k, v)| (k.to_string(), v.to_string()))

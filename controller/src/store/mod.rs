@@ -1,13 +1,15 @@
-//! What a controller remembers, behind one trait. [`Sqlite`] is built in and needs nothing installed.
+//! What a controller remembers, behind one trait. [`Sqlite`] is built in and needs nothing installed;
+//! [`Postgres`] is shared by several controllers. `tests/tests/store.rs` holds both to the same.
 
+mod postgres;
 mod sqlite;
-#[cfg(test)]
-mod tests;
 
+pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 
 use lks_agent::error::Result;
 use serde::Serialize;
+use std::time::Duration;
 
 /// An enrolled host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -138,6 +140,50 @@ pub enum Enrolment {
     NameTaken,
 }
 
+/// Events of one run, as a host's agent sent them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// The host.
+    pub agent: String,
+    /// The run.
+    pub run: String,
+    /// The events.
+    pub events: Vec<serde_json::Value>,
+}
+
+/// What became of batches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// For each batch how many of its events are in the store now; `None` if the run is not this host's.
+    pub taken: Vec<Option<usize>>,
+    /// How many events were not there before.
+    pub new: u64,
+}
+
+/// A host was heard of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The host.
+    pub name: String,
+    /// When.
+    pub at: u64,
+    /// Its agent's version, where it was told.
+    pub version: Option<String>,
+}
+
+/// What another controller on the same store changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A run was given out.
+    Run(String),
+    /// A host was revoked, forgotten or told something.
+    Host(String),
+    /// Events came in.
+    Events,
+    /// Something that was missed: whoever waits should look.
+    Unknown,
+}
+
 /// How many of what there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
@@ -167,8 +213,10 @@ pub trait Store: Send + Sync {
     ) -> Result<Enrolment>;
     /// A certificate (by its SHA-256) was given to a host.
     fn add_certificate(&self, fingerprint: &str, host: &str) -> Result<()>;
-    /// The host that has this certificate; it is marked as seen.
-    fn host_of(&self, fingerprint: &str, now: u64) -> Result<Option<Host>>;
+    /// The host that has this certificate.
+    fn host_of(&self, fingerprint: &str) -> Result<Option<Host>>;
+    /// Hosts were heard of.
+    fn seen(&self, hosts: &[Seen]) -> Result<()>;
     /// All hosts, by name.
     fn hosts(&self) -> Result<Vec<Host>>;
     /// Shuts a host out. `false` if there is none.
@@ -195,20 +243,25 @@ pub trait Store: Send + Sync {
     fn run(&self, run: &str) -> Result<Option<Run>>;
     /// The oldest run that the host has not ended: the run and its bundle.
     fn work(&self, host: &str) -> Result<Option<(String, String)>>;
-    /// Keeps events that a host's agent sent. `None` if the run is not this host's. What is there
-    /// already stays as it is, and counts.
-    fn store_events(
-        &self,
-        agent: &str,
-        run: &str,
-        events: &[serde_json::Value],
-    ) -> Result<Option<usize>>;
+    /// Keeps events, all batches or none. What is there already stays as it is, and counts as taken.
+    fn store_events(&self, batches: &[Batch]) -> Result<Stored>;
     /// Events of a run behind one, in the order of arrival.
     fn events(&self, run: &str, after: i64, most: u32) -> Result<Vec<StoredEvent>>;
     /// Adds a line to the audit log.
     fn audit(&self, line: &Audit) -> Result<()>;
     /// The newest lines of the audit log.
     fn audits(&self, most: u32) -> Result<Vec<Audit>>;
-    /// How many of what there are.
+    /// How many of what there are. It counts: not for every request.
     fn counts(&self) -> Result<Counts>;
+    /// Whether it answers.
+    fn ping(&self) -> Result<()>;
+    /// The pin of the authority that the store's hosts believe: this one, if none was kept yet.
+    fn authority(&self, pin: &str) -> Result<String>;
+    /// Waits for what other controllers on this store change, at most so long. `None`: there are none.
+    fn news(&self, most: Duration) -> Result<Option<Vec<News>>>;
+}
+
+/// Whether an event is the last one of its host's part of a run.
+fn ends_part(event: &serde_json::Value) -> bool {
+    event["type"] == "run_finished" && event["host"] == ""
 }

@@ -16,6 +16,8 @@ const TOOLS: &[(&str, &str, bool)] = &[
     ("openssl", "openssl", true),
     // Not the rigs, but tests/tests/ssh.rs.
     ("sshd", "openssh-server", false),
+    // tests/tests/store.rs and controllers.rs; it puts no program on the path but this.
+    ("pg_lsclusters", "postgresql", false),
     ("systemd-nspawn", "systemd-container", true),
     ("ganesha.nfsd", "nfs-ganesha", false),
     ("qemu-system-x86_64", "qemu-system-x86", false),

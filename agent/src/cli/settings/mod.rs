@@ -22,6 +22,8 @@ pub struct Spec {
     pub env: &'static [&'static str],
     /// What it is.
     pub doc: &'static str,
+    /// What stands between the parts of a list.
+    pub separator: char,
 }
 
 /// A setting, to be shown.
@@ -81,6 +83,7 @@ macro_rules! settings {
                 ini: &[$(($section, $key)),+],
                 env: &[$($env),*],
                 doc: concat!($($doc),+),
+                separator: Place::$place.separator(),
             }, )*
         ];
 
@@ -137,17 +140,22 @@ macro_rules! settings {
     };
 }
 
+/// A default that is a list.
+fn texts(items: &[&str]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
+
 settings! {
     /// How many hosts are worked on at once.
     forks: u32 = 5, ["defaults" "forks"] ["ANSIBLE_FORKS"] Plain;
     /// Inventories.
     inventory: Vec<String> = Vec::new(), ["defaults" "inventory"] ["ANSIBLE_INVENTORY"] Paths;
     /// Directories with roles.
-    roles_path: Vec<String> = Vec::new(), ["defaults" "roles_path"] ["ANSIBLE_ROLES_PATH"] Search;
+    roles_path: Vec<String> = texts(&["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"]), ["defaults" "roles_path"] ["ANSIBLE_ROLES_PATH"] Search;
     /// Directories with modules of the user's own.
-    library: Vec<String> = Vec::new(), ["defaults" "library"] ["ANSIBLE_LIBRARY"] Search;
+    library: Vec<String> = texts(&["~/.ansible/plugins/modules", "/usr/share/ansible/plugins/modules"]), ["defaults" "library"] ["ANSIBLE_LIBRARY"] Search;
     /// Directories with collections.
-    collections_path: Vec<String> = Vec::new(), ["defaults" "collections_path"] ["ANSIBLE_COLLECTIONS_PATH"] Search;
+    collections_path: Vec<String> = texts(&["~/.ansible/collections", "/usr/share/ansible/collections"]), ["defaults" "collections_path"] ["ANSIBLE_COLLECTIONS_PATH"] Search;
     /// Whether host keys are checked.
     host_key_checking: bool = true, ["defaults" "host_key_checking", "ssh_connection" "host_key_checking"] ["ANSIBLE_HOST_KEY_CHECKING", "ANSIBLE_SSH_HOST_KEY_CHECKING"] Plain;
     /// The user to log in as.
@@ -182,6 +190,8 @@ settings! {
     become_method: String = "sudo".into(), ["privilege_escalation" "become_method"] ["ANSIBLE_BECOME_METHOD"] Plain;
     /// The user to become.
     become_user: String = "root".into(), ["privilege_escalation" "become_user"] ["ANSIBLE_BECOME_USER"] Plain;
+    /// Go through the method even to become the user who is there.
+    become_allow_same_user: bool = false, ["privilege_escalation" "become_allow_same_user"] ["ANSIBLE_BECOME_ALLOW_SAME_USER"] Plain;
     /// Ask for the password that becoming needs.
     become_ask_pass: bool = false, ["privilege_escalation" "become_ask_pass"] ["ANSIBLE_BECOME_ASK_PASS"] Plain;
     /// File with the password that becoming needs.

@@ -17,6 +17,16 @@ pub(super) enum Place {
     Search,
 }
 
+impl Place {
+    /// What stands between the parts of a list.
+    pub(super) const fn separator(self) -> char {
+        match self {
+            Self::Search => ':',
+            Self::Plain | Self::Path | Self::Paths => ',',
+        }
+    }
+}
+
 /// A type that a setting can have.
 pub(super) trait Setting: Sized {
     /// Reads it. `origin` is the name of the environment variable or of the key.
@@ -108,8 +118,7 @@ impl Setting for Vec<String> {
         if place == Place::Paths && text.ends_with(',') {
             return Ok(vec![text.to_string()]);
         }
-        let separator = if place == Place::Search { ':' } else { ',' };
-        let parts = text.split([separator, '\n']).map(str::trim);
+        let parts = text.split([place.separator(), '\n']).map(str::trim);
         let parts = parts.filter(|part| !part.is_empty());
         Ok(match place {
             Place::Plain => parts.map(Into::into).collect(),

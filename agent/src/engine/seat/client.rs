@@ -49,6 +49,8 @@ impl Line for here::Piped {
 pub struct Seat<L: Line> {
     line: L,
     what: String,
+    /// The command behind it, where it has one to show.
+    pub command: Option<String>,
 }
 
 impl<L: Line> Seat<L> {
@@ -63,7 +65,11 @@ impl<L: Line> Seat<L> {
             match serde_json::from_str::<Say>(&text) {
                 Ok(Say::Ready { version }) if version == env!("CARGO_PKG_VERSION") => {
                     line.has_started();
-                    return Ok(Self { line, what });
+                    return Ok(Self {
+                        line,
+                        what,
+                        command: None,
+                    });
                 }
                 Ok(Say::Ready { version }) => {
                     return Err(Error::new(
@@ -118,6 +124,10 @@ impl<L: Line> TaskRunner for Seat<L> {
             }
         }
         Err(self.gone())
+    }
+
+    fn command(&self) -> Option<&str> {
+        self.command.as_deref()
     }
 }
 
@@ -241,10 +251,11 @@ pub fn as_user(user: &str, login: &Login) -> Result<Box<dyn TaskRunner>> {
         here::remove_folder(&folder);
     }
     // As in Ansible, this is a failure of the task: the host itself is in reach.
-    let seat = seat.map_err(|e| {
+    let mut seat = seat.map_err(|e| {
         Error::host(e.message())
             .hint("does the method need a password? give it with -K, or use another become_method")
     })?;
+    seat.command = Some(crate::module::shlex::join(&argv));
     Ok(Box::new(seat))
 }
 
@@ -266,7 +277,9 @@ pub fn argv(
     };
     let mut argv = match login.become_method.rsplit('.').next().unwrap_or_default() {
         // Root needs no password for either, and `runuser` is on every Linux.
-        "sudo" | "su" | "runuser" if is_root && login.become_exe.is_none() => {
+        "sudo" | "su" | "runuser"
+            if is_root && login.become_exe.is_none() && !login.become_same_user =>
+        {
             vec!["runuser".into(), "-u".into(), user.into(), "--".into()]
         }
         "sudo" => {

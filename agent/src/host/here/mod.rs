@@ -312,6 +312,16 @@ pub fn append(path: &Path) -> Result<Box<dyn Write + Send>> {
     Ok(Box::new(file))
 }
 
+/// Lets this process open as many files as the system allows it; most start with a thousand.
+pub fn open_many_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 /// The number of this process.
 #[must_use]
 pub fn process_id() -> u32 {

@@ -10,6 +10,7 @@ mod files;
 mod getent;
 mod http;
 mod mount;
+mod patience;
 mod pipes;
 mod process;
 mod redirect;
@@ -211,11 +212,11 @@ impl HostView for RealHost {
         self.run(command, &|_| {})
     }
     fn fetch(&self, request: &Request) -> Result<Response> {
-        if !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
+        if !request.only_reads && !matches!(&*request.method, "GET" | "HEAD" | "OPTIONS") {
             let what = format!("{} is no method that only reads", request.method);
             return Err(Error::new(ErrorKind::Internal, what));
         }
-        self.request(request)
+        self.patiently(request)
     }
     fn which(&self, program: &str) -> Result<Option<PathBuf>> {
         Ok(self.find_program(program, &self.search_path(&[])))
@@ -294,7 +295,7 @@ impl Host for RealHost {
                 self.change_mount(effect)?;
             }
             Effect::Run { command, .. } => return self.run(command, progress).map(Outcome::Ran),
-            Effect::Http(request) => return self.request(request).map(Outcome::Responded),
+            Effect::Http(request) => return self.patiently(request).map(Outcome::Responded),
             Effect::Await { .. } => return self.wait(effect, progress),
         }
         Ok(Outcome::Done)

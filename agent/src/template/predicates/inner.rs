@@ -23,7 +23,7 @@ pub(super) static TABLE: &[Test] = &[
     .of(INNER),
 ];
 
-/// The tags that ansible-core knows. `Origin` alone is kept here.
+/// The tags that ansible-core knows. Only `Origin` and `TrustedAsTemplate` are kept here.
 const TAGS: [&str; 6] = [
     "Deprecated",
     "Origin",
@@ -45,5 +45,12 @@ fn tagged_with(c: &Call) -> Res<Val> {
     if !TAGS.contains(&&*name) {
         return Err(Fault::error(format!("Unknown tag name '{name}'.")));
     }
-    Ok(Val::Bool(name == "Origin" && has_origin(c)?))
+    Ok(Val::Bool(match &*name {
+        "Origin" => has_origin(c)?,
+        "TrustedAsTemplate" => {
+            let text = c.need(0)?.usable()?.as_str();
+            text.is_some_and(|text| c.ctx.outside().was_trusted(text))
+        }
+        _ => false,
+    }))
 }

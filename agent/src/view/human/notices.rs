@@ -50,6 +50,11 @@ impl<W: Write, E: Write> State<W, E> {
         if !matches!(report.status, Status::Failed | Status::Unreachable) {
             return;
         }
+        let result = &report.result;
+        if result.get("reason").is_some() && result.get("msg").is_none() {
+            // What could not be included: that was told for all hosts at once.
+            return;
+        }
         let text = match &report.error {
             Some(error) => format!("Task failed: {error}"),
             None => module_failure(task, report),

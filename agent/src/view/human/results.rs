@@ -283,7 +283,8 @@ pub(in crate::view) fn displayed(result: &Value, module: &str, verbosity: u8) ->
     if verbosity < 3 {
         hidden.extend(["invocation", "diff"]);
     }
-    if map.contains_key("ansible_loop_var") || map.get("results").is_some_and(is_list_of_maps) {
+    let items = map.get("results").is_some_and(is_list_of_maps);
+    if map.contains_key("ansible_loop_var") || map.contains_key("skipped_reason") || items {
         hidden.push("results");
     }
     if module == "debug" {

@@ -3,6 +3,7 @@
 mod downloads;
 mod fetches;
 mod files;
+mod patience;
 mod processes;
 mod server;
 mod system;

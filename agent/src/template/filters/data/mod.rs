@@ -12,7 +12,7 @@ use super::Filter;
 use crate::playbook::vault::VaultKeys;
 use crate::playbook::yaml;
 use crate::source::SourceFile;
-use crate::value::{Map, Value};
+use crate::value::{Key, Map, Value};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use json::Layout;
@@ -131,7 +131,46 @@ fn from_json(c: &Call) -> Res<Val> {
     let text = c.text(0)?;
     let json: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| Fault::error(format!("this is not JSON: {e}")))?;
-    Ok(c.ctx.lift(&Value::from(json), &c.ctx.home))
+    let value = match option(c, "profile").and_then(Val::as_str) {
+        Some("inventory_legacy") => {
+            let trusted = c.ctx.outside().was_trusted(&text);
+            unmarked(c, &Value::from(json), trusted)?
+        }
+        _ => Value::from(json),
+    };
+    Ok(c.ctx.lift(&value, &c.ctx.home))
+}
+
+/// What inventories mean in JSON: `{"__ansible_unsafe": "…"}` is text that is never evaluated,
+/// `{"__ansible_vault": "…"}` a vault; other text is trusted where the whole is.
+fn unmarked(c: &Call, value: &Value, trusted: bool) -> Res<Value> {
+    let mark = |map: &Map| match (map.len(), map.first()) {
+        (1, Some((Key::Str(name), Value::Str(text)))) => Some((Arc::clone(name), Arc::clone(text))),
+        _ => None,
+    };
+    Ok(match value {
+        Value::Str(text) if trusted => {
+            c.ctx.outside().note_trusted(text);
+            Value::written(&**text, None)
+        }
+        Value::List(items) => {
+            let items = items.iter().map(|item| unmarked(c, item, trusted));
+            Value::list(items.collect::<Res<_>>()?)
+        }
+        Value::Map(map) => match mark(map) {
+            Some((name, text)) if &*name == "__ansible_unsafe" => Value::Str(text),
+            Some((name, text)) if &*name == "__ansible_vault" => {
+                let plain = c.ctx.outside().decrypt(&text)?;
+                Value::from(String::from_utf8_lossy(&plain).into_owned())
+            }
+            _ => {
+                let entries = map.iter();
+                let entries = entries.map(|(k, v)| Ok((k.clone(), unmarked(c, v, trusted)?)));
+                Value::map(entries.collect::<Res<Map>>()?)
+            }
+        },
+        other => other.clone(),
+    })
 }
 
 fn to_yaml(c: &Call, mut style: yaml::Style) -> Res<Val> {

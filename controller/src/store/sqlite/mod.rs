@@ -1,16 +1,21 @@
 //! The store in one SQLite file. What was answered to an agent is on the disk (`synchronous = FULL`).
 
-use super::{Audit, Counts, Enrolment, Host, Operator, Role, Run, Store, StoredEvent, Token};
+mod commit;
+
+use super::{
+    Audit, Batch, Counts, Enrolment, Host, News, Operator, Role, Run, Seen, Store, Stored,
+    StoredEvent, Token,
+};
+use commit::Writer;
 use lks_agent::error::{Error, Result};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use std::path::Path;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The layout's version, in SQLite's `user_version`.
-const VERSION: i64 = 1;
-
-const LAYOUT: &str = "
+/// The layout, a step for each version that changed it; SQLite's `user_version` counts those taken.
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE host (name TEXT PRIMARY KEY, key TEXT NOT NULL, enrolled_at INTEGER NOT NULL,
     seen_at INTEGER NOT NULL, version TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE certificate (fingerprint TEXT PRIMARY KEY,
@@ -30,11 +35,19 @@ CREATE TABLE event (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, age
 CREATE INDEX event_of_run ON event (run, id);
 CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,
     what TEXT NOT NULL, detail TEXT NOT NULL);
-";
+",
+    "
+CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+",
+];
 
-/// The store in one file.
+/// The store in one file: one connection writes, others read beside it.
 #[derive(Debug)]
-pub struct Sqlite(Mutex<Connection>);
+pub struct Sqlite {
+    path: PathBuf,
+    writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+}
 
 impl Sqlite {
     /// Opens the store, or makes it.
@@ -42,51 +55,71 @@ impl Sqlite {
     /// # Errors
     /// When it cannot be opened, or a newer program made it.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut connection = Connection::open(path).map_err(broken)?;
+        let mut connection = connect(path, OpenFlags::default()).map_err(broken)?;
         connection
-            .busy_timeout(Duration::from_secs(10))
-            .and_then(|()| {
-                connection.execute_batch(
-                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
-                )
-            })
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+            )
             .map_err(broken)?;
-        let found: i64 = connection
+        let found: usize = connection
             .query_row("PRAGMA user_version", [], |r| r.get(0))
             .map_err(broken)?;
-        match found {
-            VERSION => {}
-            0 => {
-                let mut made = || -> rusqlite::Result<()> {
-                    let tx = connection.transaction()?;
-                    tx.execute_batch(LAYOUT)?;
-                    tx.pragma_update(None, "user_version", VERSION)?;
-                    tx.commit()
-                };
-                made().map_err(broken)?;
+        let missing = STEPS.get(found..).ok_or_else(|| {
+            let known = STEPS.len();
+            Error::host(format!(
+                "{} is of layout {found}; this program knows {known}",
+                path.display()
+            ))
+        })?;
+        let mut made = || -> rusqlite::Result<()> {
+            let tx = connection.transaction()?;
+            for step in missing {
+                tx.execute_batch(step)?;
             }
-            other => {
-                return Err(Error::host(format!(
-                    "{} is of layout {other}; this program knows {VERSION}",
-                    path.display()
-                )));
-            }
+            tx.pragma_update(None, "user_version", STEPS.len())?;
+            tx.commit()
+        };
+        if !missing.is_empty() {
+            made().map_err(broken)?;
         }
-        Ok(Self(Mutex::new(connection)))
+        Ok(Self {
+            path: path.to_path_buf(),
+            writer: Writer::new(connection),
+            readers: Mutex::default(),
+        })
     }
 
-    /// One transaction. It holds the lock for writing from its beginning, so that what was read is
-    /// still so when it writes.
-    fn tx<T>(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// All of `work` is kept, or nothing.
+    fn write<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        self.writer.write(work)
+    }
+
+    /// Reads what was kept up to now, while others write.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let idle = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().pop();
         let done = || -> rusqlite::Result<T> {
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&tx)?;
-            tx.commit()?;
+            let reader = match kept {
+                Some(reader) => reader,
+                None => connect(
+                    &self.path,
+                    OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+                )?,
+            };
+            // One transaction: several statements of one question see the same.
+            let value = reader.unchecked_transaction().and_then(|tx| work(&tx))?;
+            idle().push(reader);
             Ok(value)
         };
         done().map_err(broken)
     }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
 }
 
 fn broken(error: rusqlite::Error) -> Error {
@@ -112,7 +145,7 @@ fn operator(row: &Row<'_>) -> rusqlite::Result<Operator> {
     })
 }
 
-fn parts(tx: &Transaction<'_>, run: &str) -> rusqlite::Result<Vec<(String, Option<i64>)>> {
+fn parts(tx: &Connection, run: &str) -> rusqlite::Result<Vec<(String, Option<i64>)>> {
     tx.prepare_cached(
         "SELECT host, CASE over WHEN 1 THEN status END FROM part WHERE run = ? ORDER BY host",
     )?
@@ -120,7 +153,7 @@ fn parts(tx: &Transaction<'_>, run: &str) -> rusqlite::Result<Vec<(String, Optio
     .collect()
 }
 
-fn full_run(tx: &Transaction<'_>, mut run: Run) -> rusqlite::Result<Run> {
+fn full_run(tx: &Connection, mut run: Run) -> rusqlite::Result<Run> {
     run.hosts = parts(tx, &run.run)?;
     Ok(run)
 }
@@ -137,7 +170,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<Run> {
 
 impl Store for Sqlite {
     fn add_token(&self, t: &Token) -> Result<()> {
-        self.tx(|tx| {
+        self.write(|tx| {
             tx.execute(
                 "INSERT INTO token (id, digest, host, made_by, expires_at) VALUES (?, ?, ?, ?, ?)",
                 params![t.id, t.digest, t.host, t.made_by, t.expires_at],
@@ -147,7 +180,7 @@ impl Store for Sqlite {
     }
 
     fn tokens(&self) -> Result<Vec<Token>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             tx.prepare(
                 "SELECT id, digest, host, made_by, expires_at, used_by, revoked FROM token ORDER BY rowid",
             )?
@@ -167,7 +200,7 @@ impl Store for Sqlite {
     }
 
     fn revoke_token(&self, id: &str) -> Result<bool> {
-        self.tx(|tx| tx.execute("UPDATE token SET revoked = 1 WHERE id = ?", [id]))
+        self.write(|tx| tx.execute("UPDATE token SET revoked = 1 WHERE id = ?", [id]))
             .map(|n| n > 0)
     }
 
@@ -179,7 +212,7 @@ impl Store for Sqlite {
         version: &str,
         now: u64,
     ) -> Result<Enrolment> {
-        self.tx(|tx| {
+        self.write(|tx| {
             // Used by the same key for the same name: the answer was lost, and the host asks again.
             let good: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM token WHERE digest = ?1 AND revoked = 0 AND expires_at > ?2
@@ -215,7 +248,7 @@ impl Store for Sqlite {
     }
 
     fn add_certificate(&self, fingerprint: &str, host: &str) -> Result<()> {
-        self.tx(|tx| {
+        self.write(|tx| {
             tx.execute(
                 "INSERT INTO certificate (fingerprint, host) VALUES (?, ?)",
                 [fingerprint, host],
@@ -224,26 +257,31 @@ impl Store for Sqlite {
         .map(drop)
     }
 
-    fn host_of(&self, fingerprint: &str, now: u64) -> Result<Option<Host>> {
-        self.tx(|tx| {
-            let found = tx
-                .prepare_cached(
-                    "SELECT name, enrolled_at, seen_at, version, revoked FROM host
-                     JOIN certificate ON host = name WHERE fingerprint = ?",
-                )?
-                .query_row([fingerprint], host)
-                .optional()?;
-            // To the minute: a fleet that waits for work does not keep the disk busy.
-            if let Some(host) = found.as_ref().filter(|h| now > h.seen_at + 60) {
-                tx.prepare_cached("UPDATE host SET seen_at = ? WHERE name = ?")?
-                    .execute(params![now, host.name])?;
+    fn host_of(&self, fingerprint: &str) -> Result<Option<Host>> {
+        self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT name, enrolled_at, seen_at, version, revoked FROM host
+                 JOIN certificate ON host = name WHERE fingerprint = ?",
+            )?
+            .query_row([fingerprint], host)
+            .optional()
+        })
+    }
+
+    fn seen(&self, hosts: &[Seen]) -> Result<()> {
+        self.write(|tx| {
+            let mut update = tx.prepare_cached(
+                "UPDATE host SET seen_at = max(seen_at, ?), version = ifnull(?, version) WHERE name = ?",
+            )?;
+            for host in hosts {
+                update.execute(params![host.at, host.version, host.name])?;
             }
-            Ok(found)
+            Ok(())
         })
     }
 
     fn hosts(&self) -> Result<Vec<Host>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             tx.prepare(
                 "SELECT name, enrolled_at, seen_at, version, revoked FROM host ORDER BY name",
             )?
@@ -253,12 +291,12 @@ impl Store for Sqlite {
     }
 
     fn revoke_host(&self, name: &str) -> Result<bool> {
-        self.tx(|tx| tx.execute("UPDATE host SET revoked = 1 WHERE name = ?", [name]))
+        self.write(|tx| tx.execute("UPDATE host SET revoked = 1 WHERE name = ?", [name]))
             .map(|n| n > 0)
     }
 
     fn forget_host(&self, name: &str) -> Result<bool> {
-        self.tx(|tx| {
+        self.write(|tx| {
             // What it had not begun, nobody will end: the next host of this name is another one.
             tx.execute(
                 "UPDATE part SET over = 1, status = -1 WHERE host = ? AND over = 0",
@@ -270,7 +308,7 @@ impl Store for Sqlite {
     }
 
     fn add_operator(&self, o: &Operator, digest: &str) -> Result<()> {
-        self.tx(|tx| {
+        self.write(|tx| {
             tx.execute(
                 "INSERT INTO operator (name, role, digest) VALUES (?, ?, ?)",
                 params![o.name, o.role.name(), digest],
@@ -280,7 +318,7 @@ impl Store for Sqlite {
     }
 
     fn operator_of(&self, digest: &str) -> Result<Option<Operator>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             tx.prepare_cached("SELECT name, role FROM operator WHERE digest = ?")?
                 .query_row([digest], operator)
                 .optional()
@@ -288,7 +326,7 @@ impl Store for Sqlite {
     }
 
     fn operators(&self) -> Result<Vec<Operator>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             tx.prepare("SELECT name, role FROM operator ORDER BY name")?
                 .query_map([], operator)?
                 .collect()
@@ -296,12 +334,12 @@ impl Store for Sqlite {
     }
 
     fn remove_operator(&self, name: &str) -> Result<bool> {
-        self.tx(|tx| tx.execute("DELETE FROM operator WHERE name = ?", [name]))
+        self.write(|tx| tx.execute("DELETE FROM operator WHERE name = ?", [name]))
             .map(|n| n > 0)
     }
 
     fn put_bundle(&self, digest: &str, bytes: &[u8]) -> Result<()> {
-        self.tx(|tx| {
+        self.write(|tx| {
             tx.execute(
                 "INSERT INTO bundle (digest, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 params![digest, bytes],
@@ -311,7 +349,7 @@ impl Store for Sqlite {
     }
 
     fn bundle(&self, digest: &str) -> Result<Option<Vec<u8>>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             tx.query_row("SELECT bytes FROM bundle WHERE digest = ?", [digest], |r| {
                 r.get(0)
             })
@@ -320,7 +358,7 @@ impl Store for Sqlite {
     }
 
     fn create_run(&self, run: &Run) -> Result<()> {
-        self.tx(|tx| {
+        self.write(|tx| {
             tx.execute(
                 "INSERT INTO run (run, bundle, by, created_at) VALUES (?, ?, ?, ?)",
                 params![run.run, run.bundle, run.by, run.created_at],
@@ -334,7 +372,7 @@ impl Store for Sqlite {
     }
 
     fn runs(&self, most: u32) -> Result<Vec<Run>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             let rows: Vec<Run> = tx
                 .prepare(
                     "SELECT run, bundle, by, created_at FROM run ORDER BY number DESC LIMIT ?",
@@ -346,7 +384,7 @@ impl Store for Sqlite {
     }
 
     fn run(&self, run: &str) -> Result<Option<Run>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             tx.query_row(
                 "SELECT run, bundle, by, created_at FROM run WHERE run = ?",
                 [run],
@@ -359,7 +397,7 @@ impl Store for Sqlite {
     }
 
     fn work(&self, host: &str) -> Result<Option<(String, String)>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             tx.prepare_cached(
                 "SELECT run.run, run.bundle FROM part JOIN run ON run.run = part.run
                  WHERE host = ? AND over = 0 ORDER BY number LIMIT 1",
@@ -369,40 +407,19 @@ impl Store for Sqlite {
         })
     }
 
-    fn store_events(
-        &self,
-        agent: &str,
-        run: &str,
-        events: &[serde_json::Value],
-    ) -> Result<Option<usize>> {
-        self.tx(|tx| {
-            let given: bool = tx
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM part WHERE run = ? AND host = ?)")?
-                .query_row([run, agent], |r| r.get(0))?;
-            if !given {
-                return Ok(None);
+    fn store_events(&self, batches: &[Batch]) -> Result<Stored> {
+        self.write(|tx| {
+            let mut stored = Stored::default();
+            for batch in batches {
+                let taken = store_batch(tx, batch, &mut stored.new)?;
+                stored.taken.push(taken);
             }
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO event (run, agent, host, seq, body) VALUES (?, ?, ?, ?, ?)
-                 ON CONFLICT DO NOTHING",
-            )?;
-            for event in events {
-                let host = event["host"].as_str().unwrap_or_default();
-                let seq = event["seq"].as_i64().unwrap_or_default();
-                insert.execute(params![run, agent, host, seq, event.to_string()])?;
-                if event["type"] == "run_finished" && host.is_empty() {
-                    tx.prepare_cached(
-                        "UPDATE part SET over = 1, status = ? WHERE run = ? AND host = ? AND over = 0",
-                    )?
-                    .execute(params![event["status"].as_i64(), run, agent])?;
-                }
-            }
-            Ok(Some(events.len()))
+            Ok(stored)
         })
     }
 
     fn events(&self, run: &str, after: i64, most: u32) -> Result<Vec<StoredEvent>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             tx.prepare_cached(
                 "SELECT id, agent, body FROM event WHERE run = ? AND id > ? ORDER BY id LIMIT ?",
             )?
@@ -419,7 +436,7 @@ impl Store for Sqlite {
     }
 
     fn audit(&self, line: &Audit) -> Result<()> {
-        self.tx(|tx| {
+        self.write(|tx| {
             tx.execute(
                 "INSERT INTO audit (at, who, what, detail) VALUES (?, ?, ?, ?)",
                 params![line.at, line.who, line.what, line.detail],
@@ -429,7 +446,7 @@ impl Store for Sqlite {
     }
 
     fn audits(&self, most: u32) -> Result<Vec<Audit>> {
-        self.tx(|tx| {
+        self.read(|tx| {
             tx.prepare("SELECT at, who, what, detail FROM audit ORDER BY id DESC LIMIT ?")?
                 .query_map([most], |row| {
                     Ok(Audit {
@@ -444,7 +461,7 @@ impl Store for Sqlite {
     }
 
     fn counts(&self) -> Result<Counts> {
-        self.tx(|tx| {
+        self.read(|tx| {
             let one = |sql: &str| tx.query_row(sql, [], |r| r.get(0));
             Ok(Counts {
                 hosts: one("SELECT count(*) FROM host WHERE revoked = 0")?,
@@ -454,4 +471,55 @@ impl Store for Sqlite {
             })
         })
     }
+
+    fn ping(&self) -> Result<()> {
+        self.read(|tx| tx.query_row("SELECT 1", [], |_| Ok(())))
+    }
+
+    fn authority(&self, pin: &str) -> Result<String> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO fact (name, value) VALUES ('authority', ?) ON CONFLICT DO NOTHING",
+                [pin],
+            )?;
+            tx.query_row("SELECT value FROM fact WHERE name = 'authority'", [], |r| {
+                r.get(0)
+            })
+        })
+    }
+
+    fn news(&self, _most: Duration) -> Result<Option<Vec<News>>> {
+        Ok(None)
+    }
+}
+
+/// How many events of a batch are there now; `None` if the run is not this host's.
+fn store_batch(tx: &Connection, batch: &Batch, new: &mut u64) -> rusqlite::Result<Option<usize>> {
+    let given: bool = tx
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM part WHERE run = ? AND host = ?)")?
+        .query_row([&batch.run, &batch.agent], |r| r.get(0))?;
+    if !given {
+        return Ok(None);
+    }
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO event (run, agent, host, seq, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )?;
+    for event in &batch.events {
+        let host = event["host"].as_str().unwrap_or_default();
+        let seq = event["seq"].as_i64().unwrap_or_default();
+        *new += insert.execute(params![
+            batch.run,
+            batch.agent,
+            host,
+            seq,
+            event.to_string()
+        ])? as u64;
+        if super::ends_part(event) {
+            tx.prepare_cached(
+                "UPDATE part SET over = 1, status = ? WHERE run = ? AND host = ? AND over = 0",
+            )?
+            .execute(params![event["status"].as_i64(), batch.run, batch.agent])?;
+        }
+    }
+    Ok(Some(batch.events.len()))
 }
