@@ -74,6 +74,9 @@ class Api(BaseHTTPRequestHandler):
         if request.get("model", "").removesuffix(":latest") != NAME:
             return self.answer(404, {"error": f"model '{request.get('model')}' not found, try pulling it first"})
         chat = self.path == "/api/chat"
+        if not chat and not request.get("prompt"):
+            # An empty request loads the model, which is in memory here.
+            return self.answer(200, {**self.line(chat, request, "", True), "done_reason": "load"})
         pieces = self.infer(chat, request)
         if request.get("stream", True):
             return self.stream(chat, request, pieces)

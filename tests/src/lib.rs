@@ -1,5 +1,6 @@
 //! Shared by the tests that cross crates.
 
+pub mod aws;
 pub mod fleet;
 pub mod postgres;
 pub mod rig;

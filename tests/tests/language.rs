@@ -92,7 +92,9 @@ fn playbooks_print_what_ansible_prints() {
 fn ten_mistakes_are_shown_at_once_and_nothing_is_touched() {
     let dir = Scratch::copy_of("ten_mistakes");
     let output = play(&dir, "site.yml", "");
-    let said = String::from_utf8_lossy(&output.stderr).replace(&dir.path(), "{dir}");
+    let said = String::from_utf8_lossy(&output.stderr)
+        .replace(&dir.path(), "{dir}")
+        .replace(&dir.home().display().to_string(), "{home}");
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(
         !dir.folder().join("touched").exists(),
@@ -165,7 +167,8 @@ fn play(dir: &Scratch, playbook: &str, flags: &str) -> Output {
         .current_dir(dir.folder())
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", dir.0.join("home"))
+        .env("HOME", dir.home())
+        .env("ANSIBLE_CONFIG", dir.home().join("ansible.cfg"))
         .envs(settings.filter_map(|line| line.split_once('=')))
         .stdin(Stdio::null())
         .output()
@@ -183,7 +186,7 @@ fn normal(text: &str) -> String {
 /// A line, as far as it is promised.
 fn promised(line: &str) -> Option<&str> {
     match line {
-        // Told with -v. Settings come from elsewhere here.
+        // Told with -v. Each test has a file of its own.
         _ if line.starts_with("Using ") && line.ends_with(" as config file") => None,
         // What is compared is called by names of temporary files there.
         _ if line.starts_with("--- before: ") => Some("--- before"),
@@ -303,6 +306,7 @@ impl Scratch {
             .expect("a folder for temporary files")
             .join(format!("language-{}-{number}", std::process::id()));
         fs::create_dir_all(top.join("home")).expect("a scratch folder");
+        fs::write(top.join("home/ansible.cfg"), "").expect("a scratch folder");
         let scratch = Self(top);
         let done = Command::new("cp")
             .arg("-R")
@@ -316,6 +320,10 @@ impl Scratch {
 
     fn folder(&self) -> PathBuf {
         self.0.join("case")
+    }
+
+    fn home(&self) -> PathBuf {
+        self.0.join("home")
     }
 
     fn path(&self) -> String {

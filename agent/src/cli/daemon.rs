@@ -12,7 +12,8 @@ use crate::engine::LocalConnector;
 use crate::engine::job::Job;
 use crate::error::Result;
 use crate::host::here;
-use crate::uplink::{self, Daemon, identity};
+use crate::uplink::join::Join;
+use crate::uplink::{self, Daemon};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,7 +32,9 @@ again. Only bundles that one of the keys of `--bundle-keys` signed are run.\n",
         let settings = uplink::Settings {
             controller: needed("controller")?,
             pin: needed("pin")?,
-            name: value("name").unwrap_or_else(identity::host_name),
+            name: value("name"),
+            join: Join::named(value("join").as_deref().unwrap_or("auto"))
+                .ok_or_else(|| usage("--join is one of auto, token, iam and iid"))?,
             token_file: value("token-file").map(PathBuf::from),
             bundle_keys: PathBuf::from(needed("bundle-keys")?),
             state: PathBuf::from(value("state").unwrap_or_else(|| "/var/lib/lks-agent".into())),
@@ -55,8 +58,15 @@ static FLAGS: &[Flag] = &[
     Flag::one(
         &["name"],
         "NAME",
-        "This host's name. Its name in the network if not given.",
+        "This host's name. If not given: the instance's id where AWS lets it in, else its name in the network.",
     ),
+    Flag::one(
+        &["join"],
+        "METHOD",
+        "How it is let in: by a token, by its role's signature (iam, with its identity document), or by its \
+identity document alone (iid). If not given: by the token if there is one, by iam on EC2.",
+    )
+    .words(&["auto", "token", "iam", "iid"]),
     Flag::one(
         &["token-file"],
         "FILE",
@@ -107,5 +117,7 @@ pub fn prepare(index: &Index, root: &Path, name: &str) -> Result<Job> {
         env: &|_| None,
     })?;
     let options = RunOptions::new(&parsed, &settings)?;
-    execute::job(&options, &settings, Arc::new(LocalConnector))
+    let mut job = execute::job(&options, &settings, Arc::new(LocalConnector))?;
+    job.vault = job.vault.hiding();
+    Ok(job)
 }

@@ -66,7 +66,8 @@ pub fn perform(
             }
             other => other?,
         };
-        done.returns = returns;
+        let earlier = std::mem::replace(&mut done.returns, returns).warnings;
+        keep_warnings(&mut done.returns, earlier);
         for change in changes {
             let outcome = host.apply(&change.effect, progress);
             match outcome {
@@ -88,6 +89,16 @@ pub fn perform(
         crate::error::ErrorKind::Internal,
         "the module's plan never ends",
     ))
+}
+
+/// What an earlier stage warned of still holds.
+fn keep_warnings(returns: &mut Returns, earlier: Vec<String>) {
+    let later = std::mem::replace(&mut returns.warnings, earlier);
+    for warning in later {
+        if !returns.warnings.contains(&warning) {
+            returns.warnings.push(warning);
+        }
+    }
 }
 
 /// An effect failed: what was done before it stays reported.

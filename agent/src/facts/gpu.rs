@@ -1,100 +1,64 @@
 //! NVIDIA GPUs, as `lks_gpu`: what `nvidia-smi -q -x` says (its DTD is named in its own second line), what
 //! the kernel module says of itself, and the cards on the PCI bus, which are there without any driver too.
 //!
+//! Faults come from the kernel's log, each with what it asks for (`xids`, and `action` for the gravest).
+//!
 //! NVML itself is out of reach: a static binary loads no libraries. A host without a GPU has `count: 0`.
 
 use super::cx::{Cx, put};
-use crate::host::Command;
+use crate::module::llm::nvidia::{Gpu, Nvidia};
+use crate::module::llm::xid;
+use crate::module::llm::xml::{inner, number, said};
 use crate::value::{Map, Value};
-use std::time::Duration;
-
-/// A driver that hangs must not hang us: `nvidia-smi` takes some seconds on large machines.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// NVIDIA's number on the PCI bus.
-const VENDOR: &str = "0x10de";
 
 pub fn collect(cx: &Cx<'_>, out: &mut Map) {
+    let nvidia = Nvidia::look(cx.host);
     let mut facts = Map::new();
-    let pci = on_the_bus(cx);
-    let mut gpus = Vec::new();
-    if let Some(version) = cx
-        .text("/proc/driver/nvidia/version")
-        .and_then(|t| module_version(&t))
-    {
-        put(&mut facts, "module_version", version);
-    }
-    if matches!(cx.host.which("nvidia-smi"), Ok(Some(_))) {
-        let mut command = Command::new(["nvidia-smi", "-q", "-x"]);
-        command.timeout = Some(PATIENCE);
-        match cx.host.query(&command) {
-            Ok(output) if output.success() => gpus = read(&output.out(), &mut facts),
-            Ok(output) if output.timed_out => {
-                put(&mut facts, "problem", "nvidia-smi does not answer")
-            }
-            Ok(output) => {
-                let said = format!("{}{}", output.out(), output.err());
-                put(&mut facts, "problem", problem(&said));
-            }
-            Err(error) => put(&mut facts, "problem", error.message()),
+    for (name, value) in [
+        ("module_version", nvidia.module.clone()),
+        ("driver_version", nvidia.driver()),
+        ("cuda_version", nvidia.cuda()),
+        ("problem", nvidia.problem.clone()),
+    ] {
+        if let Some(text) = value {
+            put(&mut facts, name, text);
         }
-    } else if !pci.is_empty() {
-        put(
-            &mut facts,
-            "problem",
-            "there is a GPU, and no nvidia-smi: its driver is not installed",
-        );
     }
+    let gpus: Vec<Value> = nvidia.gpus().iter().map(gpu).collect();
     put(&mut facts, "count", gpus.len() as i64);
     put(&mut facts, "gpus", Value::list(gpus));
-    put(&mut facts, "pci", pci);
+    if nvidia.switches > 0 {
+        put(&mut facts, "nvswitches", nvidia.switches as i64);
+    }
+    if nvidia.is_there() {
+        faults(cx, &mut facts);
+    }
+    put(&mut facts, "pci", nvidia.pci);
     put(out, "lks_gpu", facts);
 }
 
-/// What `nvidia-smi` complains of, and what helps where that is known.
-fn problem(said: &str) -> String {
-    let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.contains("Driver/library version mismatch") {
-        true => format!(
-            "{line}; the driver's libraries were upgraded under a loaded module: reboot, and hold its packages"
-        ),
-        false => line,
+/// What the kernel's log has of faults, and what the gravest asks for.
+fn faults(cx: &Cx<'_>, facts: &mut Map) {
+    let found = xid::faults(cx.host);
+    if let Some(worst) = found.iter().map(|f| f.action).max() {
+        put(facts, "action", worst.word());
     }
-}
-
-/// `NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.172.08  Tue Jul …`.
-fn module_version(text: &str) -> Option<String> {
-    let line = text.lines().find(|l| l.starts_with("NVRM version:"))?;
-    let number = |w: &&str| w.contains('.') && w.starts_with(|c: char| c.is_ascii_digit());
-    line.split_whitespace().find(number).map(str::to_owned)
-}
-
-/// Addresses of NVIDIA's graphics and compute cards (class 03).
-fn on_the_bus(cx: &Cx<'_>) -> Vec<String> {
-    let devices = "/sys/bus/pci/devices";
-    let is = |name: &String| {
-        let word = |file: &str| cx.word(format!("{devices}/{name}/{file}"));
-        word("vendor").as_deref() == Some(VENDOR)
-            && word("class").is_some_and(|c| c.starts_with("0x03"))
+    let one = |fault: &xid::Fault| {
+        let mut map = Map::new();
+        put(&mut map, "bus", fault.bus.as_str());
+        put(&mut map, "xid", i64::from(fault.xid));
+        put(&mut map, "action", fault.action.word());
+        put(&mut map, "count", fault.count as i64);
+        put(&mut map, "said", fault.said.as_str());
+        put(&mut map, "switch", fault.switch);
+        Value::from(map)
     };
-    cx.list(devices).into_iter().filter(is).collect()
+    put(facts, "xids", Value::list(found.iter().map(one).collect()));
 }
 
-/// Reads the whole answer: the versions into `facts`, and each GPU.
-fn read(xml: &str, facts: &mut Map) -> Vec<Value> {
-    for name in ["driver_version", "cuda_version"] {
-        if let Some(text) = inner(xml, name).and_then(said) {
-            put(facts, name, text);
-        }
-    }
-    each(xml, "gpu").into_iter().map(gpu).collect()
-}
-
-fn gpu(xml: &str) -> Value {
+fn gpu(gpu: &Gpu<'_>) -> Value {
     let mut facts = Map::new();
-    let at = |path: &[&str]| {
-        let found = path.iter().try_fold(xml, |xml, name| inner(xml, name));
-        found.and_then(said)
-    };
+    let at = |path: &[&str]| gpu.text(path);
     for (fact, path) in [
         ("name", &["product_name"][..]),
         ("architecture", &["product_architecture"]),
@@ -125,19 +89,11 @@ fn gpu(xml: &str) -> Value {
             &["remapped_rows", "remapped_row_unc"],
         ),
     ] {
-        if let Some(number) = at(path).and_then(|t| number(&t)) {
+        if let Some(number) = gpu.number(path) {
             put(&mut facts, fact, number as i64);
         }
     }
-    // The element was renamed with driver 530.
-    let power = |name: &str| {
-        let newer = at(&["gpu_power_readings", name]);
-        newer
-            .or_else(|| at(&["power_readings", name]))
-            .and_then(|t| number(&t))
-    };
-    let limit = power("current_power_limit").or_else(|| power("power_limit"));
-    if let Some(watts) = limit {
+    if let Some(watts) = gpu.power_limit() {
         put(&mut facts, "power_limit_w", watts);
     }
     if let Some(mode) = at(&["persistence_mode"]) {
@@ -146,7 +102,7 @@ fn gpu(xml: &str) -> Value {
     if let Some(pending) = at(&["remapped_rows", "remapped_row_pending"]) {
         put(&mut facts, "needs_reset", pending == "Yes");
     }
-    put(&mut facts, "ecc_uncorrectable", uncorrectable(xml));
+    put(&mut facts, "ecc_uncorrectable", uncorrectable(gpu.xml()));
     facts.into()
 }
 
@@ -167,54 +123,6 @@ fn uncorrectable(xml: &str) -> Value {
         Some(counts) if !counts.is_empty() => Value::Int(counts.iter().sum::<f64>() as i64),
         _ => Value::Null,
     }
-}
-
-/// The number that a text such as `81559 MiB` or `16x` begins with.
-fn number(text: &str) -> Option<f64> {
-    let end = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .unwrap_or(text.len());
-    text[..end].parse().ok()
-}
-
-/// A value, unless it says that there is none.
-fn said(text: &str) -> Option<String> {
-    let text = text.trim();
-    let none = ["", "N/A", "[N/A]", "Unknown Error", "[Unknown Error]"];
-    let plain = || {
-        text.replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&quot;", "\"")
-            .replace("&apos;", "'")
-            .replace("&amp;", "&")
-    };
-    (!none.contains(&text)).then(plain)
-}
-
-/// What stands in the first element of this name.
-fn inner<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
-    each(xml, name).into_iter().next()
-}
-
-/// What stands in each element of this name, the outermost where they are nested in others. The
-/// document has no comments, no CDATA, and no element within one of its own name.
-fn each<'x>(xml: &'x str, name: &str) -> Vec<&'x str> {
-    let (open, close) = (format!("<{name}"), format!("</{name}>"));
-    let mut out = Vec::new();
-    let mut rest = xml;
-    while let Some(at) = rest.find(&open) {
-        rest = &rest[at + open.len()..];
-        // `<gpu_util>` begins as `<gpu>` does.
-        if !rest.starts_with(['>', ' ', '\n', '\t']) {
-            continue;
-        }
-        let Some(begin) = rest.find('>') else { break };
-        rest = &rest[begin + 1..];
-        let Some(end) = rest.find(&close) else { break };
-        out.push(&rest[..end]);
-        rest = &rest[end + close.len()..];
-    }
-    out
 }
 
 #[cfg(test)]
@@ -284,7 +192,12 @@ mod tests {
                 "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.172.08  Tue Jul  8 18:32:05 UTC 2025\nGCC version:  gcc 13.3.0\n",
             )
             .answering(&["nvidia-smi", "-q", "-x"], TWO);
+        let log =
+            "NVRM: Xid (PCI:0000:53:00): 63, pid=1, Row Remapper: New row marked for remapping\n";
+        let host = host.answering(&["dmesg", "--notime"], log);
         let is = facts(&host);
+        assert_eq!(is["action"], "reset");
+        assert_eq!(is["xids"][0]["xid"], 63);
         assert_eq!(is["count"], 2);
         assert_eq!(is["driver_version"], "570.172.08");
         assert_eq!(is["module_version"], "570.172.08");

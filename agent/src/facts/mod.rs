@@ -13,6 +13,7 @@ mod dmi;
 mod dns;
 mod env;
 mod gpu;
+mod llm;
 mod local;
 mod memory;
 mod mounts;
@@ -23,6 +24,7 @@ mod python;
 mod security;
 mod services;
 mod ssh;
+mod storage;
 mod user;
 mod virtualization;
 
@@ -147,6 +149,8 @@ static COLLECTORS: &[Collector] = &[
     // Ours: gathered only when they are asked for by name, as Ansible does not have them.
     row(&["lks.cloud"], &["lks"], cloud::collect),
     row(&["lks.gpu"], &["lks"], gpu::collect),
+    row(&["lks.llm"], &["lks"], llm::collect),
+    row(&["lks.storage"], &["lks"], storage::collect),
 ];
 
 const fn row(

@@ -228,7 +228,9 @@ impl FakeHost {
     #[must_use]
     pub fn with_mount(mut self, source: &str, target: &str, fstype: &str, options: &str) -> Self {
         let mounts = self.memory.mounts.get_or_insert_default();
+        let device = format!("0:{}", 40 + mounts.len());
         mounts.push(MountEntry {
+            device,
             source: source.to_owned(),
             target: target.to_owned(),
             fstype: fstype.to_owned(),

@@ -294,6 +294,11 @@ impl Memory {
             fstype: fstype.clone(),
             options: options.clone(),
             root: "/".to_owned(),
+            // A fake's mounts have numbers, as a kernel's; what is only imagined has none yet.
+            device: match self.imagined {
+                true => String::new(),
+                false => format!("0:{}", 40 + self.mounts()?.len()),
+            },
         };
         if *from_fstab {
             let path = fstab.as_deref().unwrap_or(Path::new("/etc/fstab"));

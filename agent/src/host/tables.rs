@@ -52,6 +52,7 @@ fn mountinfo_line(line: &str) -> Option<MountEntry> {
         fstype: fstype.to_owned(),
         options,
         root: unescape(left.get(3)?),
+        device: (*left.get(2)?).to_owned(),
     })
 }
 

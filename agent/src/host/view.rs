@@ -259,6 +259,8 @@ pub struct MountEntry {
     pub options: String,
     /// Path within the file system that is mounted here (`/` unless it is a bind mount).
     pub root: String,
+    /// Number of its device (`0:45`), by which the kernel names it below `/sys`; empty if it is not known.
+    pub device: String,
 }
 
 /// The size of a file system.

@@ -3,6 +3,17 @@
 //! Endpoints are those of the projects' own documentation: Ollama `docs/api.md`, vLLM and SGLang "OpenAI
 //! compatible server", llama.cpp `tools/server/README.md`.
 
+pub mod container;
+pub mod finding;
+pub mod listening;
+pub mod nvidia;
+pub mod quote;
+pub mod share;
+pub mod version;
+pub mod weights;
+pub mod xid;
+pub mod xml;
+
 use crate::choices;
 use crate::host::Request;
 use crate::secret::Secret;
@@ -15,6 +26,7 @@ choices! {
         Vllm = "vllm",
         LlamaCpp = "llama_cpp" | "llama.cpp",
         Sglang = "sglang",
+        Tgi = "tgi",
         OpenAi = "openai",
     }
 }
@@ -28,6 +40,7 @@ impl Runtime {
             Self::Vllm | Self::OpenAi => 8000,
             Self::LlamaCpp => 8080,
             Self::Sglang => 30000,
+            Self::Tgi => 3000,
         }
     }
 
@@ -37,6 +50,8 @@ impl Runtime {
         match self {
             Self::Ollama => "/api/version",
             Self::Vllm | Self::LlamaCpp | Self::Sglang => "/health",
+            // Its `/health` computes a token, so that a busy server does not answer it.
+            Self::Tgi => "/info",
             Self::OpenAi => "/v1/models",
         }
     }

@@ -11,6 +11,7 @@ pub mod command;
 pub mod content;
 mod def;
 pub mod entry;
+pub mod fstab;
 pub mod glob;
 pub mod http;
 pub mod llm;

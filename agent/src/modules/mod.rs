@@ -157,8 +157,12 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<wait_for::WaitFor>("ansible.builtin.wait_for").returns(wait_for::RETURNS),
     host_module::<mount::Mount>("ansible.posix.mount").returns(mount::RETURNS),
     host_module::<sysctl::Sysctl>("ansible.posix.sysctl"),
+    host_module::<llm::efs_mount::EfsMount>("lks.llm.efs_mount").returns(llm::efs_mount::RETURNS),
+    host_module::<llm::gpu::Gpu>("lks.llm.gpu").returns(llm::gpu::RETURNS),
     host_module::<llm::model::Model>("lks.llm.model").returns(llm::model::RETURNS),
+    host_module::<llm::preflight::Preflight>("lks.llm.preflight").returns(llm::preflight::RETURNS),
     host_module::<llm::ready::Ready>("lks.llm.ready").returns(llm::ready::RETURNS),
+    host_module::<llm::runtime::Server>("lks.llm.runtime").returns(llm::runtime::RETURNS),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.

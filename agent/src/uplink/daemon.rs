@@ -11,6 +11,7 @@
 use super::client::Client;
 use super::deliver::{Delivery, Runs, deliver};
 use super::identity::Identity;
+use super::join::{self, Join};
 use super::spool::{BOUND, Bell, RunLog};
 use super::wire::{self, Work};
 use crate::bundle::{self, Counters, Index, Keys};
@@ -20,7 +21,7 @@ use crate::engine::journal::OnInterrupt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, EventKind, Level};
 use crate::host::here::{self, durable};
-use crate::host::{Digest, digest_of};
+use crate::host::{Digest, RealHost, digest_of};
 use crate::pattern::wildcard;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,8 +33,11 @@ pub struct Settings {
     pub controller: String,
     /// The SHA-256 of its authority's certificate.
     pub pin: String,
-    /// The name that this host wants.
-    pub name: String,
+    /// The name that this host wants; without one it is the instance's id where AWS lets it in, and else
+    /// its name in the network.
+    pub name: Option<String>,
+    /// How it is let in.
+    pub join: Join,
     /// Where a join token lies; it is used once and then removed.
     pub token_file: Option<PathBuf>,
     /// Where the public keys lie that sign bundles.
@@ -305,33 +309,36 @@ fn enrolled(settings: &Settings) -> Result<Identity> {
         }
         return Ok(identity.clone());
     }
+    let host = RealHost::new();
+    let way = settings.join.method(&host, settings.token_file.is_some());
+    let mut pause = 0.5;
+    let mut wait = |error: Error| {
+        here::print_error(&format!("not enrolled yet: {error}\n"));
+        here::sleep(pause);
+        pause = f64::min(pause * 2.0, 30.0);
+    };
     let mut identity = match kept {
         Some(identity) => identity,
-        None => Identity::new(&settings.name)?,
+        None => loop {
+            match join::name(settings.name.as_deref(), &way, &host) {
+                Ok(name) => break Identity::new(&name)?,
+                Err(error) if error.kind() == ErrorKind::Unreachable => wait(error),
+                Err(error) => return Err(error),
+            }
+        },
     };
     identity.save(&settings.state)?;
-    let missing = || {
-        Error::new(
-            ErrorKind::Usage,
-            "this host is not enrolled, and there is no join token (--token-file)",
-        )
-        .hint("make one on the controller: `lks-ctl token new`")
-    };
-    let path = settings.token_file.as_ref().ok_or_else(missing)?;
-    let token = here::read_text(path)?.ok_or_else(missing)?;
+    let ticket = way.ticket(settings.token_file.as_deref(), &host)?;
     let client = Client::new(&settings.controller, &settings.pin, None)?;
-    let mut pause = 0.5;
     loop {
-        match identity.enrol(&client, token.trim(), &settings.state) {
+        match identity.enrol(&client, &ticket, &settings.state) {
             Ok(()) => break,
-            Err(error) if error.kind() == ErrorKind::Unreachable => {
-                here::print_error(&format!("not enrolled yet: {error}\n"));
-                here::sleep(pause);
-                pause = f64::min(pause * 2.0, 30.0);
-            }
+            Err(error) if error.kind() == ErrorKind::Unreachable => wait(error),
             Err(error) => return Err(error),
         }
     }
-    here::remove_file(path);
+    if let Some(path) = &settings.token_file {
+        here::remove_file(path);
+    }
     Ok(identity)
 }

@@ -1,6 +1,6 @@
 //! The way to the controller: enrolment, work, bundles, and the delivery of events.
 //!
-//! `identity` holds who this host is, `client` speaks to the controller, `spool` keeps a run's events
+//! `identity` holds who this host is, `join` how it is let in, `client` speaks to the controller, `spool` keeps a run's events
 //! and ends of tasks on disk, `daemon` does the work. `wire` is what both sides send; the controller
 //! uses the same types.
 
@@ -8,6 +8,7 @@ mod client;
 pub mod daemon;
 mod deliver;
 pub mod identity;
+pub mod join;
 mod pinned;
 pub mod spool;
 pub mod wire;

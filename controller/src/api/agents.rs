@@ -1,7 +1,7 @@
 //! What agents ask. Each host gets its own work, and the bundles of its own work; nothing else.
 
-use super::auth::{self, digest};
-use super::{Answer, Refused, Shared, json, json_body, now, tls::Peer};
+use super::auth;
+use super::{Answer, Refused, Shared, join, json, json_body, now, tls::Peer};
 use crate::store::{Batch, Enrolment};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
@@ -32,20 +32,25 @@ pub(super) async fn enrol(
     let key = unhex(&asked.public_key)
         .filter(|k| k.len() == 32)
         .ok_or_else(|| Refused::bad("the public key is none"))?;
-    let message = EnrolRequest::message(&asked.token, &asked.name, &asked.public_key);
+    let secret = asked.aws.as_ref().map_or(&asked.token, |a| &a.challenge);
+    let message = EnrolRequest::message(secret, &asked.name, &asked.public_key);
     let proof = unhex(&asked.proof).unwrap_or_default();
     UnparsedPublicKey::new(&ED25519, &key)
         .verify(&message, &proof)
         .map_err(|_| Refused::bad("the proof was not made with the key"))?;
-    let (token, name) = (digest(&asked.token), asked.name.clone());
+    let who = peer.address.ip().to_string();
+    let (token, how) = match &asked.aws {
+        Some(_) => join::by_aws(&state, &who, &asked).await?,
+        None => (join::by_token(&state, &asked)?, asked.name.clone()),
+    };
+    let (digest, name) = (token.clone(), asked.name.clone());
     let (key_text, version) = (
         hex(&key),
         asked.version.chars().take(40).collect::<String>(),
     );
     let outcome = state
-        .ask(move |store| store.enrol(&token, &name, &key_text, &version, now()))
+        .ask(move |store| store.enrol(&digest, &name, &key_text, &version, now()))
         .await?;
-    let who = peer.address.ip().to_string();
     match outcome {
         Enrolment::Welcome => {}
         Enrolment::BadToken => {
@@ -77,7 +82,7 @@ pub(super) async fn enrol(
     state
         .ask(move |store| store.add_certificate(&fingerprint, &name))
         .await?;
-    state.audit(&who, "enrolled", &asked.name).await?;
+    state.audit(&who, "enrolled", &how).await?;
     Ok(json(&EnrolAnswer {
         name: asked.name,
         certificate: hex(&certificate),

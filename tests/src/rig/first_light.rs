@@ -9,7 +9,7 @@ use super::options::Options;
 use super::services::EFS;
 use super::stage::{say, stage};
 use super::vm::Vm;
-use super::{Attempt, Result, disk, ensure, ollama, playbook_run};
+use super::{Attempt, Result, disk, ensure, llm_host, ollama, playbook_run};
 
 /// The one task of the playbook that reports a change each time.
 pub const ALWAYS_CHANGES: &str = "Run Docker Compose";
@@ -54,6 +54,12 @@ pub fn run(options: &Options) -> Result<()> {
     })?;
     stage("the host is still as the playbook says", || {
         converged(&mut vm)
+    })?;
+    stage("a share keeps its read-ahead and cannot hold us", || {
+        llm_host::share(&mut vm)
+    })?;
+    stage("ollama.yml serves what compose did", || {
+        llm_host::ollama(&mut vm)
     })
 }
 

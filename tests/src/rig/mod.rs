@@ -15,6 +15,7 @@ pub mod container;
 pub mod disk;
 pub mod first_light;
 pub mod kill;
+pub mod llm_host;
 pub mod namespace;
 pub mod ollama;
 pub mod options;

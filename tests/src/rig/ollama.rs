@@ -2,6 +2,7 @@
 //! registry serves it. No container engine is needed to build it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -55,6 +56,14 @@ fn fill(tree: &Path) -> Result<()> {
     fs::create_dir_all(tree.join("srv"))?;
     fs::create_dir_all(tree.join("tmp"))?;
     fs::copy(data("ollama.py"), tree.join("srv/ollama.py"))?;
+    // Called as Ollama's image is: `/bin/ollama serve`.
+    let program = tree.join("bin/ollama");
+    fs::create_dir_all(tree.join("bin"))?;
+    fs::write(
+        &program,
+        "#!/bin/sh\nexec /usr/bin/python3 /srv/ollama.py\n",
+    )?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     let mut writer = Command::new(python.join("bin/python"));
     process::run(
         writer

@@ -13,7 +13,8 @@ use super::{Attempt, Result, ensure, process};
 /// An install of a docker engine under emulation, on a machine that has other things to do.
 pub const LIMIT: Duration = Duration::from_secs(1800);
 
-const AGENT: &str = "/usr/local/bin/lks-agent";
+/// Where the agent lies on the host.
+pub const AGENT: &str = "/usr/local/bin/lks-agent";
 const PLAYBOOK: &str = "/root/playbook.yml";
 
 /// Puts the agent and the playbook on the host.

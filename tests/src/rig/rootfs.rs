@@ -16,7 +16,15 @@ const PACKAGES: &str = "apparmor,systemd,systemd-sysv,dbus,iproute2,ca-certifica
      initramfs-tools,busybox,linux-image-cloud-amd64";
 
 /// What can be installed on it, with everything these need.
-const POOL: &[&str] = &["nfs-common", "docker.io", "gpg", "curl", "jq"];
+const POOL: &[&str] = &[
+    "nfs-common",
+    "docker.io",
+    "gpg",
+    "curl",
+    "jq",
+    "python3-venv",
+    "libgomp1",
+];
 
 /// Timers that would take apt's lock or the processor at a moment of their own, and a clock that
 /// nobody serves.

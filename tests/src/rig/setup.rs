@@ -14,6 +14,8 @@ const TOOLS: &[(&str, &str, bool)] = &[
     ("mmdebstrap", "mmdebstrap", true),
     ("apt-ftparchive", "apt-utils", true),
     ("openssl", "openssl", true),
+    // Not the rigs, but tests/tests/aws and gates.rs.
+    ("curl", "curl", false),
     // Not the rigs, but tests/tests/ssh.rs.
     ("sshd", "openssh-server", false),
     // tests/tests/store.rs and controllers.rs; it puts no program on the path but this.
@@ -36,6 +38,9 @@ const PLUGINS: &[(&str, &str)] = &[(
 /// The inference server of the image, and what writes its model.
 const PYTHON: &[&str] = &["xllamacpp", "gguf", "numpy"];
 
+/// What `playbooks/llama_cpp.yml` installs, for hosts without a network.
+const WHEELS: &[&str] = &["xllamacpp==2026.10.11549"];
+
 /// Installs what is missing. Quick when nothing is.
 pub fn install() -> Result<()> {
     root()?;
@@ -51,6 +56,7 @@ pub fn install() -> Result<()> {
         apt_install(&wanted)?;
     }
     python()?;
+    crate::aws::python()?;
     Ok(())
 }
 
@@ -64,6 +70,17 @@ pub fn python() -> Result<PathBuf> {
         process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON)).map(drop)
     })?;
     Ok(dir)
+}
+
+/// The directory of the Python packages that hosts install, which are fetched first if need be.
+pub fn wheels() -> Result<PathBuf> {
+    let python = python()?.join("bin/python");
+    cache::Kept::new("wheels", WHEELS).get(|partial| {
+        let mut pip = Command::new(python);
+        pip.args(["-m", "pip", "download", "--quiet", "--no-deps"]);
+        pip.args(["--only-binary", ":all:", "--dest"]).arg(partial);
+        process::run(pip.args(WHEELS)).map(drop)
+    })
 }
 
 /// `Err` unless this process is root.

@@ -32,6 +32,13 @@ impl RealHost {
             return Ok(None);
         };
         let at = self.destination(path)?;
+        if let (true, false, Content::Bytes(bytes)) = (in_place, self.is_folder(), content)
+            && ["/sys", "/proc"].iter().any(|top| at.starts_with(top))
+        {
+            // A knob of the kernel: there is no place beside it for a new file.
+            std::fs::write(&at, bytes).map_err(|e| io_error("write", &at, e))?;
+            return Ok(None);
+        }
         let old = old_file(&at)?;
         let mut new = NewFile::beside(&at)?;
         self.fill(&mut new, content)?;

@@ -1,13 +1,11 @@
 //! `ansible.posix.mount`.
 
-mod fstab;
-
 use crate::error::{Error, Result};
 use crate::host::{Attrs, Command, Consequence, Content, Effect, HostView, MountEntry, Outcome};
+use crate::module::fstab::{self, Entry};
 use crate::module::{Diff, HostPath, Module, Plan, PlanCx, Returns, Rule};
 use crate::value::Value;
 use crate::{choices, params};
-use fstab::Entry;
 use std::path::{Path, PathBuf};
 
 choices! {
