@@ -2,5 +2,6 @@
 
 pub mod aws;
 pub mod fleet;
+pub mod models;
 pub mod postgres;
 pub mod rig;

@@ -12,8 +12,9 @@ use super::client::Client;
 use super::deliver::{Delivery, Runs, deliver};
 use super::identity::Identity;
 use super::join::{self, Join};
+use super::notice::{Notices, PrepareLocal};
 use super::spool::{BOUND, Bell, RunLog};
-use super::wire::{self, Work};
+use super::wire::{self, NO_BUNDLE, Work};
 use crate::bundle::{self, Counters, Index, Keys};
 use crate::engine::Emitter;
 use crate::engine::job::Job;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub bundle_keys: PathBuf,
     /// Where it keeps what it knows.
     pub state: PathBuf,
+    /// A playbook of this host that is run when EC2 gives notice that the instance will be taken.
+    pub notice: Option<PathBuf>,
 }
 
 /// Makes a job of an unpacked bundle: the command line knows the flags.
@@ -53,6 +56,7 @@ pub type Prepare = fn(&Index, &Path, &str) -> Result<Job>;
 pub struct Daemon {
     settings: Settings,
     prepare: Prepare,
+    prepare_local: PrepareLocal,
     keys: Keys,
     identity: Identity,
     bell: Arc<Bell>,
@@ -65,7 +69,11 @@ impl Daemon {
     ///
     /// # Errors
     /// When settings are wrong, or the controller refuses.
-    pub fn start(settings: Settings, prepare: Prepare) -> Result<Self> {
+    pub fn start(
+        settings: Settings,
+        prepare: Prepare,
+        prepare_local: PrepareLocal,
+    ) -> Result<Self> {
         here::make_dir(&settings.state, 0o700)?;
         let lock = durable::lock_folder(&settings.state)?;
         let keys = here::read_text(&settings.bundle_keys)?.ok_or_else(|| {
@@ -78,6 +86,7 @@ impl Daemon {
         Ok(Self {
             settings,
             prepare,
+            prepare_local,
             keys,
             identity,
             bell: Arc::default(),
@@ -103,7 +112,9 @@ impl Daemon {
             .name("deliver".into())
             .spawn(move || deliver(&client, &runs, &bell))
             .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
-        for work in self.kept()? {
+        let kept = self.kept()?;
+        self.look_for_notices()?;
+        for work in kept {
             self.carry_out(&work);
         }
         let client = self.client()?;
@@ -124,6 +135,26 @@ impl Daemon {
                 }
             }
         }
+    }
+
+    /// In a thread of its own: a run that is under way must not keep the host in service.
+    fn look_for_notices(&self) -> Result<()> {
+        let Some(playbook) = self.settings.notice.clone() else {
+            return Ok(());
+        };
+        let notices = Notices {
+            name: self.identity.name.clone(),
+            state: self.settings.state.clone(),
+            playbook,
+            prepare: self.prepare_local,
+            bell: Arc::clone(&self.bell),
+            runs: Arc::clone(&self.runs),
+        };
+        std::thread::Builder::new()
+            .name("notices".into())
+            .spawn(move || notices.watch())
+            .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
+        Ok(())
     }
 
     fn run_dir(&self, run: &str) -> PathBuf {
@@ -220,6 +251,11 @@ impl Daemon {
     /// The bundle of a run, verified again at every start: what lies on a disk is no more to be believed
     /// than what comes over a network.
     fn believed(&self, work: &Work, dir: &Path) -> Result<(Index, PathBuf)> {
+        if work.bundle == NO_BUNDLE {
+            return Err(Error::host(
+                "the agent was ended while it carried out a playbook of this host",
+            ));
+        }
         let bytes = here::read(&dir.join("bundle"))?.unwrap_or_default();
         if digest_of(&bytes, Digest::Sha256) != work.bundle {
             return Err(Error::host("the bundle is not the one that was announced"));
@@ -272,7 +308,7 @@ impl Daemon {
 }
 
 /// Reports a run that could not begin.
-fn refuse(run: &str, log: &Arc<RunLog>, why: &[String]) -> i32 {
+pub(super) fn refuse(run: &str, log: &Arc<RunLog>, why: &[String]) -> i32 {
     let emit = Emitter::new(run, Arc::clone(log) as Arc<dyn event::Sink>);
     emit.go_on_after(log.numbers());
     emit.run(EventKind::RunStarted {

@@ -19,6 +19,23 @@ pub const MAX_WAIT: u64 = 50;
 /// The signed header that binds a call of `sts:GetCallerIdentity` to one join: see [`EnrolRequest::bond`].
 pub const JOIN_HEADER: &str = "x-lks-join";
 
+/// A digest that no bundle has: what a host runs by itself came in none.
+pub const NO_BUNDLE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The name of a run that a host began by itself, when EC2 gave it notice: it begins with the host's name,
+/// so that no other host can report it.
+#[must_use]
+pub fn notice_run(host: &str, at: u64) -> String {
+    format!("{}{at}", notice_prefix(host))
+}
+
+/// What names of such runs begin with.
+#[must_use]
+pub fn notice_prefix(host: &str) -> String {
+    // No dot: those are the agent's own.
+    format!("notice-{}-at-", host.replace('.', "_"))
+}
+
 /// A host wants in: by a token, or by what AWS says of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EnrolRequest {

@@ -2,7 +2,7 @@
 
 use super::auth;
 use super::{Answer, Refused, Shared, join, json, json_body, now, tls::Peer};
-use crate::store::{Batch, Enrolment};
+use crate::store::{Batch, Enrolment, Run};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::header::CONTENT_LENGTH;
@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use lks_agent::encoding::{hex, unhex};
 use lks_agent::uplink::wire::{
-    EnrolAnswer, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, Work, is_name,
+    EnrolAnswer, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, NO_BUNDLE, Work,
+    is_name, notice_prefix,
 };
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::Deserialize;
@@ -134,6 +135,27 @@ pub(super) async fn bundle(
     found.ok_or_else(|| Refused::missing("bundle for this host"))
 }
 
+/// A run that a host began by itself, because EC2 gave it notice: it came in no bundle, and is known once
+/// its first events come.
+async fn begin_own(state: &Shared, host: &str, run: &str) -> Answer<()> {
+    let run = Run {
+        run: run.to_owned(),
+        bundle: NO_BUNDLE.to_owned(),
+        by: host.to_owned(),
+        created_at: now(),
+        hosts: vec![(host.to_owned(), None)],
+    };
+    state
+        .ask(move |store| {
+            if store.run(&run.run)?.is_some() {
+                return Ok(());
+            }
+            store.put_bundle(NO_BUNDLE, b"")?;
+            store.create_run(&run)
+        })
+        .await
+}
+
 pub(super) async fn events(
     State(state): State<Shared>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -155,6 +177,9 @@ pub(super) async fn events(
         if !is_event {
             return Err(Refused::bad("an event is none, or of another run"));
         }
+    }
+    if batch.run.starts_with(&notice_prefix(&host.name)) && is_name(&batch.run) {
+        begin_own(&state, &host.name, &batch.run).await?;
     }
     let batch = Batch {
         agent: host.name,

@@ -4,6 +4,8 @@
 mod boot;
 mod inventory;
 mod joins;
+mod models;
+mod notices;
 mod secrets;
 
 use lks_tests::aws::Server;

@@ -128,7 +128,10 @@ fn answers(l: &Look, wish: &Wish, name: &str, kind: &str, out: &mut Vec<Val>) ->
     {
         Ok(bytes) => bytes,
         Err(error) if wish.fail_on_error => return Err(error.into()),
-        Err(_) => return Ok(nothing(wish, "", out)),
+        Err(_) => {
+            nothing(wish, "", out);
+            return Ok(());
+        }
     };
     let answer = Packet::parse(&bytes).map_err(broken)?;
     let found: Vec<&ResourceRecord> = answer
