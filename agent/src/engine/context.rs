@@ -277,7 +277,7 @@ impl TaskView {
     /// What the task sees on a host.
     #[must_use]
     pub fn stack(&self, run: &RunCx, play: &PlayCx, files: &Arc<Map>, host: &HostVars) -> Stack {
-        let mut stack = Stack::default();
+        let mut stack = Stack::new(run.options.merge_hashes);
         if let Some(map) = self.login.as_ref().or(run.login.as_ref()) {
             stack.push(Layer::Login, map);
         }
@@ -358,6 +358,8 @@ pub fn with_host(mut stack: Stack, slot: &HostSlot) -> Stack {
 pub struct HostsView {
     /// The hosts.
     pub hosts: Arc<Hosts>,
+    /// Whether mappings add up (`hash_behaviour`).
+    pub merge_hashes: bool,
     /// Layers that do not depend on the host.
     pub extra: Arc<Map>,
     /// The play's magic variables.
@@ -374,7 +376,7 @@ impl Others for HostsView {
     fn of(&self, host: &str) -> Option<Arc<dyn Variables>> {
         let slot = self.hosts.get(host)?;
         let vars = slot.snapshot();
-        let mut stack = Stack::default();
+        let mut stack = Stack::new(self.merge_hashes);
         vars.lower(&mut stack);
         vars.upper(&mut stack);
         stack.push(Layer::Extra, &self.extra);

@@ -103,6 +103,7 @@ impl TaskCx<'_> {
         let mut stack = with_host(stack, self.slot);
         stack.with_others(Arc::new(HostsView {
             hosts: Arc::clone(&self.run.hosts),
+            merge_hashes: self.run.options.merge_hashes,
             extra: Arc::clone(&self.run.options.extra_vars),
             magic: Arc::clone(&self.play.magic),
         }));
