@@ -8,6 +8,7 @@ use super::runner::TaskRunner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Counters, EventKind, Level, TaskInfo};
 use crate::host::here;
+use crate::playbook::keyword::Kw;
 use crate::playbook::play::Play;
 use crate::playbook::role::{RoleUse, role_variables};
 use crate::playbook::task::Task;
@@ -78,6 +79,8 @@ pub struct RunCx {
     pub added: Mutex<HashMap<String, Added>>,
     /// Groups of modules.
     pub groups: super::action_groups::ActionGroups,
+    /// As whom to log in, if a flag or the settings say so (see [`login`]).
+    pub login: Option<Arc<Map>>,
 }
 
 /// What `add_host` and `group_by` did for a host.
@@ -219,6 +222,8 @@ pub struct TaskView {
     role_vars: Vec<Arc<Map>>,
     role_params: Vec<Arc<Map>>,
     magic: Arc<Map>,
+    /// What `remote_user` says, where it stands.
+    login: Option<Arc<Map>>,
 }
 
 impl TaskView {
@@ -248,6 +253,10 @@ impl TaskView {
             role_vars,
             role_params: layers(|r| &r.params),
             magic: Arc::new(task_magic(task, play, &roles)),
+            login: (task
+                .find(Kw::RemoteUser)
+                .filter(|s| !s.value.has_template()))
+            .map(|s| login(&s.value)),
             task: Arc::clone(task),
             info,
         }
@@ -269,6 +278,9 @@ impl TaskView {
     #[must_use]
     pub fn stack(&self, run: &RunCx, play: &PlayCx, files: &Arc<Map>, host: &HostVars) -> Stack {
         let mut stack = Stack::new(run.options.merge_hashes);
+        if let Some(map) = self.login.as_ref().or(run.login.as_ref()) {
+            stack.push(Layer::Login, map);
+        }
         for map in play.role_defaults.iter().chain(&self.role_defaults) {
             stack.push(Layer::RoleDefaults, map);
         }
@@ -291,6 +303,13 @@ impl TaskView {
         stack.push(Layer::Magic, &self.magic);
         stack
     }
+}
+
+/// As whom to log in, under the names by which playbooks ask for it.
+pub(super) fn login(user: &Value) -> Arc<Map> {
+    let names = ["ansible_user", "ansible_ssh_user"];
+    let entries = names.map(|name| (Key::from(name), user.clone()));
+    Arc::new(entries.into_iter().collect())
 }
 
 /// Variables that Ansible sets for a task: where its files are looked for, and its role.

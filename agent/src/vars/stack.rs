@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// documentation, with its numbers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
+    /// 1: as whom to log in, by keyword or flag: `ansible_user`.
+    Login,
     /// 2: a role's `defaults/`.
     RoleDefaults,
     /// 3: group variables in the inventory's file or script.
@@ -103,6 +105,15 @@ impl Stack {
     pub fn with(&self, layer: Layer, map: Map) -> Self {
         let mut more = self.clone();
         more.push(layer, &Arc::new(map));
+        more
+    }
+
+    /// A copy with another weakest layer.
+    #[must_use]
+    pub fn above(&self, layer: Layer, map: &Arc<Map>) -> Self {
+        let mut more = self.clone();
+        more.layers.retain(|(known, _)| *known != layer);
+        more.layers.insert(0, (layer, Arc::clone(map)));
         more
     }
 
