@@ -122,6 +122,37 @@ fn a_worker_goes_from_its_own_playbook_into_service_and_is_drained() {
     });
 }
 
+/// The first user's playbook as it is: what is around it in real life (apt, NFS, Docker) is the rigs' matter.
+#[test]
+fn the_first_users_playbook_is_taken_as_it_is() {
+    let scratch = Scratch::new("as-it-is");
+    let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../playbooks/worker.yml");
+    let done = Command::new(ctl().expect("the binary of lks-ctl"))
+        .args(["run", "--list-tasks"])
+        .arg(worker)
+        .args(["-e", "efs_ip=10.0.0.5", "-e"])
+        .arg(format!(
+            "worker_playbook={}",
+            data("first-user.yml").display()
+        ))
+        .current_dir(&scratch.0)
+        .env_remove("ANSIBLE_CONFIG")
+        .output()
+        .expect("lks-ctl runs");
+    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+    assert!(done.status.success(), "{said}");
+    let place = |name: &str| said.find(name).unwrap_or_else(|| panic!("{name}: {said}"));
+    let order = [
+        "Say what Ollama needs beside the compose file",
+        "Mount NFS",
+        "Run Docker Compose",
+        "Pull the models, once for all hosts of the share",
+        "Into service",
+    ]
+    .map(place);
+    assert!(order.is_sorted(), "{said}");
+}
+
 fn ask(port: u16) -> std::io::Result<String> {
     let body =
         r#"{"model": "tiny", "messages": [{"role": "user", "content": "hello"}], "stream": false}"#;
