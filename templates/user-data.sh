@@ -1,6 +1,6 @@
 #!/bin/sh
 # User-data of a host that configures itself, made by `lks-ctl bootstrap`. Safe to run on every boot.
-# It holds no secret but the join token, which lets one host in, once, until it expires.
+# It holds no secret but perhaps a join token, which lets one host in, once, until it expires.
 set -eu
 say() { echo "lks: $*"; [ -w /dev/console ] && echo "lks: $*" >/dev/console || true; }
 fail() { say "FAILED: $*"; exit 1; }
@@ -12,12 +12,25 @@ state=/var/lib/lks-agent
 
 good() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$sha256" ]; }
 
-fetch() {
+# Fetches $1 into $2; any further words are curl's.
+get() {
+    url=$1 file=$2
+    shift 2
     if command -v curl >/dev/null 2>&1; then
-        curl -fsSL --proto '=https,http' --connect-timeout 10 --max-time 600 -o "$2" "$1"
+        curl -fsSL --proto '=https,http' --connect-timeout 10 --max-time 600 "$@" -o "$file" "$url"
     else
-        wget -q -T 30 -O "$2" "$1"
+        [ "${1:-}" = -k ] && set -- --no-check-certificate
+        wget -q -T 30 "$@" -O "$file" "$url"
     fi
+}
+@S3@
+fetch() {
+    case $1 in
+        # Its certificate is its own; what is fetched is good only if its SHA-256 is.
+        controller) get "@CONTROLLER@/v1/programs/$sha256" "$2" -k ;;
+        s3://*) get_s3 "$1" "$2" ;;
+        *) get "$1" "$2" ;;
+    esac
 }
 
 umask 077
@@ -51,13 +64,7 @@ cat >"$etc/bundle-keys" <<'LKS_KEYS'
 @BUNDLE_KEYS@
 LKS_KEYS
 
-# The token is only written for a host that has not joined. A host made from an image of another one
-# finds that out by itself, and needs it, too: the agent removes what it does not use.
-if [ ! -e "$etc/joined-@TOKEN_ID@" ]; then
-    printf '%s\n' '@TOKEN@' >"$etc/join-token"
-    : >"$etc/joined-@TOKEN_ID@"
-fi
-
+@JOIN@
 cat >/etc/systemd/system/lks-agent.service.new <<'LKS_UNIT'
 @UNIT@
 LKS_UNIT

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import xllamacpp
 
+PORT = int(os.environ.get("OLLAMA_PORT", "11434"))
 MODELS = os.path.expanduser("~/.ollama/models")
 NAME = "tiny"
 ONE_AT_A_TIME = threading.Lock()
@@ -26,7 +27,7 @@ def load():
     parameters.cpuparams.n_threads = 1
     parameters.warmup = False
     parameters.hostnames = ["127.0.0.1"]
-    parameters.port = 18080
+    parameters.port = PORT + 1
     return xllamacpp.Server(parameters)
 
 
@@ -116,5 +117,5 @@ class Api(BaseHTTPRequestHandler):
 # PID 1 of a container has no default handlers: without this, `docker stop` takes ten seconds.
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 SERVER = load()
-print("listening on 11434", file=sys.stderr, flush=True)
-ThreadingHTTPServer(("0.0.0.0", 11434), Api).serve_forever()
+print(f"listening on {PORT}", file=sys.stderr, flush=True)
+ThreadingHTTPServer(("0.0.0.0", PORT), Api).serve_forever()

@@ -1,5 +1,7 @@
 //! Shared by the tests that cross crates.
 
+pub mod aws;
 pub mod fleet;
+pub mod models;
 pub mod postgres;
 pub mod rig;

@@ -12,7 +12,8 @@ use crate::engine::LocalConnector;
 use crate::engine::job::Job;
 use crate::error::Result;
 use crate::host::here;
-use crate::uplink::{self, Daemon, identity};
+use crate::uplink::join::Join;
+use crate::uplink::{self, Daemon};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,12 +32,15 @@ again. Only bundles that one of the keys of `--bundle-keys` signed are run.\n",
         let settings = uplink::Settings {
             controller: needed("controller")?,
             pin: needed("pin")?,
-            name: value("name").unwrap_or_else(identity::host_name),
+            name: value("name"),
+            join: Join::named(value("join").as_deref().unwrap_or("auto"))
+                .ok_or_else(|| usage("--join is one of auto, token, iam and iid"))?,
             token_file: value("token-file").map(PathBuf::from),
             bundle_keys: PathBuf::from(needed("bundle-keys")?),
             state: PathBuf::from(value("state").unwrap_or_else(|| "/var/lib/lks-agent".into())),
+            notice: value("notice").map(PathBuf::from),
         };
-        Daemon::start(settings, prepare)?.work()?;
+        Daemon::start(settings, prepare, prepare_local)?.work()?;
         Ok(super::exit::OK)
     },
 };
@@ -55,8 +59,15 @@ static FLAGS: &[Flag] = &[
     Flag::one(
         &["name"],
         "NAME",
-        "This host's name. Its name in the network if not given.",
+        "This host's name. If not given: the instance's id where AWS lets it in, else its name in the network.",
     ),
+    Flag::one(
+        &["join"],
+        "METHOD",
+        "How it is let in: by a token, by its role's signature (iam, with its identity document), or by its \
+identity document alone (iid). If not given: by the token if there is one, by iam on EC2.",
+    )
+    .words(&["auto", "token", "iam", "iid"]),
     Flag::one(
         &["token-file"],
         "FILE",
@@ -75,6 +86,13 @@ static FLAGS: &[Flag] = &[
         "Where the agent keeps what it knows. /var/lib/lks-agent if not given.",
     )
     .complete(Complete::Directory),
+    Flag::one(
+        &["notice"],
+        "PLAYBOOK",
+        "A playbook of this host that is run when EC2 gives notice (a spot interruption, or the recommendation \
+to rebalance): `playbooks/drain.yml` takes it out of service. It sees `lks_notice` and `lks_notice_seconds`.",
+    )
+    .complete(Complete::File),
 ];
 
 /// The job that a bundle describes, for the host of this name.
@@ -98,7 +116,25 @@ pub fn prepare(index: &Index, root: &Path, name: &str) -> Result<Job> {
     arguments.push("--connection=local".into());
     arguments.push("--".into());
     arguments.extend(entry.playbooks.iter().map(below));
-    let parsed = Parsed::read(RUN_FLAGS, &arguments)?;
+    read(&arguments, root)
+}
+
+/// The job of a playbook that lies on this host, with more variables.
+///
+/// # Errors
+/// When the settings beside it are wrong.
+pub fn prepare_local(playbook: &Path, name: &str, variables: &[String]) -> Result<Job> {
+    let mut arguments = vec![
+        format!("--inventory={name},"),
+        "--connection=local".to_owned(),
+    ];
+    arguments.extend(variables.iter().map(|v| format!("--extra-vars={v}")));
+    arguments.extend(["--".to_owned(), playbook.display().to_string()]);
+    read(&arguments, playbook.parent().unwrap_or(Path::new("/")))
+}
+
+fn read(arguments: &[String], root: &Path) -> Result<Job> {
+    let parsed = Parsed::read(RUN_FLAGS, arguments)?;
     let file = here::read_text(&root.join("ansible.cfg"))?;
     let dir = root.display().to_string();
     // The bundle's settings, not the host's: what runs is what was signed.
@@ -107,5 +143,7 @@ pub fn prepare(index: &Index, root: &Path, name: &str) -> Result<Job> {
         env: &|_| None,
     })?;
     let options = RunOptions::new(&parsed, &settings)?;
-    execute::job(&options, &settings, Arc::new(LocalConnector))
+    let mut job = execute::job(&options, &settings, Arc::new(LocalConnector))?;
+    job.vault = job.vault.hiding();
+    Ok(job)
 }

@@ -9,7 +9,7 @@ use super::settings::{self, Settings, Sources};
 use crate::engine::adhoc::Adhoc;
 use crate::engine::job::{Findings, Job};
 use crate::engine::stock::Stock;
-use crate::engine::{Connector, Controller, Gathering, Groups, Options, Run};
+use crate::engine::{AwsMemory, Connector, Controller, Gathering, Groups, Options, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
@@ -19,6 +19,7 @@ use crate::playbook::load::DuplicateKeys;
 use crate::playbook::play::Play;
 use crate::playbook::task::{Item, Task};
 use crate::playbook::vault::VaultKeys;
+use crate::secret;
 use crate::template::Templar;
 use crate::value::{Map, Value};
 use crate::view::{Log, Tee};
@@ -117,6 +118,7 @@ pub(super) fn read_inventory(
         vault: vault.clone(),
         managed: settings.ansible_managed.clone(),
         lenient: options.compat,
+        aws: AwsMemory::default(),
         trusted: Default::default(),
     }));
     let stock = Stock {
@@ -139,6 +141,7 @@ fn prepared(job: Job, options: &RunOptions, settings: &Settings, io: &mut Io<'_>
     let terminal = Terminal {
         tty: here::stdout_is_terminal(),
         width: here::terminal_width(),
+        height: here::terminal_height(),
     };
     let file = match &options.output_file {
         Some(path) => Some(here::create(Path::new(path))?),
@@ -545,6 +548,12 @@ pub const JOB: super::app::Command = super::app::Command {
 /// Runs a program: the arguments decide what it does. Gives the exit code.
 #[must_use]
 pub fn main(app: &super::app::App, arguments: &[String]) -> i32 {
+    // A secret that is in a program's last words is a secret that is out.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| match secret::hides() {
+        true => here::print_error(&secret::masked(&info.to_string())),
+        false => usual(info),
+    }));
     let (mut out, mut err) = (here::stdout(), here::stderr());
     let mut io = Io {
         out: &mut out,

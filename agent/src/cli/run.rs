@@ -183,9 +183,13 @@ impl RunOptions {
             output: output(parsed.value("output"), &settings.stdout_callback),
             output_file: text("output-file"),
             colour: colour(parsed, settings),
-            form: match settings.stdout_callback.rsplit('.').next() {
-                Some("minimal") => Form::Minimal,
-                Some("oneline") => Form::OneLine,
+            form: match (
+                parsed.value("output"),
+                settings.stdout_callback.rsplit('.').next(),
+            ) {
+                (Some("fleet"), _) | (None, Some("fleet")) => Form::Fleet,
+                (_, Some("minimal")) => Form::Minimal,
+                (_, Some("oneline")) => Form::OneLine,
                 _ => Form::Default,
             },
             tree: None,
@@ -288,6 +292,8 @@ pub struct Terminal {
     pub tty: bool,
     /// Its columns, if known.
     pub width: Option<usize>,
+    /// Its lines, if known.
+    pub height: Option<usize>,
 }
 
 impl RunOptions {
@@ -302,6 +308,7 @@ impl RunOptions {
                 Colour::Never => false,
             },
             width: terminal.width.unwrap_or(80),
+            height: terminal.height.unwrap_or(24),
             tty: terminal.tty,
             verbosity: self.verbosity,
             diff: self.diff,

@@ -66,9 +66,9 @@ pub const RUN_FLAGS: &[Flag] = &[
     Flag::one(
         &["output"],
         "FORM",
-        "`human` (Ansible's text), `json` (one document), `junit` (XML) or `events` (JSON, one event a line).",
+        "`human` (Ansible's text), `fleet` (a live line for each host), `json` (one document), `junit` (XML) or `events` (JSON, one event a line).",
     )
-    .words(&["human", "json", "junit", "events"])
+    .words(&["human", "fleet", "json", "junit", "events"])
     .group(OUTPUT),
     Flag::one(
         &["output-file"],

@@ -134,6 +134,12 @@ impl Call {
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Its body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// In another region than the host's.
     #[must_use]
     pub fn in_region(mut self, region: impl Into<String>) -> Self {

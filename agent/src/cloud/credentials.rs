@@ -179,7 +179,7 @@ fn read(json: &[u8]) -> Result<Credentials> {
 
 /// Seconds since 1970 of `2026-11-30T08:49:37Z`.
 #[must_use]
-pub(super) fn seconds(text: &str) -> Option<i64> {
+pub fn seconds(text: &str) -> Option<i64> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let (date, clock) = (text.get(..10)?, text.get(11..19)?);
     let shaped = date.as_bytes()[4] == b'-' && clock.as_bytes()[2] == b':' && text.ends_with('Z');

@@ -1,7 +1,8 @@
 //! Numbers events and hands them to the sink.
 
-use crate::event::{Event, EventKind, Sink};
+use crate::event::{Event, EventKind, Level, Sink};
 use crate::host::here;
+use crate::secret;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -44,7 +45,7 @@ impl Emitter {
             .numbers
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        for kind in self.sink.admit(host, kind) {
+        for kind in self.sink.admit(host, clean(kind)) {
             let number = numbers.entry(Arc::clone(host)).or_insert(0);
             *number += 1;
             self.sink.emit(&Event {
@@ -56,4 +57,31 @@ impl Emitter {
             });
         }
     }
+}
+
+/// The event without texts that are hidden.
+fn clean(kind: EventKind) -> EventKind {
+    if !secret::hides() {
+        return kind;
+    }
+    // What cannot be looked through is not let out.
+    let left_out = |_| EventKind::Notice {
+        level: Level::Warning,
+        text: "an event was left out, since it may hold a secret".into(),
+    };
+    let mut json = match serde_json::to_value(&kind) {
+        Ok(json) => json,
+        Err(error) => return left_out(error),
+    };
+    let plain = json.clone();
+    if !secret::mask_json(&mut json) {
+        return kind;
+    }
+    // Words of ours, whatever a secret is.
+    for word in ["/type", "/level", "/news", "/report/status"] {
+        if let (Some(masked), Some(word)) = (json.pointer_mut(word), plain.pointer(word)) {
+            *masked = word.clone();
+        }
+    }
+    serde_json::from_value(json).unwrap_or_else(left_out)
 }

@@ -1,7 +1,8 @@
 //! The inventory as the engine asks it: which hosts a pattern means, and what each is told.
 
+use crate::cloud::{self, Cloud};
 use crate::error::{Error, Result};
-use crate::host::here;
+use crate::host::{RealHost, here};
 use crate::inventory::{Files, Inventory, Limit, NearVars, Origin, ScriptOutput, Selection, Side};
 use crate::playbook::vault::VaultKeys;
 use crate::value::{Key, Map, Value};
@@ -43,6 +44,14 @@ impl Files for InventoryFiles {
             stdout: done.stdout.clone(),
             stderr: done.err(),
         })
+    }
+    fn instances(&self, region: &str, filters: &[(String, Vec<String>)]) -> Result<Vec<Map>> {
+        let host = RealHost::new();
+        cloud::instances(&Cloud::new(&host), region, filters)
+    }
+    fn regions(&self) -> Result<Vec<String>> {
+        let host = RealHost::new();
+        cloud::regions(&Cloud::new(&host))
     }
 }
 

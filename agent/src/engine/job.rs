@@ -3,6 +3,7 @@
 
 use super::absent::Absent;
 use super::adhoc::Adhoc;
+use super::aws::AwsMemory;
 use super::context::{Connector, RunCx};
 use super::emit::Emitter;
 use super::groups::Groups;
@@ -121,6 +122,7 @@ impl Job {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
             lenient: self.options.compat,
+            aws: AwsMemory::default(),
             trusted: Default::default(),
         }))
         .with_compat(self.options.compat);

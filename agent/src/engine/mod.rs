@@ -9,6 +9,7 @@ mod absent;
 mod action;
 mod action_groups;
 pub mod adhoc;
+mod aws;
 pub mod background;
 mod connect;
 pub mod context;
@@ -55,6 +56,7 @@ mod told;
 
 pub use absent::Absent;
 pub use action::load_yaml;
+pub use aws::AwsMemory;
 pub use connect::LocalConnector;
 pub use context::{Connector, Login};
 pub use emit::Emitter;

@@ -1,9 +1,13 @@
 //! What templates may ask of the machine that holds the playbook.
 
+use super::aws::AwsMemory;
 use crate::error::{Error, Result};
 use crate::host::{FileKind, HostView, RealHost, Redirects, Request, Stat, here};
 use crate::playbook::vault::VaultKeys;
-use crate::template::{Clock, Entry, EntryKind, Fetch, Outside, Piped, Variables};
+use crate::secret::masked;
+use crate::template::{
+    AskAws, AwsFound, Clock, Entry, EntryKind, Fetch, Outside, Piped, Variables,
+};
 use crate::value::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -19,6 +23,8 @@ pub struct Controller {
     pub managed: String,
     /// Whether conditions may be of any type.
     pub lenient: bool,
+    /// What AWS answered.
+    pub aws: AwsMemory,
     /// Texts without markers that a template trusted.
     pub trusted: Mutex<HashSet<String>>,
 }
@@ -77,12 +83,20 @@ impl Outside for Controller {
         Ok(answer.body)
     }
 
+    fn aws(&self, asked: &AskAws) -> Result<AwsFound> {
+        self.aws.ask(asked)
+    }
+
+    fn ask_name_servers(&self, servers: &[String], message: &[u8], tcp: bool) -> Result<Vec<u8>> {
+        here::ask_name_servers(servers, message, tcp)
+    }
+
     fn tells_of_untrusted(&self) -> bool {
         here::env("_ANSIBLE_TEMPLAR_UNTRUSTED_TEMPLATE_BEHAVIOR").as_deref() == Some("warning")
     }
 
     fn warn(&self, message: &str) {
-        here::print_error(&format!("[WARNING]: {message}"));
+        here::print_error(&masked(&format!("[WARNING]: {message}")));
     }
 
     fn pipe(&self, command: &str) -> Result<Piped> {

@@ -11,6 +11,7 @@ use super::library::Library;
 use super::notify;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec, about};
+use crate::modules::elsewhere;
 use crate::playbook::keyword::{Kw, Setting, as_bool, check_type, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::problems::Problems;
@@ -207,7 +208,24 @@ impl<'a> Preflight<'a> {
             Some(def) => self.arguments(task, def),
             // Which module it is, is told when a host comes to it.
             None if task.module.contains("{{") => {}
-            None => self.found(no_module(&task.module).at(&task.module_span)),
+            None => self.no_module(task),
+        }
+    }
+
+    /// A module that lks does not have. Playbooks for several systems name those of the others under
+    /// conditions: there it is a warning, and a failure only where such a task is really reached.
+    fn no_module(&mut self, task: &Task) {
+        let (name, span) = (&task.module, &task.module_span);
+        let owner = elsewhere::collection_of(name);
+        match owner.filter(|_| !task.scope.all(Kw::When).is_empty()) {
+            Some(owner) => self.problems.demote(
+                Error::params(format!(
+                    "couldn't resolve module/action '{name}': lks has no such module of {owner}; \
+                     the task fails if its condition holds"
+                ))
+                .at(span),
+            ),
+            None => self.found(no_module(name).at(span)),
         }
     }
 

@@ -11,7 +11,8 @@ enum Kind {
     Md5(md5::Md5),
     Sha1(sha1::Sha1),
     Sha224(sha2::Sha224),
-    Sha256(sha2::Sha256),
+    /// By ring, whose assembly is a third faster where the processor has SHA-256, and twice as fast where not.
+    Sha256(ring::digest::Context),
     Sha384(sha2::Sha384),
     Sha512(sha2::Sha512),
 }
@@ -24,7 +25,7 @@ impl Hasher {
             Digest::Md5 => Kind::Md5(md5::Md5::new()),
             Digest::Sha1 => Kind::Sha1(sha1::Sha1::new()),
             Digest::Sha224 => Kind::Sha224(sha2::Sha224::new()),
-            Digest::Sha256 => Kind::Sha256(sha2::Sha256::new()),
+            Digest::Sha256 => Kind::Sha256(ring::digest::Context::new(&ring::digest::SHA256)),
             Digest::Sha384 => Kind::Sha384(sha2::Sha384::new()),
             Digest::Sha512 => Kind::Sha512(sha2::Sha512::new()),
         })
@@ -49,7 +50,7 @@ impl Hasher {
             Kind::Md5(h) => hex(&h.finalize()),
             Kind::Sha1(h) => hex(&h.finalize()),
             Kind::Sha224(h) => hex(&h.finalize()),
-            Kind::Sha256(h) => hex(&h.finalize()),
+            Kind::Sha256(h) => hex(h.finish().as_ref()),
             Kind::Sha384(h) => hex(&h.finalize()),
             Kind::Sha512(h) => hex(&h.finalize()),
         }

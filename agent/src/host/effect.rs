@@ -411,6 +411,16 @@ impl Request {
     }
 }
 
+/// A signed URL (S3, and what speaks like it) without its signature, which opens it to anybody: it is the
+/// same thing whenever it was signed.
+#[must_use]
+pub fn unsigned(url: &str) -> &str {
+    match url.split_once('?') {
+        Some((bare, query)) if query.contains("X-Amz-Signature=") => bare,
+        _ => url,
+    }
+}
+
 /// Which redirects are followed (`follow_redirects` of Ansible's `uri`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Redirects {

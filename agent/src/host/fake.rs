@@ -304,8 +304,27 @@ impl FakeHost {
     /// A server answers requests of this method (any, if empty) to this URL so.
     #[must_use]
     pub fn serving_response(self, method: &str, url: &str, response: Response) -> Self {
-        let answer = (method.to_owned(), url.to_owned(), response);
-        self.script.state().responses.push(answer);
+        self.serving_call(method, url, ("", ""), response)
+    }
+
+    /// A server answers requests so whose body has the first part, once one whose body has the second part
+    /// has come (either may be empty). Of several that fit, the last one given counts.
+    #[must_use]
+    pub fn serving_call(
+        self,
+        method: &str,
+        url: &str,
+        (asked, after): (&str, &str),
+        response: Response,
+    ) -> Self {
+        let served = super::script::Served {
+            method: method.to_owned(),
+            url: url.to_owned(),
+            asked: asked.to_owned(),
+            after: after.to_owned(),
+            response,
+        };
+        self.script.state().responses.push(served);
         self
     }
 

@@ -16,11 +16,37 @@ pub(super) struct Script {
     state: Mutex<State>,
 }
 
+/// What a server answers.
+#[derive(Clone, Default)]
+pub(super) struct Served {
+    /// Any, if empty.
+    pub method: String,
+    pub url: String,
+    /// A part that the request's body must have.
+    pub asked: String,
+    /// A part of the body of a request that must have come before.
+    pub after: String,
+    pub response: Response,
+}
+
+impl Served {
+    fn fits(&self, request: &Request, before: &[Request]) -> bool {
+        let has = |request: &Request, part: &str| {
+            let body = request.body.as_deref().unwrap_or_default();
+            String::from_utf8_lossy(body).contains(part)
+        };
+        self.url == request.url
+            && (self.method.is_empty() || self.method == request.method)
+            && has(request, &self.asked)
+            && (self.after.is_empty() || before.iter().any(|r| has(r, &self.after)))
+    }
+}
+
 /// Answers and logs.
 #[derive(Default)]
 pub(super) struct State {
     pub answers: Vec<Answer>,
-    pub responses: Vec<(String, String, Response)>,
+    pub responses: Vec<Served>,
     pub ports: BTreeSet<u16>,
     pub assets: BTreeMap<PathBuf, Vec<u8>>,
     pub environment: BTreeMap<String, String>,
@@ -50,8 +76,8 @@ impl Script {
             .responses
             .iter()
             .rev()
-            .find(|(m, u, _)| *u == request.url && (m.is_empty() || *m == request.method));
-        found.map(|(_, _, r)| r.clone()).ok_or_else(|| {
+            .find(|served| served.fits(request, &state.requested));
+        found.map(|served| served.response.clone()).ok_or_else(|| {
             Error::host(format!(
                 "cannot connect to {}: connection refused",
                 request.url

@@ -28,7 +28,7 @@ pub(super) fn check(path: &Path, content: &mut dyn Read, size: u64) -> Result<()
 /// What is written down of a file that was fetched and found right.
 pub(super) fn note(fetch: &Fetch, sha256: &str, mtime: f64) -> String {
     let note = serde_json::json!({
-        "url": fetch.request.url,
+        "url": super::unsigned(&fetch.request.url),
         "version": fetch.version,
         "size": fetch.size,
         "mtime": mtime,

@@ -62,6 +62,32 @@ pub(super) fn read(
             near.push(read);
         }
     }
+    let hosts: Vec<Arc<str>> = inventory.hosts.keys().cloned().collect();
+    build_with(root, tools, near, hosts, inventory)
+}
+
+/// Variables and groups of these hosts, as `compose`, `groups` and `keyed_groups` say: what all of
+/// Ansible's plugins that look hosts up have in common.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn build(
+    root: &Node,
+    tools: &Tools<'_>,
+    hosts: Vec<Arc<str>>,
+    inventory: &mut Inventory,
+) -> Result<()> {
+    inventory.set_depths();
+    build_with(root, tools, Vec::new(), hosts, inventory)
+}
+
+fn build_with(
+    root: &Node,
+    tools: &Tools<'_>,
+    near: Vec<NearVars>,
+    hosts: Vec<Arc<str>>,
+    inventory: &mut Inventory,
+) -> Result<()> {
     let mut builder = Builder {
         tools,
         strict: flag(root, "strict", false)?,
@@ -70,7 +96,6 @@ pub(super) fn read(
         near,
         inventory,
     };
-    let hosts: Vec<Arc<str>> = builder.inventory.hosts.keys().cloned().collect();
     for host in hosts {
         builder.compose(&host, root)?;
         let vars = builder.vars(&host);
@@ -80,7 +105,8 @@ pub(super) fn read(
     Ok(())
 }
 
-fn flag(node: &Node, name: &str, default: bool) -> Result<bool> {
+/// An option that is true or false.
+pub(super) fn flag(node: &Node, name: &str, default: bool) -> Result<bool> {
     let Some(value) = node.get(name) else {
         return Ok(default);
     };

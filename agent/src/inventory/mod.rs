@@ -6,6 +6,7 @@
 //! alone. The rules are those of `ansible/inventory/` of ansible-core 2.19.
 
 mod address;
+mod aws_ec2;
 mod config;
 mod constructed;
 mod generator;

@@ -2,13 +2,13 @@
 
 use super::config::Weight;
 use super::{
-    Inventory, Tools, UNGROUPED, address, constructed, generator, ini, script, toml, yaml,
+    Inventory, Tools, UNGROUPED, address, aws_ec2, constructed, generator, ini, script, toml, yaml,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::playbook::vault;
 use crate::playbook::yaml as syntax;
 use crate::source::SourceFile;
-use crate::value::Value;
+use crate::value::{Map, Value};
 use fancy_regex::Regex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +35,22 @@ pub trait Files {
     /// # Errors
     /// If it cannot be started.
     fn run(&self, script: &Path, arguments: &[&str]) -> Result<ScriptOutput>;
+
+    /// The instances of EC2 in a region that pass all filters.
+    ///
+    /// # Errors
+    /// If AWS cannot be asked here, or refuses.
+    fn instances(&self, _region: &str, _filters: &[(String, Vec<String>)]) -> Result<Vec<Map>> {
+        Err(host_error("cannot ask EC2 here".into()))
+    }
+
+    /// The regions of the account.
+    ///
+    /// # Errors
+    /// As [`Files::instances`].
+    fn regions(&self) -> Result<Vec<String>> {
+        Err(host_error("cannot ask EC2 here".into()))
+    }
 }
 
 /// What an inventory script answered.
@@ -113,6 +129,7 @@ enum Reader {
     Toml,
     Generator,
     Constructed,
+    AwsEc2,
 }
 
 impl Reader {
@@ -131,6 +148,7 @@ impl Reader {
             "toml" => Self::Toml,
             "generator" => Self::Generator,
             "constructed" => Self::Constructed,
+            "aws_ec2" | "amazon.aws.aws_ec2" => Self::AwsEc2,
             _ => return None,
         })
     }
@@ -313,6 +331,7 @@ impl Loader<'_> {
             Reader::Generator | Reader::Constructed => {
                 matches!(ending, "" | "yml" | "yaml" | "json" | "config")
             }
+            Reader::AwsEc2 => aws_ec2::is_named(source),
         }
     }
 
@@ -333,7 +352,7 @@ impl Loader<'_> {
                 script::read(path, &tools, &mut self.inventory)?;
             }
             Reader::Auto => return self.configured(path, None),
-            Reader::Generator | Reader::Constructed => {
+            Reader::Generator | Reader::Constructed | Reader::AwsEc2 => {
                 return self.configured(path, Some(reader));
             }
             Reader::Yaml | Reader::Ini | Reader::Toml => {
@@ -363,7 +382,10 @@ impl Loader<'_> {
         match (wanted, given, reader) {
             (None, None, _) => return Ok(false),
             (Some(wanted), _, reader) if reader != Some(wanted) => {
-                let wanted = format!("{wanted:?}").to_lowercase();
+                let wanted = match wanted {
+                    Reader::AwsEc2 => "amazon.aws.aws_ec2".to_owned(),
+                    other => format!("{other:?}").to_lowercase(),
+                };
                 return Err(constructed::not_mine(root, &wanted));
             }
             (_, _, Some(Reader::Generator)) => {
@@ -373,13 +395,24 @@ impl Loader<'_> {
                 let dirs = self.inventory.dirs.clone();
                 constructed::read(root, self.tools, &dirs, &mut self.inventory)?;
             }
+            // Ansible's plugin takes files of its own names only; another's file is not its own.
+            (_, Some(given), Some(Reader::AwsEc2)) if !aws_ec2::is_named(&name) => {
+                return Err(given
+                    .error(format!(
+                        "inventory config '{name}' could not be verified by plugin 'amazon.aws.aws_ec2'"
+                    ))
+                    .hint("its files are named *aws_ec2.yml or *aws_ec2.yaml"));
+            }
+            (_, _, Some(Reader::AwsEc2)) => {
+                aws_ec2::read(root, self.tools, &mut self.inventory)?;
+            }
             (_, Some(given), _) => {
                 let plugin = given.scalar_text().unwrap_or_default();
                 return Err(given
                     .error(format!(
                         "inventory config '{name}' specifies unknown plugin '{plugin}'"
                     ))
-                    .hint("lks has `generator` and `constructed`; an executable script that prints JSON for --list can stand in for any other plugin"));
+                    .hint("lks has `generator`, `constructed` and `amazon.aws.aws_ec2`; an executable script that prints JSON for --list can stand in for any other plugin"));
             }
             (Some(_), None, _) => return Ok(false),
         }

@@ -160,6 +160,7 @@ fn take_login(url: &str) -> (String, Login) {
 /// A URL as it may be shown: without its password.
 #[must_use]
 pub fn masked(url: &str) -> String {
+    let url = crate::host::unsigned(url);
     match parts(url).and_then(|p| p.login.map(|l| (p, l))) {
         Some((parts, login)) if login.contains(':') => {
             let user = login.split(':').next().unwrap_or_default();

@@ -157,6 +157,7 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<llm::preflight::Preflight>("lks.llm.preflight").returns(llm::preflight::RETURNS),
     host_module::<llm::ready::Ready>("lks.llm.ready").returns(llm::ready::RETURNS),
     host_module::<llm::runtime::Server>("lks.llm.runtime").returns(llm::runtime::RETURNS),
+    host_module::<llm::target::Target>("lks.llm.target").returns(llm::target::RETURNS),
 ];
 
 /// Finds a module by its full name, its short name, or `ansible.builtin.`/`ansible.legacy.` before it.

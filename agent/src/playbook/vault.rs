@@ -6,7 +6,7 @@
 
 use crate::encoding::{hex, unhex};
 use crate::error::{Error, ErrorKind, Result};
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::value::{Key, Map, Value};
 use aes::Aes256;
 use ctr::Ctr128BE;
@@ -37,6 +37,8 @@ pub struct VaultKeys {
     keys: Vec<(String, Secret<String>)>,
     /// Vaulted values stay as they are; whole files are opened all the same.
     sealed: bool,
+    /// What was vaulted is hidden in all that the process says.
+    hides: bool,
     /// Only a password of a vault's own id opens it (`DEFAULT_VAULT_ID_MATCH`).
     match_ids: bool,
     /// Digests of the values that were opened, whoever holds these keys: the test `vault_encrypted`.
@@ -78,6 +80,15 @@ impl VaultKeys {
     pub fn keeping_sealed(&self) -> Self {
         Self {
             sealed: true,
+            ..self.clone()
+        }
+    }
+
+    /// The same passwords, for a reader whose events leave the machine: what was vaulted is hidden in them.
+    #[must_use]
+    pub fn hiding(&self) -> Self {
+        Self {
+            hides: true,
             ..self.clone()
         }
     }
@@ -169,6 +180,9 @@ impl VaultKeys {
         let text = self.decrypt_text(vault)?;
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         opened.insert(fingerprint(&text));
+        if self.hides {
+            secret::hide(&text);
+        }
         Ok(text)
     }
 
@@ -185,7 +199,13 @@ impl VaultKeys {
     /// As [`VaultKeys::decrypt_text`].
     pub fn open_text(&self, text: String) -> Result<String> {
         if is_vault(&text) {
-            self.decrypt_text(&text)
+            let plain = self.decrypt_text(&text)?;
+            if self.hides
+                && let Ok(values) = super::yaml::from_str::<serde_json::Value>(&plain)
+            {
+                secret::hide_all(&values);
+            }
+            Ok(plain)
         } else {
             Ok(text)
         }

@@ -43,7 +43,9 @@ pub mod used;
 mod val;
 
 pub use files::FileOptions;
-pub use outside::{Clock, Entry, EntryKind, Fetch, Nowhere, Outside, Piped};
+pub use outside::{
+    AskAws, AwsFound, AwsSecret, Clock, Entry, EntryKind, Fetch, Nowhere, Outside, Piped,
+};
 pub use scope::Variables;
 
 use crate::error::{Error, ErrorKind, Result};

@@ -62,6 +62,27 @@ pub trait Outside: Send + Sync + Debug {
         Err(cannot(&format!("fetch {}", fetch.url)))
     }
 
+    /// A parameter or secret that AWS keeps.
+    ///
+    /// # Errors
+    /// When AWS cannot be asked, or refuses for another reason than those of [`AwsFound`].
+    fn aws(&self, _asked: &AskAws) -> Result<AwsFound> {
+        Err(cannot("ask AWS"))
+    }
+
+    /// The answer of a name server to a DNS message; the lookup `dig`. Without `servers`, this machine's.
+    ///
+    /// # Errors
+    /// When none answers.
+    fn ask_name_servers(
+        &self,
+        _servers: &[String],
+        _message: &[u8],
+        _tcp: bool,
+    ) -> Result<Vec<u8>> {
+        Err(cannot("ask a name server"))
+    }
+
     /// Writes a file with `mode`, making the directories above it (the lookup `password`).
     ///
     /// # Errors
@@ -161,6 +182,58 @@ pub struct Fetch {
     pub unix_socket: Option<PathBuf>,
     /// PEM file with more certificates to trust.
     pub ca_path: Option<PathBuf>,
+}
+
+/// What the lookups of AWS's parameters and secrets ask for, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskAws {
+    /// What.
+    pub what: AwsSecret,
+    /// The region; the machine's if not given.
+    pub region: Option<String>,
+    /// The service's address; AWS's own if not given.
+    pub endpoint: Option<String>,
+    /// The access key's id; the machine's credentials if not given.
+    pub key: Option<String>,
+    /// The access key.
+    pub secret: Option<Secret<String>>,
+    /// What goes with a key that expires.
+    pub token: Option<Secret<String>>,
+}
+
+/// Something that AWS keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum AwsSecret {
+    /// A parameter of Systems Manager.
+    Parameter { name: String, decrypt: bool },
+    /// All parameters below a path.
+    Parameters {
+        path: String,
+        recursive: bool,
+        decrypt: bool,
+    },
+    /// A secret of Secrets Manager.
+    Secret {
+        id: String,
+        version_id: Option<String>,
+        version_stage: Option<String>,
+    },
+    /// All secrets whose names begin so.
+    Secrets { path: String },
+}
+
+/// What AWS answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AwsFound {
+    /// Names and values.
+    Values(Vec<(String, Secret<String>)>),
+    /// There is none: why.
+    Missing(String),
+    /// It is not for this machine: why.
+    Denied(String),
+    /// It is about to be deleted: why.
+    Deleted(String),
 }
 
 /// A moment.

@@ -45,7 +45,12 @@ impl Answer {
         }
         let why = serde_json::from_slice::<wire::Refusal>(&self.body)
             .map_or_else(|_| format!("status {}", self.status), |r| r.error);
-        Err(Error::host(format!("the controller refused: {why}")))
+        // Busy, or without its store: another try may find it well.
+        let kind = match self.status {
+            429 | 502..=504 => ErrorKind::Unreachable,
+            _ => ErrorKind::Host,
+        };
+        Err(Error::new(kind, format!("the controller refused: {why}")))
     }
 }
 

@@ -11,8 +11,10 @@
 use super::client::Client;
 use super::deliver::{Delivery, Runs, deliver};
 use super::identity::Identity;
+use super::join::{self, Join};
+use super::notice::{Notices, PrepareLocal};
 use super::spool::{BOUND, Bell, RunLog};
-use super::wire::{self, Work};
+use super::wire::{self, NO_BUNDLE, Work};
 use crate::bundle::{self, Counters, Index, Keys};
 use crate::engine::Emitter;
 use crate::engine::job::Job;
@@ -20,7 +22,7 @@ use crate::engine::journal::OnInterrupt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, EventKind, Level};
 use crate::host::here::{self, durable};
-use crate::host::{Digest, digest_of};
+use crate::host::{Digest, RealHost, digest_of};
 use crate::pattern::wildcard;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,14 +34,19 @@ pub struct Settings {
     pub controller: String,
     /// The SHA-256 of its authority's certificate.
     pub pin: String,
-    /// The name that this host wants.
-    pub name: String,
+    /// The name that this host wants; without one it is the instance's id where AWS lets it in, and else
+    /// its name in the network.
+    pub name: Option<String>,
+    /// How it is let in.
+    pub join: Join,
     /// Where a join token lies; it is used once and then removed.
     pub token_file: Option<PathBuf>,
     /// Where the public keys lie that sign bundles.
     pub bundle_keys: PathBuf,
     /// Where it keeps what it knows.
     pub state: PathBuf,
+    /// A playbook of this host that is run when EC2 gives notice that the instance will be taken.
+    pub notice: Option<PathBuf>,
 }
 
 /// Makes a job of an unpacked bundle: the command line knows the flags.
@@ -49,6 +56,7 @@ pub type Prepare = fn(&Index, &Path, &str) -> Result<Job>;
 pub struct Daemon {
     settings: Settings,
     prepare: Prepare,
+    prepare_local: PrepareLocal,
     keys: Keys,
     identity: Identity,
     bell: Arc<Bell>,
@@ -61,7 +69,11 @@ impl Daemon {
     ///
     /// # Errors
     /// When settings are wrong, or the controller refuses.
-    pub fn start(settings: Settings, prepare: Prepare) -> Result<Self> {
+    pub fn start(
+        settings: Settings,
+        prepare: Prepare,
+        prepare_local: PrepareLocal,
+    ) -> Result<Self> {
         here::make_dir(&settings.state, 0o700)?;
         let lock = durable::lock_folder(&settings.state)?;
         let keys = here::read_text(&settings.bundle_keys)?.ok_or_else(|| {
@@ -74,6 +86,7 @@ impl Daemon {
         Ok(Self {
             settings,
             prepare,
+            prepare_local,
             keys,
             identity,
             bell: Arc::default(),
@@ -99,7 +112,9 @@ impl Daemon {
             .name("deliver".into())
             .spawn(move || deliver(&client, &runs, &bell))
             .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
-        for work in self.kept()? {
+        let kept = self.kept()?;
+        self.look_for_notices()?;
+        for work in kept {
             self.carry_out(&work);
         }
         let client = self.client()?;
@@ -120,6 +135,26 @@ impl Daemon {
                 }
             }
         }
+    }
+
+    /// In a thread of its own: a run that is under way must not keep the host in service.
+    fn look_for_notices(&self) -> Result<()> {
+        let Some(playbook) = self.settings.notice.clone() else {
+            return Ok(());
+        };
+        let notices = Notices {
+            name: self.identity.name.clone(),
+            state: self.settings.state.clone(),
+            playbook,
+            prepare: self.prepare_local,
+            bell: Arc::clone(&self.bell),
+            runs: Arc::clone(&self.runs),
+        };
+        std::thread::Builder::new()
+            .name("notices".into())
+            .spawn(move || notices.watch())
+            .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
+        Ok(())
     }
 
     fn run_dir(&self, run: &str) -> PathBuf {
@@ -216,6 +251,11 @@ impl Daemon {
     /// The bundle of a run, verified again at every start: what lies on a disk is no more to be believed
     /// than what comes over a network.
     fn believed(&self, work: &Work, dir: &Path) -> Result<(Index, PathBuf)> {
+        if work.bundle == NO_BUNDLE {
+            return Err(Error::host(
+                "the agent was ended while it carried out a playbook of this host",
+            ));
+        }
         let bytes = here::read(&dir.join("bundle"))?.unwrap_or_default();
         if digest_of(&bytes, Digest::Sha256) != work.bundle {
             return Err(Error::host("the bundle is not the one that was announced"));
@@ -268,7 +308,7 @@ impl Daemon {
 }
 
 /// Reports a run that could not begin.
-fn refuse(run: &str, log: &Arc<RunLog>, why: &[String]) -> i32 {
+pub(super) fn refuse(run: &str, log: &Arc<RunLog>, why: &[String]) -> i32 {
     let emit = Emitter::new(run, Arc::clone(log) as Arc<dyn event::Sink>);
     emit.go_on_after(log.numbers());
     emit.run(EventKind::RunStarted {
@@ -305,33 +345,36 @@ fn enrolled(settings: &Settings) -> Result<Identity> {
         }
         return Ok(identity.clone());
     }
+    let host = RealHost::new();
+    let way = settings.join.method(&host, settings.token_file.is_some());
+    let mut pause = 0.5;
+    let mut wait = |error: Error| {
+        here::print_error(&format!("not enrolled yet: {error}\n"));
+        here::sleep(pause);
+        pause = f64::min(pause * 2.0, 30.0);
+    };
     let mut identity = match kept {
         Some(identity) => identity,
-        None => Identity::new(&settings.name)?,
+        None => loop {
+            match join::name(settings.name.as_deref(), &way, &host) {
+                Ok(name) => break Identity::new(&name)?,
+                Err(error) if error.kind() == ErrorKind::Unreachable => wait(error),
+                Err(error) => return Err(error),
+            }
+        },
     };
     identity.save(&settings.state)?;
-    let missing = || {
-        Error::new(
-            ErrorKind::Usage,
-            "this host is not enrolled, and there is no join token (--token-file)",
-        )
-        .hint("make one on the controller: `lks-ctl token new`")
-    };
-    let path = settings.token_file.as_ref().ok_or_else(missing)?;
-    let token = here::read_text(path)?.ok_or_else(missing)?;
+    let ticket = way.ticket(settings.token_file.as_deref(), &host)?;
     let client = Client::new(&settings.controller, &settings.pin, None)?;
-    let mut pause = 0.5;
     loop {
-        match identity.enrol(&client, token.trim(), &settings.state) {
+        match identity.enrol(&client, &ticket, &settings.state) {
             Ok(()) => break,
-            Err(error) if error.kind() == ErrorKind::Unreachable => {
-                here::print_error(&format!("not enrolled yet: {error}\n"));
-                here::sleep(pause);
-                pause = f64::min(pause * 2.0, 30.0);
-            }
+            Err(error) if error.kind() == ErrorKind::Unreachable => wait(error),
             Err(error) => return Err(error),
         }
     }
-    here::remove_file(path);
+    if let Some(path) = &settings.token_file {
+        here::remove_file(path);
+    }
     Ok(identity)
 }

@@ -1,6 +1,7 @@
 //! Who this host is to its controller: a name, a key of its own, and the certificate for it.
 
 use super::client::Client;
+use super::join::Ticket;
 use super::wire::{EnrolAnswer, EnrolRequest};
 use crate::encoding::{hex, unhex};
 use crate::error::{Error, ErrorKind, Result};
@@ -111,13 +112,22 @@ impl Identity {
     ///
     /// # Errors
     /// When the controller refuses, or cannot be reached.
-    pub fn enrol(&mut self, client: &Client, token: &str, dir: &Path) -> Result<()> {
+    pub fn enrol(&mut self, client: &Client, ticket: &Ticket, dir: &Path) -> Result<()> {
         let pair = Ed25519KeyPair::from_pkcs8(self.key.reveal())
             .map_err(|_| Error::host("this host's key is none"))?;
         let public_key = hex(pair.public_key().as_ref());
-        let message = EnrolRequest::message(token, &self.name, &public_key);
+        let (token, aws) = match ticket {
+            Ticket::Token(token) => (token.reveal().clone(), None),
+            Ticket::Aws(way) => (
+                String::new(),
+                Some(way.proof(client, &self.name, &public_key)?),
+            ),
+        };
+        let secret = aws.as_ref().map_or(&token, |proof| &proof.challenge);
+        let message = EnrolRequest::message(secret, &self.name, &public_key);
         let request = EnrolRequest {
-            token: token.to_string(),
+            token,
+            aws,
             name: self.name.clone(),
             proof: hex(pair.sign(&message).as_ref()),
             public_key,

@@ -16,11 +16,35 @@ pub const MAX_EVENT: usize = 4 << 20;
 /// The longest that a controller lets an agent wait for work, in seconds.
 pub const MAX_WAIT: u64 = 50;
 
-/// A host wants in.
+/// The signed header that binds a call of `sts:GetCallerIdentity` to one join: see [`EnrolRequest::bond`].
+pub const JOIN_HEADER: &str = "x-lks-join";
+
+/// A digest that no bundle has: what a host runs by itself came in none.
+pub const NO_BUNDLE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The name of a run that a host began by itself, when EC2 gave it notice: it begins with the host's name,
+/// so that no other host can report it.
+#[must_use]
+pub fn notice_run(host: &str, at: u64) -> String {
+    format!("{}{at}", notice_prefix(host))
+}
+
+/// What names of such runs begin with.
+#[must_use]
+pub fn notice_prefix(host: &str) -> String {
+    // No dot: those are the agent's own.
+    format!("notice-{}-at-", host.replace('.', "_"))
+}
+
+/// A host wants in: by a token, or by what AWS says of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EnrolRequest {
-    /// The join token.
+    /// The join token; empty where `aws` is there.
+    #[serde(default)]
     pub token: String,
+    /// What AWS says of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws: Option<AwsProof>,
     /// The name that the host wants.
     pub name: String,
     /// Its ed25519 public key, in hex.
@@ -33,10 +57,58 @@ pub struct EnrolRequest {
 }
 
 impl EnrolRequest {
-    /// What is signed as a proof.
+    /// What is signed as a proof. `token` is the join token, or the challenge.
     #[must_use]
     pub fn message(token: &str, name: &str, public_key: &str) -> Vec<u8> {
         format!("lks enrol 1\n{token}\n{name}\n{public_key}").into_bytes()
+    }
+
+    /// The value of [`JOIN_HEADER`]: what AWS is asked is good for this challenge, name and key only.
+    #[must_use]
+    pub fn bond(challenge: &str, name: &str, public_key: &str) -> String {
+        let message = Self::message(challenge, name, public_key);
+        crate::host::digest_of(&message, crate::host::Digest::Sha256)
+    }
+}
+
+/// What a host that joins without a token asks first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChallengeAnswer {
+    /// Good once, for some minutes.
+    pub challenge: String,
+}
+
+/// What AWS says of a host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AwsProof {
+    /// The controller's challenge.
+    pub challenge: String,
+    /// A signed call of `sts:GetCallerIdentity`, for the controller to send (the method *iam*).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<SignedCaller>,
+    /// The instance identity document in its RSA-2048 signature (PKCS #7, base64).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+}
+
+/// The parts of a signed call that its sender cannot know: all else is fixed.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SignedCaller {
+    /// The region whose STS it was signed for.
+    pub region: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+}
+
+/// With the headers one could ask STS for minutes: they are not shown.
+impl std::fmt::Debug for SignedCaller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "SignedCaller({}, {} headers)",
+            self.region,
+            self.headers.len()
+        )
     }
 }
 

@@ -1,8 +1,8 @@
 //! What agents ask. Each host gets its own work, and the bundles of its own work; nothing else.
 
-use super::auth::{self, digest};
-use super::{Answer, Refused, Shared, json, json_body, now, tls::Peer};
-use crate::store::{Batch, Enrolment};
+use super::auth;
+use super::{Answer, Refused, Shared, join, json, json_body, now, tls::Peer};
+use crate::store::{Batch, Enrolment, Run};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::header::CONTENT_LENGTH;
@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use lks_agent::encoding::{hex, unhex};
 use lks_agent::uplink::wire::{
-    EnrolAnswer, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, Work, is_name,
+    EnrolAnswer, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, NO_BUNDLE, Work,
+    is_name, notice_prefix,
 };
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::Deserialize;
@@ -32,20 +33,25 @@ pub(super) async fn enrol(
     let key = unhex(&asked.public_key)
         .filter(|k| k.len() == 32)
         .ok_or_else(|| Refused::bad("the public key is none"))?;
-    let message = EnrolRequest::message(&asked.token, &asked.name, &asked.public_key);
+    let secret = asked.aws.as_ref().map_or(&asked.token, |a| &a.challenge);
+    let message = EnrolRequest::message(secret, &asked.name, &asked.public_key);
     let proof = unhex(&asked.proof).unwrap_or_default();
     UnparsedPublicKey::new(&ED25519, &key)
         .verify(&message, &proof)
         .map_err(|_| Refused::bad("the proof was not made with the key"))?;
-    let (token, name) = (digest(&asked.token), asked.name.clone());
+    let who = peer.address.ip().to_string();
+    let (token, how) = match &asked.aws {
+        Some(_) => join::by_aws(&state, &who, &asked).await?,
+        None => (join::by_token(&state, &asked)?, asked.name.clone()),
+    };
+    let (digest, name) = (token.clone(), asked.name.clone());
     let (key_text, version) = (
         hex(&key),
         asked.version.chars().take(40).collect::<String>(),
     );
     let outcome = state
-        .ask(move |store| store.enrol(&token, &name, &key_text, &version, now()))
+        .ask(move |store| store.enrol(&digest, &name, &key_text, &version, now()))
         .await?;
-    let who = peer.address.ip().to_string();
     match outcome {
         Enrolment::Welcome => {}
         Enrolment::BadToken => {
@@ -77,7 +83,7 @@ pub(super) async fn enrol(
     state
         .ask(move |store| store.add_certificate(&fingerprint, &name))
         .await?;
-    state.audit(&who, "enrolled", &asked.name).await?;
+    state.audit(&who, "enrolled", &how).await?;
     Ok(json(&EnrolAnswer {
         name: asked.name,
         certificate: hex(&certificate),
@@ -129,6 +135,27 @@ pub(super) async fn bundle(
     found.ok_or_else(|| Refused::missing("bundle for this host"))
 }
 
+/// A run that a host began by itself, because EC2 gave it notice: it came in no bundle, and is known once
+/// its first events come.
+async fn begin_own(state: &Shared, host: &str, run: &str) -> Answer<()> {
+    let run = Run {
+        run: run.to_owned(),
+        bundle: NO_BUNDLE.to_owned(),
+        by: host.to_owned(),
+        created_at: now(),
+        hosts: vec![(host.to_owned(), None)],
+    };
+    state
+        .ask(move |store| {
+            if store.run(&run.run)?.is_some() {
+                return Ok(());
+            }
+            store.put_bundle(NO_BUNDLE, b"")?;
+            store.create_run(&run)
+        })
+        .await
+}
+
 pub(super) async fn events(
     State(state): State<Shared>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -150,6 +177,9 @@ pub(super) async fn events(
         if !is_event {
             return Err(Refused::bad("an event is none, or of another run"));
         }
+    }
+    if batch.run.starts_with(&notice_prefix(&host.name)) && is_name(&batch.run) {
+        begin_own(&state, &host.name, &batch.run).await?;
     }
     let batch = Batch {
         agent: host.name,

@@ -5,6 +5,7 @@
 
 mod agents;
 mod auth;
+mod join;
 mod openapi;
 mod operators;
 mod queue;
@@ -15,9 +16,10 @@ pub use auth::digest;
 pub use tls::Peer;
 
 use crate::enrol::Authority;
+use crate::enrol::aws::Gate;
 use crate::store::{Audit, News, Store};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -26,10 +28,11 @@ use lks_agent::error::{Error, Result};
 use lks_agent::host::here;
 use lks_agent::uplink::wire::Refusal;
 use queue::Queue;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use waiting::Waiting;
 
 /// How many threads ask the store at once, and so how many connections a database sees.
@@ -41,6 +44,12 @@ const HEARD: Duration = Duration::from_secs(10);
 pub struct State {
     store: Arc<dyn Store>,
     authority: Authority,
+    /// Whom AWS's word lets in.
+    gate: Gate,
+    /// Joins that wait for STS at once.
+    joining: Semaphore,
+    /// Agents' programs for new hosts, by their SHA-256.
+    programs: Programs,
     /// Hosts that wait for work.
     waiting: Waiting,
     /// Events on their way into the store.
@@ -53,16 +62,27 @@ pub struct State {
 
 type Shared = Arc<State>;
 
+/// Agents' programs by their SHA-256.
+pub type Programs = HashMap<String, Bytes>;
+
 impl State {
-    /// Over a store and an authority.
+    /// Over a store and an authority; `gate` says whom AWS's word lets in.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn new(store: Arc<dyn Store>, authority: Authority) -> Result<Arc<Self>> {
+    pub fn new(
+        store: Arc<dyn Store>,
+        authority: Authority,
+        gate: Gate,
+        programs: Programs,
+    ) -> Result<Arc<Self>> {
         let queue = Queue::new(Arc::clone(&store))?;
         Ok(Arc::new(Self {
             store,
             authority,
+            gate,
+            joining: Semaphore::new(join::AT_ONCE),
+            programs,
             waiting: Waiting::default(),
             queue,
             events: watch::Sender::new(0),
@@ -222,6 +242,8 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/metrics", get(operators::metrics))
         .route("/openapi.json", get(openapi::serve))
         .route("/v1/enrol", post(agents::enrol))
+        .route("/v1/enrol/challenge", post(join::challenge))
+        .route("/v1/programs/{digest}", get(join::program))
         .route("/v1/agent/work", get(agents::work))
         .route("/v1/agent/bundles/{digest}", get(agents::bundle))
         .route("/v1/agent/events", post(agents::events))

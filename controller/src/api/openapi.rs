@@ -21,8 +21,20 @@ pub(super) const OPERATIONS: &[(&str, &str, &str, &str)] = &[
     (
         "/v1/enrol",
         "post",
-        "Lets a host in: token, name, public key and proof",
+        "Lets a host in: token or what AWS says of it, name, public key and proof",
         "token",
+    ),
+    (
+        "/v1/enrol/challenge",
+        "post",
+        "A challenge for a host that joins by what AWS says of it: good once, for minutes",
+        "anybody",
+    ),
+    (
+        "/v1/programs/{digest}",
+        "get",
+        "An agent's program, for user-data",
+        "anybody",
     ),
     (
         "/v1/agent/work",

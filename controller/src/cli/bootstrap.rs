@@ -1,7 +1,7 @@
 //! `bootstrap`: user-data with which a new host configures itself.
 
 use super::connection::Connection;
-use crate::bootstrap::{Bootstrap, Form};
+use crate::bootstrap::{Bootstrap, Form, Join};
 use crate::bundle::SigningKey;
 use lks_agent::cli::{Args, Command, Complete, Flag, exit};
 use lks_agent::error::{Error, ErrorKind, Result};
@@ -14,8 +14,9 @@ pub(super) const BOOTSTRAP: Command = Command {
     name: "bootstrap",
     called_as: None,
     summary: "Print user-data with which a new host installs the agent and enrols",
-    details: "The join token in it lets one host in, once. The script runs what it fetched only if its SHA-256 \
-is the one given, and may run at every boot.\n",
+    details: "Instances of EC2 join by their role where the controller was told whom to let in (`serve --allow`); \
+otherwise there is a join token in it, which lets one host in, once. The script runs what it fetched only if \
+its SHA-256 is the one given, and may run at every boot.\n",
     args: Args::NONE,
     flags: FLAGS,
     body: |call, io| {
@@ -40,7 +41,7 @@ is the one given, and may run at every boot.\n",
             sha256,
             controller: value("controller").unwrap_or(&known.controller).to_string(),
             pin: known.pin.clone(),
-            token: format!("{}00", lks_agent::uplink::wire::TOKEN_PREFIX),
+            join: Join::Token(format!("{}00", lks_agent::uplink::wire::TOKEN_PREFIX)),
             name: value("host").map(String::from),
             bundle_keys,
         };
@@ -48,14 +49,28 @@ is the one given, and may run at every boot.\n",
             Some("mime") => Form::Mime,
             _ => Form::Shell,
         };
-        // A token is made for user-data that can be made, and for no other.
-        bootstrap.render(form)?;
-        let asked = json!({
-            "host": value("host").unwrap_or_default(),
-            "lifetime": call.parsed.number::<u64>("expires")?.unwrap_or(3600),
-        });
-        let made: Value = known.client()?.post("/v1/tokens", &asked)?.json()?;
-        bootstrap.token = made["token"].as_str().unwrap_or_default().to_string();
+        let client = known.client()?;
+        let join = match value("join") {
+            Some(named) => named,
+            // What the controller takes from instances of EC2.
+            None if client.post("/v1/enrol/challenge", &())?.status == 200 => "iam",
+            None => "token",
+        };
+        match join {
+            "iam" => bootstrap.join = Join::Iam,
+            "iid" => bootstrap.join = Join::Document,
+            _ => {
+                // A token is made for user-data that can be made, and for no other.
+                bootstrap.render(form)?;
+                let asked = json!({
+                    "host": value("host").unwrap_or_default(),
+                    "lifetime": call.parsed.number::<u64>("expires")?.unwrap_or(3600),
+                });
+                let made: Value = client.post("/v1/tokens", &asked)?.json()?;
+                bootstrap.join =
+                    Join::Token(made["token"].as_str().unwrap_or_default().to_string());
+            }
+        }
         io.print(&bootstrap.render(form)?);
         Ok(exit::OK)
     },
@@ -65,8 +80,16 @@ static FLAGS: &[Flag] = &[
     Flag::many(
         &["agent-url"],
         "URL",
-        "Where the host fetches the agent; several are tried in order.",
+        "Where the host fetches the agent, several are tried in order: https://…, s3://BUCKET/KEY (by the \
+instance's role), or `controller`, which serves the ones of `serve --agent`.",
     ),
+    Flag::one(
+        &["join"],
+        "METHOD",
+        "How the host joins: iam (its role's signature), iid (its identity document), token. If not given: \
+iam if the controller takes it, else a token.",
+    )
+    .words(&["iam", "iid", "token"]),
     Flag::one(&["agent"], "FILE", "The agent, to take its SHA-256.").complete(Complete::File),
     Flag::one(&["sha256"], "DIGEST", "The agent's SHA-256."),
     Flag::one(

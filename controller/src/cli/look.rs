@@ -10,20 +10,46 @@ use serde_json::{Value, json};
 
 const JSON: Flag = Flag::switch(&["json"], "Print JSON.");
 static ONLY_JSON: &[Flag] = &[JSON];
+static HOST_FLAGS: &[Flag] = &[
+    JSON,
+    Flag::switch(
+        &["inventory"],
+        "Print hosts that are not revoked as an inventory script does: in the group `enrolled`.",
+    ),
+];
+
+/// Hosts in the form of inventory scripts ("Developing dynamic inventory" in Ansible's documentation).
+fn inventory(hosts: &[Value]) -> Value {
+    let (mut names, mut vars) = (Vec::new(), serde_json::Map::new());
+    for host in hosts.iter().filter(|h| h["revoked"] != true) {
+        let name = text(&host["name"]);
+        names.push(name.clone());
+        let told = json!({"lks_version": host["version"], "lks_enrolled_at": host["enrolled_at"],
+            "lks_seen_at": host["seen_at"]});
+        vars.insert(name, told);
+    }
+    json!({"_meta": {"hostvars": vars}, "enrolled": {"hosts": names}})
+}
 
 pub(super) const HOSTS: Command = Command {
     name: "hosts",
     called_as: None,
     summary: "List enrolled hosts; revoke or forget one",
-    details: "A revoked host gets and gives nothing more, and nobody else gets its name until it is forgotten.\n",
+    details: "A revoked host gets and gives nothing more, and nobody else gets its name until it is forgotten. \
+An executable file with the lines `#!/bin/sh` and `exec lks-ctl hosts --inventory` is an inventory of them.\n",
     args: Args {
         usage: "[revoke|forget NAME]",
         complete: Complete::Words(&["revoke", "forget"]),
     },
-    flags: ONLY_JSON,
+    flags: HOST_FLAGS,
     body: |call, io| {
         let client = Connection::known()?.client()?;
         match words(call).as_slice() {
+            [] if call.parsed.has("inventory") => {
+                let hosts: Vec<Value> = client.get("/v1/hosts")?.json()?;
+                io.print(&format!("{:#}\n", inventory(&hosts)));
+                Ok(exit::OK)
+            }
             [] => table(
                 call,
                 io,

@@ -1,13 +1,15 @@
 //! `serve`: the server that agents report to.
 
 use super::connection::Connection;
-use crate::api::{self, State, digest};
+use crate::api::{self, Programs, State, digest};
 use crate::enrol::Authority;
+use crate::enrol::aws::{Allow, Certificates, Gate, Methods};
 use crate::store::{Operator, Postgres, Role, Sqlite, Store};
-use lks_agent::cli::{Args, Command, Complete, Flag};
+use lks_agent::cli::{Args, Command, Complete, Flag, Parsed};
 use lks_agent::encoding::hex;
 use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::host::here::{self, durable};
+use lks_agent::host::{Digest, digest_of};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,7 +53,8 @@ LKS_CONTROLLER=…/admin.json`). Needs nothing installed: the store is a file.\n
             }
         };
         same_authority(&*store, &pin, &data)?;
-        let state = State::new(Arc::clone(&store), authority)?;
+        let gate = gate(&call.parsed, &authority)?;
+        let state = State::new(Arc::clone(&store), authority, gate, programs(&call.parsed)?)?;
         let mut failed = None;
         let name = names[0].clone();
         api::serve(state, listen, &names, |address| {
@@ -93,6 +96,34 @@ static FLAGS: &[Flag] = &[
         "NAME",
         "A name or address under which hosts reach this server; the first one is told to them.",
     ),
+    Flag::many(
+        &["agent"],
+        "FILE",
+        "An agent's program that new hosts may fetch here (`bootstrap --agent-url controller`).",
+    )
+    .complete(Complete::File),
+    Flag::many(
+        &["allow"],
+        "RULE",
+        "Let instances of EC2 in: ACCOUNT/ROLE@REGION,REGION; role and regions may have `*`.",
+    ),
+    Flag::one(
+        &["join"],
+        "METHODS",
+        "How hosts join, separated by commas: token, iam (their role's signature), iam+iid (and their identity \
+document), iid (the document alone). If not given: token, and iam with --allow.",
+    ),
+    Flag::one(
+        &["identity-certificates"],
+        "FILE",
+        "AWS's RSA-2048 certificates for identity documents (PEM), each behind a line `# REGION`.",
+    )
+    .complete(Complete::File),
+    Flag::one(
+        &["identity-window"],
+        "SECONDS",
+        "How long after an instance's start its identity document is taken. An hour if not given.",
+    ),
     Flag::switch(
         &["new-admin"],
         "Make a new token for `admin`; the old one is good for nothing any more.",
@@ -105,6 +136,59 @@ postgres://USER:PASSWORD@HOST/DATABASE (`?sslmode=verify-full&sslrootcert=FILE` 
 LKS_STORE is read if this is not given). A file in the data folder if neither is.",
     ),
 ];
+
+/// The programs that new hosts may fetch, read once: a request names a digest, never a file.
+fn programs(parsed: &Parsed) -> Result<Programs> {
+    let one = |file: String| {
+        let bytes = here::read(Path::new(&file))?;
+        let bytes = bytes.ok_or_else(|| usage(format!("{file} does not exist")))?;
+        Ok((digest_of(&bytes, Digest::Sha256), bytes.into()))
+    };
+    parsed.values("agent").into_iter().map(one).collect()
+}
+
+/// Whom AWS's word lets in.
+fn gate(parsed: &Parsed, authority: &Authority) -> Result<Gate> {
+    let rules = parsed.values("allow");
+    let rules: Vec<Allow> = rules
+        .iter()
+        .map(|r| Allow::parse(r))
+        .collect::<Result<_>>()?;
+    let usual = if rules.is_empty() {
+        "token"
+    } else {
+        "token,iam"
+    };
+    let methods = Methods::parse(parsed.value("join").unwrap_or(usual))?;
+    let certificates = match parsed.value("identity-certificates") {
+        Some(file) => {
+            let text = here::read_text(Path::new(file))?;
+            Certificates::read(&text.ok_or_else(|| usage(format!("{file} does not exist")))?)?
+        }
+        None => Certificates::default(),
+    };
+    if methods.takes_aws() && rules.is_empty() {
+        return Err(usage("--join lets instances in, and no --allow says whose"));
+    }
+    if methods.takes_documents() && certificates.is_empty() {
+        return Err(usage("identity documents need --identity-certificates").hint(
+            "they are on AWS's page \"AWS public certificates for instance identity document signatures\" \
+             (the ones called RSA-2048)",
+        ));
+    }
+    let window = parsed.number::<u64>("identity-window")?.unwrap_or(3600);
+    Ok(Gate::new(
+        rules,
+        methods,
+        certificates,
+        window,
+        &authority.secret(),
+    ))
+}
+
+fn usage(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Usage, text)
+}
 
 /// Hosts believe one authority. A controller that shares a store with others has theirs, or none of the
 /// hosts would speak to it.

@@ -1,4 +1,7 @@
-//! The controller's own certificate authority: it names hosts, and the controller itself.
+//! The controller's own certificate authority: it names hosts, and the controller itself. `aws` lets hosts
+//! in by what AWS says of them.
+
+pub mod aws;
 
 use lks_agent::error::{Error, Result};
 use lks_agent::host::here::{self, durable};
@@ -68,6 +71,12 @@ impl Authority {
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
+    }
+
+    /// A secret that controllers of this authority share, and nobody else knows.
+    #[must_use]
+    pub fn secret(&self) -> Vec<u8> {
+        self.issuer.key().serialize_der()
     }
 
     /// What agents pin: the SHA-256 of the authority's certificate.

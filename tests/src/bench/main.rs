@@ -5,10 +5,12 @@
 //! - [`measure`]: one run, in a process of its own: wall time, CPU time and memory of the tree.
 //! - [`proof`]: what must be there afterwards. A run whose effects are missing fails the benchmark:
 //!   a tool that skips work is not fast.
+//! - [`models`]: a benchmark of its own, of `lks.llm.model` (`bench model`).
 //! - [`series`]: rounds of runs; [`goals`], [`table`] and [`report`]: what is said of them.
 
 mod goals;
 mod measure;
+mod models;
 mod options;
 mod peers;
 mod proof;
@@ -33,6 +35,15 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let result = match words.split_first() {
         Some((first, rest)) if first == measure::COMMAND => measure::inside(rest),
+        Some((first, rest)) if first == "model" => {
+            models::Options::parse(rest).and_then(|o| match o {
+                Some(options) => models::run(&options),
+                None => {
+                    say(models::USAGE);
+                    Ok(())
+                }
+            })
+        }
         _ => Options::parse(&words).and_then(|mode| match mode {
             Mode::Run(options) => run(&options),
             Mode::Help => {

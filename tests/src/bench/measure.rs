@@ -49,24 +49,42 @@ pub struct Run {
 
 /// Runs `tool` on the shape that lies in `work`, and counts how often `watched` is opened.
 pub fn run(tool: &Ready, work: &Work, watched: Option<&str>) -> Result<Run> {
-    let log = work.log();
+    let environment = tool.environment.iter();
+    let environment = environment.map(|(name, value)| (*name, value.as_str()));
+    let words = tool.command(work);
+    let environment = environment.collect::<Vec<_>>();
+    measure(&words, &work.log(), &work.home(), watched, &environment)
+}
+
+/// Runs any command; what it says goes to `log`.
+pub fn command(words: &[String], log: &Path, home: &Path) -> Result<Run> {
+    measure(words, log, home, None, &[])
+}
+
+fn measure(
+    words: &[String],
+    log: &Path,
+    home: &Path,
+    watched: Option<&str>,
+    environment: &[(&str, &str)],
+) -> Result<Run> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args([COMMAND, watched.unwrap_or("-")])
-        .arg(&log)
-        .args(tool.command(work))
+        .arg(log)
+        .args(words)
         .env_clear()
         .env("PATH", PATH)
         .env("LANG", "C.UTF-8")
-        .env("HOME", work.home())
-        .envs(tool.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(work.home());
+        .env("HOME", home)
+        .envs(environment.iter().copied())
+        .current_dir(home);
     let said = process::run(&mut command)?;
     let figures: Value = serde_json::from_str(&said).attempt("the measurement is not readable")?;
     let code = figures["code"].as_i64();
     ensure(
         code == Some(0),
-        format_args!("exit code {}:\n{}", figures["code"], end_of(&log)),
+        format_args!("exit code {}:\n{}", figures["code"], end_of(log)),
     )?;
     Ok(Run {
         wall_s: figures["wall_s"].as_f64().unwrap_or(f64::NAN),

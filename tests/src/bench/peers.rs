@@ -44,13 +44,18 @@ pub fn install(tool: Tool) -> Result<Ready> {
 
 /// The environment's folder. It is whole when it says so, in a file that is written last.
 fn environment(tool: Tool) -> Result<PathBuf> {
+    packages(tool.id(), requirements(tool))
+}
+
+/// A Python environment called `name` with these packages of PyPI.
+pub fn packages(name: &str, packages: &[&str]) -> Result<PathBuf> {
     let cache = cache();
     fs::create_dir_all(&cache)?;
-    let lock = File::create(cache.join(format!("{}.lock", tool.id())))?;
+    let lock = File::create(cache.join(format!("{name}.lock")))?;
     lock.lock()?;
-    let home = cache.join(tool.id());
+    let home = cache.join(name);
     let done = home.join("requirements.txt");
-    let wanted = requirements(tool).join("\n");
+    let wanted = packages.join("\n");
     if fs::read_to_string(&done).is_ok_and(|found| found == wanted) {
         return Ok(home);
     }
@@ -63,7 +68,7 @@ fn environment(tool: Tool) -> Result<PathBuf> {
     )?;
     let mut pip = Command::new(home.join("bin/pip"));
     pip.args(["install", "--quiet", "--disable-pip-version-check"]);
-    process::run(pip.args(requirements(tool)))?;
+    process::run(pip.args(packages))?;
     fs::write(done, wanted)?;
     Ok(home)
 }

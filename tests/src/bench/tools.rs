@@ -54,7 +54,7 @@ pub struct Ready {
 
 /// Installs or builds what is to be measured.
 pub fn ready(options: &Options) -> Result<Vec<Ready>> {
-    let mut tools: Vec<Ready> = lks(&options.agent)?.into_iter().collect();
+    let mut tools: Vec<Ready> = agent(&options.agent)?.into_iter().collect();
     tools.push(sh()?);
     for &peer in &options.peers {
         tools.push(peers::install(peer)?);
@@ -62,7 +62,8 @@ pub fn ready(options: &Options) -> Result<Vec<Ready>> {
     Ok(tools)
 }
 
-fn lks(agent: &Agent) -> Result<Option<Ready>> {
+/// The agent, ready to be measured; nothing if it is to be left out.
+pub fn agent(agent: &Agent) -> Result<Option<Ready>> {
     let program = match agent {
         Agent::Absent => return Ok(None),
         Agent::At(path) => path

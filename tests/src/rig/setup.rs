@@ -14,6 +14,8 @@ const TOOLS: &[(&str, &str, bool)] = &[
     ("mmdebstrap", "mmdebstrap", true),
     ("apt-ftparchive", "apt-utils", true),
     ("openssl", "openssl", true),
+    // Not the rigs, but tests/tests/aws and gates.rs.
+    ("curl", "curl", false),
     // Not the rigs, but tests/tests/ssh.rs.
     ("sshd", "openssh-server", false),
     // tests/tests/store.rs and controllers.rs; it puts no program on the path but this.
@@ -39,6 +41,9 @@ const PYTHON: &[&str] = &["xllamacpp", "gguf", "numpy"];
 /// What `playbooks/llama_cpp.yml` installs, for hosts without a network.
 const WHEELS: &[&str] = &["xllamacpp==2026.10.11549"];
 
+/// The linter of the CloudFormation templates.
+const CFN_LINT: &[&str] = &["cfn-lint==1.58.0"];
+
 /// Installs what is missing. Quick when nothing is.
 pub fn install() -> Result<()> {
     root()?;
@@ -54,19 +59,29 @@ pub fn install() -> Result<()> {
         apt_install(&wanted)?;
     }
     python()?;
+    cfn_lint()?;
+    crate::aws::python()?;
     Ok(())
 }
 
 /// The directory of the Python environment's packages, which is made first if need be.
 pub fn python() -> Result<PathBuf> {
-    let dir = cache::Kept::new("venv", PYTHON).get(|partial| {
-        say(format_args!("installing {} from PyPI", PYTHON.join(" ")));
+    environment("venv", PYTHON)
+}
+
+/// A Python environment with the module `cfnlint`, made first if need be.
+pub fn cfn_lint() -> Result<PathBuf> {
+    environment("cfn-lint", CFN_LINT)
+}
+
+fn environment(kind: &'static str, packages: &[&str]) -> Result<PathBuf> {
+    cache::Kept::new(kind, packages).get(|partial| {
+        say(format_args!("installing {} from PyPI", packages.join(" ")));
         process::run(Command::new("python3").args(["-m", "venv"]).arg(partial))?;
         // `python -m pip`: the scripts of an environment that is renamed afterwards do not run.
         let mut pip = Command::new(partial.join("bin/python"));
-        process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON)).map(drop)
-    })?;
-    Ok(dir)
+        process::run(pip.args(["-m", "pip", "install", "--quiet"]).args(packages)).map(drop)
+    })
 }
 
 /// The directory of the Python packages that hosts install, which are fetched first if need be.

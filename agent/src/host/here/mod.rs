@@ -8,6 +8,7 @@
 
 mod children;
 mod clock;
+mod dns;
 pub mod durable;
 mod password;
 mod pause;
@@ -19,12 +20,13 @@ pub use children::{
     run, run_in_front,
 };
 pub use clock::{monotonic, now, sleep, stop, stop_on_interrupt, stopped, zone};
+pub use dns::ask_name_servers;
 pub use password::ask_password;
 pub use pause::{Paused, pause};
 pub use replace::{has_program, rewrite, run_interactive, shred};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
-    terminal_width,
+    terminal_height, terminal_width,
 };
 
 use crate::error::{Error, Result};

@@ -24,6 +24,21 @@ pub fn terminal_width() -> Option<usize> {
     if let Some(columns) = env("COLUMNS").and_then(|c| c.parse().ok()) {
         return Some(columns);
     }
+    let size = window()?;
+    (size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
+/// How many lines standard output has, if it is a terminal.
+#[must_use]
+pub fn terminal_height() -> Option<usize> {
+    if let Some(lines) = env("LINES").and_then(|c| c.parse().ok()) {
+        return Some(lines);
+    }
+    let size = window()?;
+    (size.ws_row > 0).then(|| usize::from(size.ws_row))
+}
+
+fn window() -> Option<nix::libc::winsize> {
     let mut size = nix::libc::winsize {
         ws_row: 0,
         ws_col: 0,
@@ -33,7 +48,7 @@ pub fn terminal_width() -> Option<usize> {
     // SAFETY: TIOCGWINSZ writes one `winsize`, and `size` is one.
     #[allow(unsafe_code)]
     let done = unsafe { nix::libc::ioctl(1, nix::libc::TIOCGWINSZ, &raw mut size) };
-    (done == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
+    (done == 0).then_some(size)
 }
 
 /// Whether the user can type answers.

@@ -172,6 +172,7 @@ fn too_long(request: &Request) -> Error {
 
 /// A URL without the credentials that may be in it.
 pub(super) fn shown(url: &str) -> String {
+    let url = unsigned(url);
     match reqwest::Url::parse(url) {
         Ok(mut parsed) if !parsed.username().is_empty() || parsed.password().is_some() => {
             // Both fail only for URLs that cannot have them.

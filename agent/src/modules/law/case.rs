@@ -219,6 +219,12 @@ struct GivenResponse {
     /// Any, if not given.
     #[serde(default)]
     method: String,
+    /// A part that the request's body must have.
+    #[serde(default)]
+    asked: String,
+    /// A part of the body of a request that must have come before.
+    #[serde(default)]
+    after: String,
     #[serde(default = "ok")]
     status: u16,
     #[serde(default)]
@@ -305,7 +311,8 @@ impl Given {
                 headers: response.headers.clone(),
                 body: response.body.clone().into_bytes(),
             };
-            host = host.serving_response(&response.method, &response.url, answer);
+            let when = (response.asked.as_str(), response.after.as_str());
+            host = host.serving_call(&response.method, &response.url, when, answer);
         }
         for (path, content) in &self.assets {
             host = host.with_asset(path, content);

@@ -6,3 +6,4 @@ pub mod model;
 pub mod preflight;
 pub mod ready;
 pub mod runtime;
+pub mod target;

@@ -1,5 +1,7 @@
 //! Lookups: `lookup('env', 'HOME')` and `query(…)`.
 
+mod aws;
+mod dig;
 mod files;
 mod first;
 mod glob;
@@ -207,6 +209,8 @@ pub(super) fn file_text(l: &Look, name: &str, encoding: &str) -> Res<String> {
 }
 
 static TABLES: &[&[Lookup]] = &[
+    aws::TABLE,
+    dig::TABLE,
     files::TABLE,
     first::TABLE,
     ini::TABLE,

@@ -121,6 +121,49 @@ impl Outside for World {
         let found = self.read(Path::new(path))?;
         found.ok_or_else(|| crate::error::Error::host(format!("{path} does not exist")))
     }
+    /// A name server that knows `known.example` and nothing else.
+    fn ask_name_servers(&self, servers: &[String], message: &[u8], _tcp: bool) -> Result<Vec<u8>> {
+        use simple_dns::rdata::{A, MX, RData, TXT};
+        use simple_dns::{CLASS, Name, Packet, QTYPE, RCODE, ResourceRecord, TYPE};
+        if servers.iter().any(|server| server == "down") {
+            return Err(crate::error::Error::host("no answer"));
+        }
+        let bad = |e: simple_dns::SimpleDnsError| crate::error::Error::host(e.to_string());
+        let question = Packet::parse(message).map_err(bad)?;
+        let mut answer = Packet::new_reply(question.id());
+        let Some(asked) = question.questions.first() else {
+            return Err(crate::error::Error::host("no question"));
+        };
+        if asked.qname.to_string() != "known.example" {
+            *answer.rcode_mut() = RCODE::NameError;
+        }
+        let name = Name::new_unchecked("known.example");
+        let data = match asked.qtype {
+            _ if answer.rcode() == RCODE::NameError => vec![],
+            QTYPE::TYPE(TYPE::A) => [[192, 0, 2, 1], [192, 0, 2, 2]]
+                .map(|ip| {
+                    RData::A(A {
+                        address: u32::from_be_bytes(ip),
+                    })
+                })
+                .into(),
+            QTYPE::TYPE(TYPE::MX) => vec![RData::MX(MX {
+                preference: 10,
+                exchange: Name::new_unchecked("mail.known.example"),
+            })],
+            QTYPE::TYPE(TYPE::TXT) => {
+                vec![RData::TXT(
+                    TXT::new().with_string("v=spf1 -all").map_err(bad)?,
+                )]
+            }
+            _ => vec![],
+        };
+        let records = data.into_iter();
+        answer.answers = records
+            .map(|data| ResourceRecord::new(name.clone(), CLASS::IN, 60, data))
+            .collect();
+        answer.build_bytes_vec().map_err(bad)
+    }
     fn decrypt(&self, text: &str) -> Result<Vec<u8>> {
         let mut keys = crate::playbook::vault::VaultKeys::none();
         keys.add("default", crate::secret::Secret::new("secret".into()));

@@ -72,6 +72,56 @@ fn what_is_omitted_is_left_out() {
 }
 
 #[test]
+fn dig_tells_what_name_servers_say() {
+    for (text, want) in [
+        (
+            "{{ lookup('dig', 'known.example') }}",
+            json!("192.0.2.1,192.0.2.2"),
+        ),
+        (
+            "{{ query('community.general.dig', 'known.example.', qtype='mx') }}",
+            json!(["10 mail.known.example."]),
+        ),
+        (
+            "{{ query('dig', 'known.example/TXT') }}",
+            json!(["v=spf1 -all"]),
+        ),
+        (
+            "{{ query('dig', 'known.example', 'qtype=TXT', '@192.0.2.9') }}",
+            json!(["v=spf1 -all"]),
+        ),
+        ("{{ query('dig', 'nowhere.example') }}", json!(["NXDOMAIN"])),
+        (
+            "{{ query('dig', 'nowhere.example', real_empty=true) }}",
+            json!([]),
+        ),
+        (
+            "{{ query('dig', 'known.example', qtype='AAAA') }}",
+            json!([""]),
+        ),
+        ("{{ query('dig', 'known.example', '@down') }}", json!([""])),
+        (
+            "{{ query('dig', 'known.example', flat=0) | map(attribute='address') | list }}",
+            json!(["192.0.2.1", "192.0.2.2"]),
+        ),
+        (
+            "{{ query('dig', 'known.example', flat=0)[0].ttl }}",
+            json!(60),
+        ),
+    ] {
+        let found = resolve(text, &vars(json!({}))).map(|v| v.to_json());
+        assert_eq!(found.ok(), Some(want), "{text}");
+    }
+    for text in [
+        "{{ lookup('dig', 'known.example', qtype='AXFR') }}",
+        "{{ lookup('dig', 'nowhere.example', fail_on_error=true) }}",
+        "{{ lookup('dig', 'known.example', '@down', 'fail_on_error=yes') }}",
+    ] {
+        assert!(resolve(text, &vars(json!({}))).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn text_of_hosts_is_never_evaluated() {
     let map: Map = [(Key::from("evil"), Value::from("{{ lookup('pipe', 'id') }}"))]
         .into_iter()

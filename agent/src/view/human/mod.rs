@@ -2,6 +2,7 @@
 //! read it, plus what is ours (`may change`, live progress).
 
 mod diffs;
+mod fleet;
 mod notices;
 mod progress;
 mod recap;
@@ -13,6 +14,7 @@ use crate::event::{Event, EventKind, PlayInfo, Sink, TaskInfo};
 use crate::value::Value;
 pub(super) use results::{displayed, without_internals, written_args};
 
+use fleet::Fleet;
 use progress::Progress;
 pub(super) use screen::Colour;
 use screen::Screen;
@@ -30,6 +32,8 @@ pub enum Form {
     Minimal,
     /// That of `ansible -o`: one line for each result.
     OneLine,
+    /// A live line for each host; failures and the recap as in the default.
+    Fleet,
 }
 
 /// How to show a run. What the terminal is like is for the caller to find out.
@@ -41,6 +45,8 @@ pub struct HumanOptions {
     pub colour: bool,
     /// Columns of the terminal; 80 if there is none. Banners reach to 79 at least, as Ansible's.
     pub width: usize,
+    /// Lines of the terminal; 24 if there is none.
+    pub height: usize,
     /// Whether standard output is a terminal, so that lines may be drawn again.
     pub tty: bool,
     /// How often `-v` was given.
@@ -77,6 +83,7 @@ impl Default for HumanOptions {
             form: Form::Default,
             colour: false,
             width: 80,
+            height: 24,
             tty: false,
             verbosity: 0,
             diff: false,
@@ -116,6 +123,7 @@ impl<W: Write + Send, E: Write + Send> Human<W, E> {
                 seen: HashSet::new(),
                 custom: CustomStats::default(),
                 progress: Progress::default(),
+                fleet: Fleet::default(),
             }),
         }
     }
@@ -154,6 +162,7 @@ pub(super) struct State<W, E> {
     seen: HashSet<String>,
     custom: CustomStats,
     progress: Progress,
+    fleet: Fleet,
 }
 
 impl<W: Write, E: Write> State<W, E> {
@@ -163,11 +172,14 @@ impl<W: Write, E: Write> State<W, E> {
             Form::Default => self.show(event),
             Form::Minimal => self.show_minimal(event),
             Form::OneLine => self.show_oneline(event),
+            Form::Fleet => self.show_fleet(event),
         }
         if self.options.tty {
-            let lines = self
-                .progress
-                .lines(self.options.width, self.screen.is_drawn());
+            let HumanOptions { width, height, .. } = self.options;
+            let lines = match self.options.form {
+                Form::Fleet => self.fleet.lines(&self.progress, width, height, event.at_ms),
+                _ => self.progress.lines(width, self.screen.is_drawn()),
+            };
             self.screen.draw(lines, event.at_ms);
         } else if let Some(line) = self.progress.log_line(event) {
             self.screen.err(Colour::Verbose, &line);

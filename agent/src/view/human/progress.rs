@@ -100,6 +100,12 @@ impl Progress {
         lines.iter().map(|line| shortened(line, width)).collect()
     }
 
+    /// What was last heard of the task of a host.
+    pub(super) fn news(&self, host: &str) -> Option<String> {
+        let running = self.running.iter().find(|r| *r.host == *host)?;
+        running.news.as_ref().map(News::text)
+    }
+
     /// A line for a log, if the last one is long enough ago.
     pub(super) fn log_line(&mut self, event: &Event) -> Option<String> {
         let EventKind::Progress { task, .. } = &event.kind else {
@@ -199,7 +205,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A line that fits the width.
-fn shortened(line: &str, width: usize) -> String {
+pub(super) fn shortened(line: &str, width: usize) -> String {
     let mut used = 0;
     let mut out = String::new();
     for c in line.chars() {

@@ -22,7 +22,7 @@
 
 use crate::event::{Counters, Event, EventKind, Level, PlayInfo, Report, Status, TaskInfo};
 use crate::value::Value;
-use crate::view::HumanOptions;
+use crate::view::{Form, HumanOptions};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -189,6 +189,7 @@ impl Script {
             match name {
                 "colour" => o.colour = true,
                 "tty" => o.tty = true,
+                "fleet" => o.form = Form::Fleet,
                 "diff" => o.diff = true,
                 "markers" => o.check_markers = true,
                 "custom" => o.show_custom_stats = true,
@@ -199,6 +200,7 @@ impl Script {
                 "ok" => o.display_ok_hosts = number > 0,
                 "skipped" => o.display_skipped_hosts = number > 0,
                 "width" => o.width = number,
+                "height" => o.height = number,
                 "verbosity" => o.verbosity = u8::try_from(number).expect("a small number"),
                 other => panic!("no such option: {other}"),
             }

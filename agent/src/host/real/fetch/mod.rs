@@ -5,6 +5,7 @@
 //! which version are there: [`parts`]) and `.NAME.lks-lease` (who fetches: [`lease`]). A process that was
 //! killed leaves them, and the next one fetches only the parts that were under way.
 
+mod flush;
 mod follow;
 mod lease;
 mod parts;

@@ -9,6 +9,7 @@ use super::super::download::status_error;
 use super::super::http::{failed, head, on_runtime, shown};
 use super::super::redirect::send;
 use super::super::*;
+use super::flush::Flusher;
 use super::follow::Follower;
 use super::parts::Parts;
 use super::{Beside, NEWS};
@@ -20,8 +21,8 @@ use std::time::Duration;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// Bytes are written in pieces of at least this size.
-const PIECE: usize = 1 << 20;
+/// Bytes are written in pieces of at least this size: smaller ones are collected, larger ones written as they came.
+const PIECE: usize = 256 << 10;
 
 /// A fault: one that may pass, or one that will not.
 enum Fault {
@@ -42,6 +43,7 @@ struct Job {
     file: File,
     parts: RefCell<Parts>,
     follower: Follower,
+    flusher: Flusher,
     /// Whether the server gives ranges, once its first answer has come.
     ranges: Cell<Option<bool>>,
     fetched: Cell<u64>,
@@ -81,6 +83,7 @@ pub(super) fn run(
         file: file.try_clone().map_err(failed)?,
         parts: RefCell::new(parts),
         follower: Follower::new(reader),
+        flusher: Flusher::new(file.try_clone().map_err(failed)?),
         ranges: Cell::new(None),
         fetched: Cell::new(0),
         retries: Cell::new(0),
@@ -102,6 +105,7 @@ pub(super) fn run(
     let Ok(job) = Rc::try_unwrap(job) else {
         return Err(Error::new(ErrorKind::Internal, "a connection is left over"));
     };
+    job.flusher.finish().map_err(failed)?;
     Ok(Fetched {
         sha256: job.follower.finish()?,
         fetched,
@@ -291,23 +295,20 @@ impl Job {
         got: &mut u64,
     ) -> Result<(), Fault> {
         let mut at = from;
-        let mut piece: Vec<u8> = Vec::with_capacity(PIECE + (64 << 10));
+        let mut small: Vec<u8> = Vec::new();
         loop {
             let next = answer.chunk().await;
-            let ended = !matches!(next, Ok(Some(_)));
-            if let Ok(Some(bytes)) = &next {
-                piece.extend_from_slice(bytes);
+            match &next {
+                Ok(Some(bytes)) if small.is_empty() && bytes.len() >= PIECE => {
+                    self.write(bytes, &mut at, got)?;
+                }
+                Ok(Some(bytes)) => small.extend_from_slice(bytes),
+                _ => {}
             }
-            if piece.len() >= PIECE || ended {
-                let room = self.fetch.size.saturating_sub(at) as usize;
-                piece.truncate(room);
-                self.file
-                    .write_all_at(&piece, at)
-                    .map_err(|e| io_error("write", &self.fetch.dest, e))?;
-                at += piece.len() as u64;
-                *got += piece.len() as u64;
-                self.fetched.set(self.fetched.get() + piece.len() as u64);
-                piece.clear();
+            let ended = !matches!(next, Ok(Some(_)));
+            if small.len() >= PIECE || ended {
+                self.write(&small, &mut at, got)?;
+                small.clear();
             }
             match next {
                 Ok(Some(_)) => {}
@@ -315,6 +316,21 @@ impl Job {
                 Err(e) => return Err(Fault::Passing(failed(&self.fetch.request, e))),
             }
         }
+    }
+
+    /// Writes bytes to their place, and never past the end of the file.
+    fn write(&self, bytes: &[u8], at: &mut u64, got: &mut u64) -> Result<(), Fault> {
+        let room = self.fetch.size.saturating_sub(*at) as usize;
+        let bytes = &bytes[..bytes.len().min(room)];
+        self.file
+            .write_all_at(bytes, *at)
+            .map_err(|e| io_error("write", &self.fetch.dest, e))?;
+        let count = bytes.len() as u64;
+        *at += count;
+        *got += count;
+        self.fetched.set(self.fetched.get() + count);
+        self.flusher.has_written(count);
+        Ok(())
     }
 
     /// The whole file in one answer: a server without ranges. A break means the beginning again.

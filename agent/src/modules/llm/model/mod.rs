@@ -1,6 +1,7 @@
 //! `lks.llm.model`.
 
 mod ollama;
+mod s3;
 mod source;
 
 use crate::error::{Error, Result};
@@ -39,7 +40,9 @@ params! {
     /// - `https://HOST/PATH`, or `file:///PATH` and `/PATH` of this machine (a share, to stage it);
     /// - `hf://ORG/REPO[@REVISION][/FILE]`: one file, or all of them, below the folder `dest`. A branch is
     ///   resolved to its commit first; large files have their SHA-256 from there;
-    /// - `ollama://NAME[:TAG]`: into Ollama's store at `dest` (`…/models`), manifest last.
+    /// - `ollama://NAME[:TAG]`: into Ollama's store at `dest` (`…/models`), manifest last;
+    /// - `s3://BUCKET/KEY`, or `s3://BUCKET/PREFIX/` for all objects below it: with the credentials of the
+    ///   instance's role (`s3:GetObject`; for a prefix `s3:ListBucket`, too).
     ///
     /// ```yaml
     /// - name: A GGUF file
@@ -78,6 +81,8 @@ params! {
         default(16) connections: u32,
         /// MiB that a connection fetches at a time, and that a kill can cost it.
         default(16) part_mib: u64,
+        /// The region of a bucket; that of this host if not given. A bucket that is elsewhere is found.
+        optional region: Option<String>,
         /// Seconds to wait for a server that says nothing.
         default(30) timeout: u64,
         /// Seconds of silence after which another host that was fetching is taken for dead.

@@ -1,7 +1,7 @@
 //! Where models come from: which files there are, of what size and digest.
 
 use super::Model;
-use super::ollama;
+use super::{ollama, s3};
 use crate::error::{Error, Result};
 use crate::host::{HostView, Redirects, Request, Response};
 use crate::module::attrs::shown;
@@ -47,6 +47,8 @@ pub enum Source {
     },
     /// A model of Ollama's registry.
     Ollama(ollama::Name),
+    /// An object of S3, or all below a prefix.
+    S3(s3::Object),
 }
 
 impl Source {
@@ -56,15 +58,22 @@ impl Source {
             Some(("http" | "https" | "file", _)) => Self::Url(src.to_owned()),
             Some(("hf", rest)) => Self::hub(rest)?,
             Some(("ollama", rest)) => Self::Ollama(ollama::Name::parse(rest)?),
+            Some(("s3", rest)) => Self::S3(s3::Object::parse(rest)?),
             None if src.starts_with('/') => Self::Url(format!("file://{src}")),
             _ => {
                 return Err(Error::params(format!("`{src}` is no source of a model")).hint(
-                    "write https://…, hf://ORG/REPO, ollama://NAME:TAG, or a path that begins with /",
+                    "write https://…, s3://BUCKET/KEY, hf://ORG/REPO, ollama://NAME:TAG, or a path that begins with /",
                 ));
             }
         };
-        if model.sha256.is_some() && !matches!(source, Self::Url(_)) {
-            let why = "`sha256` is of a single file: this source knows its files' digests itself";
+        let single = match &source {
+            Self::Url(_) => true,
+            Self::S3(object) => !object.is_folder(),
+            Self::Hub { .. } | Self::Ollama(_) => false,
+        };
+        if model.sha256.is_some() && !single {
+            let why =
+                "`sha256` is of a single file, and this source is several, or knows digests itself";
             return Err(Error::params(why));
         }
         Ok(source)
@@ -103,6 +112,7 @@ impl Source {
                 file,
             } => hub(model, host, repo, revision, file.as_deref(), dest),
             Self::Ollama(name) => ollama::find(model, host, name, dest),
+            Self::S3(object) => object.find(model, host, dest),
         }
     }
 }
@@ -293,7 +303,7 @@ fn place(
     })
 }
 
-fn is_included(model: &Model, path: &str) -> bool {
+pub fn is_included(model: &Model, path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     match &model.include {
         Some(patterns) => patterns

@@ -1,0 +1,180 @@
+"""A stand-in for what an EC2 instance finds around it: its metadata service, and AWS's endpoints.
+
+    aws.py PORT SETTINGS [UPSTREAM]
+
+SETTINGS is a JSON file, read again for every request:
+
+    metadata      path below /latest/ -> text; served to whoever has a session's token, as IMDSv2 does
+    keys          access key id -> secret access key
+    tokens        access key id -> session token, where the key has one
+    callers       access key id -> ARN, for sts:GetCallerIdentity
+    busy          how many signed requests are first refused as throttled
+    silent        refuse the session's token itself with this status
+
+Every signature is computed again by botocore, AWS's own implementation, and compared. What has a good
+one is answered here (STS) or handed to UPSTREAM (moto). Each request is one line on standard output.
+"""
+
+import http.client
+import json
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
+
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+PORT, SETTINGS = int(sys.argv[1]), sys.argv[2]
+UPSTREAM = urlsplit(sys.argv[3]) if len(sys.argv) > 3 else None
+SESSION = "SESSION-TOKEN"
+refused = 0
+
+
+def settings():
+    with open(SETTINGS) as file:
+        return json.load(file)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status, body, kind="text/plain"):
+        print(self.command, self.path.split("?")[0], status, flush=True)
+        body = body.encode() if isinstance(body, str) else body
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def fault(self, status, code, message):
+        if "x-amz-target" in self.headers:
+            return self.answer(status, json.dumps({"__type": code, "message": message}))
+        text = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        self.answer(status, text, "text/xml")
+
+    def any(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if self.path.startswith("/latest/"):
+            return self.metadata()
+        return self.signed(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = any
+
+    def metadata(self):
+        known = settings()
+        path = unquote(self.path[len("/latest/"):])
+        if path == "api/token":
+            life = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds")
+            if "silent" in known:
+                return self.answer(known["silent"], "")
+            if self.command != "PUT" or not life or not 1 <= int(life) <= 21600:
+                return self.answer(400, "")
+            return self.answer(200, SESSION)
+        if self.headers.get("X-aws-ec2-metadata-token") != SESSION:
+            return self.answer(401, "")
+        text = known["metadata"].get(path)
+        return self.answer(404, "") if text is None else self.answer(200, text)
+
+    def signed(self, body):
+        global refused
+        known = settings()
+        wrong = self.what_is_wrong(known, body)
+        if wrong:
+            return self.fault(403, *wrong)
+        if refused < known.get("busy", 0):
+            refused += 1
+            return self.fault(400, "ThrottlingException", "Rate exceeded")
+        if self.service == "sts" and parse_qs(body.decode()).get("Action") == ["GetCallerIdentity"]:
+            return self.caller(known)
+        if UPSTREAM is None:
+            return self.fault(404, "UnknownOperation", "nobody is behind this")
+        return self.hand_on(body)
+
+    def what_is_wrong(self, known, body):
+        """The code and words of a refusal, or nothing."""
+        if "X-Amz-Signature=" in self.path:
+            return self.what_is_wrong_with_the_url(known)
+        said = self.headers.get("Authorization", "")
+        try:
+            algorithm, rest = said.split(" ", 1)
+            parts = dict(p.strip().split("=", 1) for p in rest.split(","))
+            key, date, region, self.service, end = parts["Credential"].split("/")
+            names = parts["SignedHeaders"].split(";")
+            signature = parts["Signature"]
+        except (ValueError, KeyError):
+            return "MissingAuthenticationToken", "Request is missing Authentication Token"
+        secret = known["keys"].get(key)
+        if secret is None:
+            return "InvalidClientTokenId", "The security token included in the request is invalid."
+        if self.headers.get("X-Amz-Security-Token") != known.get("tokens", {}).get(key):
+            return "InvalidClientTokenId", "The session token is another one."
+        at = self.headers.get("X-Amz-Date", "")
+        age = time.time() - time.mktime(time.strptime(at, "%Y%m%dT%H%M%SZ")) + time.timezone
+        if abs(age) > 900:
+            return "RequestExpired", "Signature expired"
+        url = f"http://{self.headers['Host']}{self.path}"
+        request = AWSRequest(method=self.command, url=url, data=body)
+        for name in names:
+            request.headers[name] = ",".join(self.headers.get_all(name, []))
+        request.context["timestamp"] = at
+        kind = S3SigV4Auth if self.service == "s3" else SigV4Auth
+        auth = kind(Credentials(key, secret), self.service, region)
+        text = auth.string_to_sign(request, auth.canonical_request(request))
+        if auth.signature(text, request) != signature or not {"host", "x-amz-date"} <= set(names):
+            return "SignatureDoesNotMatch", "The request signature we calculated does not match"
+        return None
+
+    def what_is_wrong_with_the_url(self, known):
+        path, _, query = self.path.partition("?")
+        asked = dict(parse_qsl(query, keep_blank_values=True))
+        signature = asked.pop("X-Amz-Signature")
+        key, _, region, self.service, _ = asked["X-Amz-Credential"].split("/")
+        secret = known["keys"].get(key)
+        if secret is None or asked.get("X-Amz-Security-Token") != known.get("tokens", {}).get(key):
+            return "InvalidAccessKeyId", "The key does not exist in our records."
+        request = AWSRequest(method=self.command, url=f"http://{self.headers['Host']}{path}?{urlencode(asked)}")
+        request.headers["host"] = self.headers["Host"]
+        request.context["timestamp"] = asked["X-Amz-Date"]
+        auth = S3SigV4QueryAuth(Credentials(key, secret), self.service, region)
+        text = auth.string_to_sign(request, auth.canonical_request(request))
+        if auth.signature(text, request) != signature or asked["X-Amz-SignedHeaders"] != "host":
+            return "SignatureDoesNotMatch", "The request signature we calculated does not match"
+        return None
+
+    def caller(self, known):
+        key = self.headers["Authorization"].split("Credential=")[1].split("/")[0]
+        arn = known["callers"][key]
+        self.answer(
+            200,
+            '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+            f"<GetCallerIdentityResult><Arn>{arn}</Arn><UserId>AROAEXAMPLE:x</UserId>"
+            f"<Account>{arn.split(':')[4]}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>",
+            "text/xml",
+        )
+
+    def hand_on(self, body):
+        upstream = http.client.HTTPConnection(UPSTREAM.hostname, UPSTREAM.port, timeout=30)
+        headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
+        upstream.request(self.command, self.path, body=body or None, headers=headers)
+        answer = upstream.getresponse()
+        content = answer.read()
+        print(self.command, self.path.split("?")[0], answer.status, flush=True)
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "content-length", "date", "server"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+
+ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()

@@ -1,0 +1,191 @@
+//! Joining by what AWS says of a host.
+
+use super::*;
+
+#[test]
+fn an_instance_joins_by_its_role_and_another_key_for_it_is_an_alarm() {
+    let Some((mut scene, _)) = Scene::new("iam", false) else {
+        return;
+    };
+    scene.settings["busy"] = json!(2);
+    scene.save();
+    scene.serve(&["--allow", RULE]);
+    // On EC2, nothing needs to be said: no name, no token, no method. STS is busy at first.
+    let first = scene.join("one", &[]);
+    assert_eq!(scene.host_names(), [ONE]);
+    assert!(
+        scene
+            .audit()
+            .contains(&format!("{ONE} (iam: 123456789012 worker-gpu us-east-1)")),
+        "{}",
+        scene.audit()
+    );
+    // An image of it that runs elsewhere has no identity, and joins as itself.
+    scene.be(TWO);
+    let second = scene.join("two", &["--join", "iam"]);
+    assert_eq!(scene.host_names(), [ONE, TWO]);
+    // Another key for an instance that is known.
+    scene.be(ONE);
+    assert!(
+        scene
+            .refused("thief", &["--join", "iam"])
+            .contains("another key is enrolled")
+    );
+    assert!(
+        scene
+            .audit()
+            .contains("ALARM: another key claims a known host"),
+        "{}",
+        scene.audit()
+    );
+    // Another name than its own.
+    let told = scene.refused("named", &["--join", "iam", "--name", "db1"]);
+    assert!(told.contains("it cannot be called db1"), "{told}");
+    // It works: a run goes through.
+    std::fs::write(
+        scene.path("site.yml"),
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - command: echo hi\n",
+    )
+    .expect("written");
+    let out = scene.ctl(&[
+        "run",
+        "-c",
+        "agent",
+        &scene.path("site.yml").display().to_string(),
+    ]);
+    assert!(out.contains("on 2 hosts") && out.contains(ONE), "{out}");
+    drop((first, second));
+    // It comes back with the identity it has.
+    let again = scene.join("one", &[]);
+    drop(again);
+    assert_eq!(scene.host_names(), [ONE, TWO]);
+}
+
+#[test]
+fn who_is_not_allowed_stays_out_whatever_they_sign() {
+    let Some((mut scene, _)) = Scene::new("out", false) else {
+        return;
+    };
+    scene.serve(&["--allow", RULE]);
+    let key = format!("ASIA{}", &ONE[2..6]);
+    let word = |scene: &Scene, n: &str| scene.refused(n, &["--join", "iam"]);
+    scene.settings["callers"][&key] = json!(format!(
+        "arn:aws:sts::123456789012:assumed-role/admin/{ONE}"
+    ));
+    scene.save();
+    assert!(word(&scene, "a").contains("no rule allows the role admin"));
+    scene.settings["callers"][&key] = json!(format!(
+        "arn:aws:sts::999999999999:assumed-role/worker-gpu/{ONE}"
+    ));
+    scene.save();
+    assert!(word(&scene, "b").contains("account 999999999999"));
+    scene.settings["callers"][&key] = json!("arn:aws:iam::123456789012:user/worker-gpu");
+    scene.save();
+    assert!(word(&scene, "c").contains("no instance's role"));
+    scene.settings["callers"][&key] = json!(format!("{ROLE}{ONE}"));
+    scene.settings["keys"][&key] = json!("another key");
+    scene.save();
+    assert!(word(&scene, "d").contains("SignatureDoesNotMatch"));
+    assert!(scene.host_names().is_empty());
+    // A controller that takes identity documents wants them signed by the region.
+    let made = Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out",
+            "cert.pem", "-days", "2",
+        ])
+        .args(["-subj", "/O=Amazon Web Services LLC"])
+        .current_dir(&scene.dir)
+        .output();
+    if !made.is_ok_and(|m| m.status.success()) {
+        skipped("identity documents: there is no openssl");
+        return;
+    }
+    scene.settings["keys"][&key] = json!(format!("secret-of-{key}"));
+    scene.save();
+    let pem = scene.path("cert.pem").display().to_string();
+    let alone = "123456789012/*@us-east-1";
+    scene.serve(&[
+        "--allow",
+        RULE,
+        "--join",
+        "iam+iid",
+        "--identity-certificates",
+        &pem,
+    ]);
+    assert!(word(&scene, "e").contains("identity document is needed"));
+    scene.settings["metadata"]["dynamic/instance-identity/rsa2048"] = json!(document(&scene, ONE));
+    scene.save();
+    let both = scene.join("f", &["--join", "iam"]);
+    assert!(
+        scene.audit().contains("iam and identity document"),
+        "{}",
+        scene.audit()
+    );
+    drop(both);
+    // The document alone, where that is allowed; and the same document from a second machine.
+    scene.serve(&[
+        "--allow",
+        alone,
+        "--join",
+        "iid",
+        "--identity-certificates",
+        &pem,
+    ]);
+    assert!(
+        scene
+            .refused("g", &["--join", "iid"])
+            .contains("another key is enrolled")
+    );
+    scene.be(TWO);
+    scene.settings["metadata"]["dynamic/instance-identity/rsa2048"] = json!(document(&scene, TWO));
+    scene.save();
+    let other = scene.join("h", &["--join", "iid"]);
+    assert!(
+        scene
+            .refused("i", &["--join", "iid"])
+            .contains("another key is enrolled")
+    );
+    drop(other);
+    assert_eq!(scene.host_names(), [ONE, TWO]);
+    // Tokens are not among this controller's ways.
+    std::fs::write(scene.path("token"), scene.ctl(&["token", "new"])).expect("written");
+    let token = scene.path("token").display().to_string();
+    assert!(
+        scene
+            .refused("j", &["--token-file", &token])
+            .contains("takes no join tokens")
+    );
+}
+
+/// An identity document of an instance that began now, as the metadata service gives it.
+fn document(scene: &Scene, instance: &str) -> String {
+    let date = Command::new("date")
+        .args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])
+        .output()
+        .expect("date");
+    let began = String::from_utf8_lossy(&date.stdout).trim().to_owned();
+    let text = json!({"accountId": "123456789012", "region": "us-east-1", "instanceId": instance, "pendingTime": began});
+    std::fs::write(scene.path("document"), text.to_string()).expect("written");
+    let signed = Command::new("openssl")
+        .args([
+            "cms",
+            "-sign",
+            "-binary",
+            "-nodetach",
+            "-md",
+            "sha256",
+            "-signer",
+            "cert.pem",
+            "-inkey",
+            "key.pem",
+        ])
+        .args(["-in", "document", "-outform", "PEM"])
+        .current_dir(&scene.dir)
+        .output()
+        .expect("openssl");
+    let pem = String::from_utf8_lossy(&signed.stdout).into_owned();
+    pem.lines()
+        .filter(|l| !l.starts_with("-----"))
+        .map(|l| format!("{l}\n"))
+        .collect()
+}
