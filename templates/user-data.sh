@@ -38,6 +38,8 @@ mkdir -p "$etc" "$state" "$(dirname "$agent")"
 
 if good "$agent"; then
     say "the agent is here"
+elif [ -x "$agent" ] && grep -qs '"release:lks-agent"' "$state/counters.json"; then
+    say "the agent has replaced itself by a newer one"
 else
     new="$agent.new.$$"
     trap 'rm -f "$new"' EXIT

@@ -138,6 +138,26 @@ impl From<Arc<str>> for Key {
 }
 
 impl Value {
+    /// `over` in the place of this; of two mappings, their entries together, all the way down (Ansible's
+    /// `hash_behaviour: merge`).
+    #[must_use]
+    pub fn merged(self, over: Self) -> Self {
+        match (self, over) {
+            (Self::Map(under), Self::Map(over)) => {
+                let mut out = (*under).clone();
+                for (key, value) in over.iter() {
+                    let value = match out.get(key) {
+                        Some(present) => present.clone().merged(value.clone()),
+                        None => value.clone(),
+                    };
+                    out.insert(key.clone(), value);
+                }
+                out.into()
+            }
+            (_, over) => over,
+        }
+    }
+
     /// Text as a playbook wrote it: a [`Value::Template`] if it has markers, else a [`Value::Str`].
     #[must_use]
     pub fn written(text: impl Into<Arc<str>>, span: Option<&Span>) -> Self {

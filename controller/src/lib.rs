@@ -12,3 +12,4 @@ pub mod fleet;
 pub mod lint;
 pub mod ssh;
 pub mod store;
+pub mod trace;

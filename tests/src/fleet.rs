@@ -61,6 +61,8 @@ pub struct Fleet {
     pub port: u16,
     /// What `lks-ctl` is told of it, below the folder.
     pub admin: String,
+    /// Variables of the controller's environment.
+    pub server_env: Vec<(String, String)>,
     /// The controller.
     pub server: Option<Running>,
     /// Agents, by name.
@@ -95,6 +97,7 @@ impl Fleet {
             dir,
             port: free_port(),
             admin: "ctl/admin.json".into(),
+            server_env: Vec::new(),
             server: None,
             agents: BTreeMap::new(),
         }
@@ -136,6 +139,7 @@ impl Fleet {
             .arg(self.path(data))
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(flags)
+            .envs(self.server_env.iter().cloned())
             .stdout(self.log("server.log"))
             .stderr(self.log("server.log"))
             .spawn();

@@ -157,24 +157,32 @@ fn nobody_gets_in_who_should_not_and_no_host_gets_what_is_not_its() {
     assert!(fleet.path("written").exists());
 }
 
-/// How many times something is killed. `LKS_KILLS` asks for more.
-fn kills() -> u64 {
-    let asked = std::env::var("LKS_KILLS").ok();
-    asked.and_then(|n| n.parse().ok()).unwrap_or(30)
-}
-
 #[test]
 fn killed_at_any_moment_nothing_is_lost_doubled_or_run_twice() {
-    let mut fleet = Fleet::new("kill");
+    kill_often("kill", 12, 0x9e37_79b9_7f4a_7c15);
+}
+
+/// The same for longer: `cargo test -p lks-tests --test fleet -- --ignored`. `LKS_KILLS` asks for more.
+#[test]
+#[ignore = "takes minutes; twelve of them are in the test above"]
+fn killed_a_hundred_times_nothing_is_lost_doubled_or_run_twice() {
+    let asked = std::env::var("LKS_KILLS").ok();
+    let kills = asked.and_then(|n| n.parse().ok()).unwrap_or(100);
+    kill_often("kill-long", kills, 0x2545_f491_4f6c_dd1d);
+}
+
+/// Kills agents and the controller so many times at random moments, in as many runs as that takes.
+fn kill_often(name: &str, kills: u64, seed: u64) {
+    let mut fleet = Fleet::new(name);
     let hosts = ["web1", "web2"];
     let tasks = 12;
     for host in hosts {
         fleet.enrol(host);
     }
     let path = counted_site(&fleet, &hosts, tasks);
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut dice = Dice(seed);
     let (mut killed, mut runs) = (0, 0);
-    while killed < kills() {
+    while killed < kills {
         runs += 1;
         assert!(runs < 200, "hosts are too fast to be killed");
         forget_output(&fleet, &hosts);
@@ -189,7 +197,7 @@ fn killed_at_any_moment_nothing_is_lost_doubled_or_run_twice() {
                 fleet.read("web1.log")
             );
             std::thread::sleep(Duration::from_millis(20 + dice.roll(150)));
-            if killed < kills() {
+            if killed < kills {
                 match dice.roll(3) {
                     0 => {
                         fleet.server = None;

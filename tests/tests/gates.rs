@@ -8,6 +8,8 @@ use std::process::Command;
 /// What anybody may ask, and why that gives nothing away.
 const OPEN: &[(&str, &str)] = &[
     ("get", "/healthz"),
+    ("get", "/livez"),
+    ("get", "/readyz"),
     ("get", "/openapi.json"),
     // These judge what they are sent.
     ("post", "/v1/enrol"),
@@ -60,8 +62,7 @@ fn ask(fleet: &Fleet, method: &str, path: &str, who: Who<'_>) -> (u16, String) {
 fn pem(fleet: &Fleet, name: &str) {
     let identity: Value =
         serde_json::from_str(&fleet.read(&format!("{name}/identity.json"))).expect("JSON");
-    let part = |field: &str, kind: &str| {
-        let hex = identity[field].as_str().expect("hex");
+    let part = |hex: &str, kind: &str| {
         let script = format!(
             "import base64,sys;print('-----BEGIN {kind}-----');\
              print(base64.encodebytes(bytes.fromhex('{hex}')).decode().strip());print('-----END {kind}-----')"
@@ -72,7 +73,12 @@ fn pem(fleet: &Fleet, name: &str) {
             .expect("python3");
         String::from_utf8_lossy(&done.stdout).into_owned()
     };
-    let text = part("certificate", "CERTIFICATE") + &part("key", "PRIVATE KEY");
+    let field = |name: &str| identity[name].as_str().expect("hex").to_owned();
+    // The key is kept with its public half (RFC 5958), which OpenSSL does not read: the form without it.
+    let key = field("key");
+    let seed = &key[32..96];
+    let key = format!("302e020100300506032b657004220420{seed}");
+    let text = part(&field("certificate"), "CERTIFICATE") + &part(&key, "PRIVATE KEY");
     fleet.write(&format!("{name}.pem"), &text);
 }
 
@@ -94,7 +100,12 @@ fn routes(fleet: &Fleet) -> Vec<(String, String)> {
 /// The path with something in the place of its parameters.
 fn filled(path: &str, with: &str) -> String {
     path.split('/')
-        .map(|part| if part.starts_with('{') { with } else { part })
+        .map(|part| match part {
+            // A number, or it is refused before anybody asks who wants it.
+            "{counter}" if with == "web2" => "1",
+            part if part.starts_with('{') => with,
+            part => part,
+        })
         .collect::<Vec<_>>()
         .join("/")
 }

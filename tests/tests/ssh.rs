@@ -297,6 +297,95 @@ fn a_playbook_runs_on_hosts_and_runs_again_without_changes() {
     assert_eq!(agents.count(), 1);
 }
 
+/// Each keyword in each place: `GOOD` leads to the server, `BAD` to a port where nobody listens.
+const KEYWORDS: &str = "
+- hosts: web
+  gather_facts: false
+  GOOD
+  tasks:
+    - ping:
+- hosts: web
+  gather_facts: false
+  roles:
+    - { role: r, GOOD, }
+    - { role: r, tags: again, BAD, }
+  tasks:
+    - { block: [ping: ], GOOD, }
+    - { block: [ping: ], BAD, }
+    - { ping: , GOOD, }
+    - { ping: , BAD, }
+    - { command: echo, GOOD, notify: [good, bad], }
+  handlers:
+    - { name: good, ping: , GOOD, }
+    - { name: bad, ping: , BAD, }
+- hosts: web
+  gather_facts: false
+  BAD
+  tasks:
+    - ping:
+";
+
+fn keywords(good: &str, bad: &str) -> String {
+    let lines = KEYWORDS.lines().map(|line| {
+        // In a play they are lines of a block mapping, elsewhere entries between braces.
+        let between = if line.contains('{') { ", " } else { "\n  " };
+        let put = |words: &str| words.replace("; ", between);
+        line.replace("GOOD", &put(good)).replace("BAD", &put(bad))
+    });
+    lines.map(|line| line.replace(", }", " }") + "\n").collect()
+}
+
+#[test]
+fn keywords_say_how_to_get_there() {
+    let sshd = server_or_skip!("keywords");
+    let key = sshd.path("key").display().to_string();
+    let way = format!("ansible_host=127.0.0.1 ansible_ssh_private_key_file={key}");
+    sshd.write("play/hosts", &format!("web {way}\n"));
+    sh(&format!(
+        "mkdir -p {}/play/roles/r/tasks",
+        sshd.dir.display()
+    ));
+    sshd.write("play/roles/r/tasks/main.yml", "- ping:\n");
+    let good = format!("port: {}; remote_user: root; connection: ssh", sshd.port);
+    let site = keywords(&good, &good.replace("root", "nobody_of_this_name"));
+    // Whoever is not known there is as unreachable as a port where nobody listens.
+    sshd.write("play/site.yml", &site);
+    let done = sshd.run(&[]);
+    assert_eq!(done.status.code(), Some(4), "{}\n{site}", text(&done));
+    assert!(text(&done).contains("ok=2 "), "{}", text(&done));
+    sshd.write("play/site.yml", &keywords(&good, &good));
+    let done = sshd.run(&[]);
+    assert_eq!(done.status.code(), Some(0), "{}", sshd.read("log"));
+    assert!(text(&done).contains("ok=11 "), "{}", text(&done));
+}
+
+#[test]
+fn a_host_that_cannot_be_reached_may_be_ignored() {
+    let sshd = server_or_skip!("ignored");
+    // The inventory's port would win over the keyword.
+    let key = sshd.path("key").display().to_string();
+    let way = format!("ansible_host=127.0.0.1 ansible_ssh_private_key_file={key}");
+    sshd.write("play/hosts", &format!("web {way} ansible_user=root\n"));
+    sh(&format!(
+        "mkdir -p {}/play/roles/r/tasks",
+        sshd.dir.display()
+    ));
+    sshd.write("play/roles/r/tasks/main.yml", "- ping:\n");
+    let good = format!("port: {}", sshd.port);
+    let bad = format!("port: {}; ignore_unreachable: true", free_port());
+    sshd.write("play/site.yml", &keywords(&good, &bad));
+    let done = sshd.run(&[]);
+    let text = text(&done);
+    assert_eq!(done.status.code(), Some(0), "{text}");
+    for count in ["ok=11 ", "unreachable=0 ", "ignored=5 ", "failed=0 "] {
+        assert!(text.contains(count), "{count}\n{text}");
+    }
+    // Without it, the first of them ends the run.
+    let bad = bad.replace("true", "false");
+    sshd.write("play/site.yml", &keywords(&good, &bad));
+    assert_eq!(sshd.run(&[]).status.code(), Some(4));
+}
+
 #[test]
 fn a_host_that_is_not_the_one_it_was_is_refused() {
     let sshd = server_or_skip!("keys");

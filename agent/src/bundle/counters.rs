@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// The name of releases of the agent among those of bundles, which cannot have a colon.
+const RELEASE: &str = "release:lks-agent";
+
 /// The highest counters seen, kept in a file.
 #[derive(Debug)]
 pub struct Counters {
@@ -37,6 +40,26 @@ impl Counters {
         })
     }
 
+    /// The counter of the newest release of this program that was seen; 0 if none was.
+    #[must_use]
+    pub fn release(&self) -> u64 {
+        self.seen.get(RELEASE).map_or(0, |seen| seen.counter)
+    }
+
+    /// Remembers that a release was seen, whatever becomes of it: it is tried once.
+    ///
+    /// # Errors
+    /// When it is not newer than the last one, or cannot be remembered.
+    pub fn accept_release(&mut self, counter: u64, sha256: &str) -> Result<()> {
+        if counter <= self.release() {
+            return Err(crate::error::Error::host(format!(
+                "the new agent is refused: its counter is {counter}, and {} was here already",
+                self.release()
+            )));
+        }
+        self.keep(RELEASE, counter, sha256)
+    }
+
     /// Refuses what is older than what was seen, and remembers the rest, on the disk, before anything
     /// of the bundle is used.
     ///
@@ -62,11 +85,15 @@ impl Counters {
                 };
             }
         }
+        self.keep(name, counter, &bundle.id)
+    }
+
+    fn keep(&mut self, name: &str, counter: u64, id: &str) -> Result<()> {
         let seen = Seen {
             counter,
-            bundle: bundle.id.clone(),
+            bundle: id.to_string(),
         };
-        self.seen.insert(name.clone(), seen);
+        self.seen.insert(name.to_string(), seen);
         let text = serde_json::to_vec_pretty(&self.seen)
             .map_err(|e| crate::error::Error::host("cannot write counters").caused_by(e))?;
         durable::replace(&self.path, &text, 0o600)

@@ -18,11 +18,13 @@
 
 mod counters;
 mod index;
+mod release;
 mod statement;
 mod unpack;
 
 pub use counters::Counters;
 pub use index::{Entry, FileEntry, Index};
+pub use release::{MAX_RELEASE, Release};
 pub use statement::{Keys, SIGNED_PREFIX, Statement, key_id};
 pub use unpack::unpack;
 

@@ -122,15 +122,18 @@ impl Keys {
 
     /// The id of the key that made this signature.
     pub(super) fn check(&self, statement: &[u8], signature: &[u8]) -> Result<String> {
-        let message = Statement::message(statement);
-        self.0
-            .iter()
-            .find(|key| {
-                UnparsedPublicKey::new(&ED25519, key)
-                    .verify(&message, signature)
-                    .is_ok()
-            })
-            .map(|key| key_id(key))
+        self.signer(&Statement::message(statement), signature)
+            .map(key_id)
             .ok_or_else(|| refused("no key that this host trusts has signed it"))
+    }
+
+    /// The key that signed a message.
+    pub(super) fn signer(&self, message: &[u8], signature: &[u8]) -> Option<&[u8]> {
+        let signed = |key: &&Vec<u8>| {
+            UnparsedPublicKey::new(&ED25519, key)
+                .verify(message, signature)
+                .is_ok()
+        };
+        self.0.iter().find(signed).map(Vec::as_slice)
     }
 }

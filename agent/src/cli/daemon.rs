@@ -13,7 +13,7 @@ use crate::engine::job::Job;
 use crate::error::Result;
 use crate::host::here;
 use crate::uplink::join::Join;
-use crate::uplink::{self, Daemon};
+use crate::uplink::{self, Daemon, update};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,8 +39,17 @@ again. Only bundles that one of the keys of `--bundle-keys` signed are run.\n",
             bundle_keys: PathBuf::from(needed("bundle-keys")?),
             state: PathBuf::from(value("state").unwrap_or_else(|| "/var/lib/lks-agent".into())),
             notice: value("notice").map(PathBuf::from),
+            probation: call
+                .parsed
+                .number("probation")?
+                .unwrap_or(update::PROBATION),
+            wire: value("wire"),
         };
-        Daemon::start(settings, prepare, prepare_local)?.work()?;
+        if call.parsed.has("trial") {
+            Daemon::try_out(&settings)?;
+        } else {
+            Daemon::start(settings, prepare, prepare_local)?.work()?;
+        }
         Ok(super::exit::OK)
     },
 };
@@ -86,6 +95,20 @@ identity document alone (iid). If not given: by the token if there is one, by ia
         "Where the agent keeps what it knows. /var/lib/lks-agent if not given.",
     )
     .complete(Complete::Directory),
+    Flag::one(
+        &["probation"],
+        "SECONDS",
+        "How long a new version of this program has to report before the old one is put back. 60 if not given.",
+    ),
+    Flag::switch(
+        &["trial"],
+        "Ask for work once as the enrolled host, and end: what a new version must be able to.",
+    ),
+    Flag::one(
+        &["wire"],
+        "VERSION",
+        "The version of the protocol to name, to try an older or newer controller. Its own if not given.",
+    ),
     Flag::one(
         &["notice"],
         "PLAYBOOK",

@@ -286,7 +286,7 @@ fn rule_text(rule: &Rule) -> String {
     let list = |names: &[&str]| names.join(", ");
     match rule {
         Rule::Exclusive(names) => format!("At most one of: {}.", list(names)),
-        Rule::OneOf(names) => format!("At least one of: {}.", list(names)),
+        Rule::OneOf(names) | Rule::Written(names) => format!("At least one of: {}.", list(names)),
         Rule::Together(names) => format!("All of these or none: {}.", list(names)),
         Rule::If(name, value, needs) => {
             format!("With `{name}: {value}` also needed: {}.", list(needs))

@@ -313,6 +313,7 @@ pub fn job(
         become_: options.become_,
         become_user: text(&options.become_user, "root"),
         become_method: text(&options.become_method, "sudo"),
+        merge_hashes: settings.hash_behaviour == "merge",
         become_same_user: settings.become_allow_same_user,
         become_password: passwords::become_password(options)?,
         connection: options.connection.clone(),

@@ -26,6 +26,12 @@ const RENAMED: &[(&str, &str)] = &[
     ("amiLaunchIndex", "ami_launch_index"),
     ("tagSet", "tags"),
 ];
+/// What an instance is told of the reservation that it came with.
+const RESERVED: &[(&str, &str)] = &[
+    ("owner_id", "ownerId"),
+    ("requester_id", "requesterId"),
+    ("reservation_id", "reservationId"),
+];
 /// Members that are numbers; all other digits are names.
 const NUMBERS: &[&str] = &[
     "ami_launch_index",
@@ -63,9 +69,8 @@ pub fn instances(
         }
         let answer = cloud.ask(&call)?.xml()?;
         for reservation in answer.list("reservationSet") {
-            let owner = reservation.text_at("ownerId");
             for instance in reservation.list("instancesSet") {
-                found.push(described(instance, region, owner));
+                found.push(described(instance, region, reservation));
             }
         }
         next = answer.text_at("nextToken").to_owned();
@@ -91,7 +96,7 @@ pub fn regions(cloud: &Cloud<'_>) -> Result<Vec<String>> {
     Ok(names.collect())
 }
 
-fn described(instance: &Element, region: &str, owner: &str) -> Map {
+fn described(instance: &Element, region: &str, reservation: &Element) -> Map {
     let mut map = match value(instance) {
         Value::Map(map) => (*map).clone(),
         _ => Map::new(),
@@ -104,7 +109,10 @@ fn described(instance: &Element, region: &str, owner: &str) -> Map {
         );
     }
     map.insert(Key::from("tags"), Value::from(tags));
-    map.insert(Key::from("owner_id"), Value::from(owner));
+    for (name, place) in RESERVED {
+        let text = reservation.text_at(place);
+        map.insert(Key::from(*name), Value::from(text));
+    }
     if let Some(Value::Map(placement)) = map.get("placement") {
         let mut placement = (**placement).clone();
         placement.insert(Key::from("region"), Value::from(region));
@@ -123,16 +131,28 @@ fn value(element: &Element) -> Value {
     }
     let mut map = Map::new();
     for child in children {
-        map.insert(Key::from(snake(&child.name).as_str()), value(child));
+        // The groups of a network interface are called otherwise than those of the instance.
+        let name = match (element.child("networkInterfaceId"), child.name.as_str()) {
+            (Some(_), "groupSet") => "groups".to_owned(),
+            (_, name) => snake(name),
+        };
+        map.insert(Key::from(name.as_str()), value(child));
     }
     Value::from(map)
 }
 
-/// An empty list is written like an empty text.
+/// An empty list, or an empty mapping, is written like an empty text.
 fn leaf(element: &Element) -> Value {
     let is_list = element.name.ends_with("Set") || element.name == "productCodes";
     match element.text.as_str() {
         "" if is_list => Value::list(Vec::new()),
+        "" if element.name.ends_with("Options") || element.name == "association" => {
+            Value::from(Map::new())
+        }
+        // As Python writes a moment.
+        text if element.name.ends_with("Time") => {
+            Value::from(text.replace(".000Z", "+00:00").as_str())
+        }
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         text if NUMBERS.contains(&snake(&element.name).as_str()) => {
@@ -171,9 +191,16 @@ mod tests {
             <privateIpAddress>10.0.0.5</privateIpAddress><ipAddress>3.3.3.3</ipAddress>\
             <placement><availabilityZone>us-east-1a</availabilityZone></placement><ebsOptimized>false</ebsOptimized>\
             <groupSet><item><groupId>sg-1</groupId><groupName>web</groupName></item></groupSet>\
+            <launchTime>2026-11-30T10:16:31.000Z</launchTime><hibernationOptions/>\
+            <networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId>\
+            <groupSet><item><groupId>sg-1</groupId></item></groupSet></item></networkInterfaceSet>\
             <tagSet><item><key>Name</key><value>web 1</value></item></tagSet><productCodes/></item>";
         let instance = Element::read(xml.as_bytes()).unwrap();
-        let told = Value::from(described(&instance, "us-east-1", "123456789012")).to_json();
+        let reservation = Element::read(
+            b"<item><reservationId>r-1</reservationId><ownerId>123456789012</ownerId></item>",
+        );
+        let told = described(&instance, "us-east-1", &reservation.unwrap());
+        let told = Value::from(told).to_json();
         assert_eq!(
             told,
             serde_json::json!({
@@ -181,7 +208,9 @@ mod tests {
                 "public_dns_name": "", "private_ip_address": "10.0.0.5", "public_ip_address": "3.3.3.3",
                 "placement": {"availability_zone": "us-east-1a", "region": "us-east-1"}, "ebs_optimized": false,
                 "security_groups": [{"group_id": "sg-1", "group_name": "web"}], "tags": {"Name": "web 1"},
-                "product_codes": [], "owner_id": "123456789012",
+                "product_codes": [], "owner_id": "123456789012", "requester_id": "", "reservation_id": "r-1",
+                "launch_time": "2026-11-30T10:16:31+00:00", "hibernation_options": {},
+                "network_interfaces": [{"network_interface_id": "eni-1", "groups": [{"group_id": "sg-1"}]}],
             })
         );
     }

@@ -8,6 +8,7 @@ use super::runner::TaskRunner;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Counters, EventKind, Level, TaskInfo};
 use crate::host::here;
+use crate::playbook::keyword::Kw;
 use crate::playbook::play::Play;
 use crate::playbook::role::{RoleUse, role_variables};
 use crate::playbook::task::Task;
@@ -78,6 +79,8 @@ pub struct RunCx {
     pub added: Mutex<HashMap<String, Added>>,
     /// Groups of modules.
     pub groups: super::action_groups::ActionGroups,
+    /// As whom to log in, if a flag or the settings say so (see [`login`]).
+    pub login: Option<Arc<Map>>,
 }
 
 /// What `add_host` and `group_by` did for a host.
@@ -219,6 +222,8 @@ pub struct TaskView {
     role_vars: Vec<Arc<Map>>,
     role_params: Vec<Arc<Map>>,
     magic: Arc<Map>,
+    /// What `remote_user` says, where it stands.
+    login: Option<Arc<Map>>,
 }
 
 impl TaskView {
@@ -248,6 +253,10 @@ impl TaskView {
             role_vars,
             role_params: layers(|r| &r.params),
             magic: Arc::new(task_magic(task, play, &roles)),
+            login: (task
+                .find(Kw::RemoteUser)
+                .filter(|s| !s.value.has_template()))
+            .map(|s| login(&s.value)),
             task: Arc::clone(task),
             info,
         }
@@ -268,7 +277,10 @@ impl TaskView {
     /// What the task sees on a host.
     #[must_use]
     pub fn stack(&self, run: &RunCx, play: &PlayCx, files: &Arc<Map>, host: &HostVars) -> Stack {
-        let mut stack = Stack::default();
+        let mut stack = Stack::new(run.options.merge_hashes);
+        if let Some(map) = self.login.as_ref().or(run.login.as_ref()) {
+            stack.push(Layer::Login, map);
+        }
         for map in play.role_defaults.iter().chain(&self.role_defaults) {
             stack.push(Layer::RoleDefaults, map);
         }
@@ -291,6 +303,13 @@ impl TaskView {
         stack.push(Layer::Magic, &self.magic);
         stack
     }
+}
+
+/// As whom to log in, under the names by which playbooks ask for it.
+pub(super) fn login(user: &Value) -> Arc<Map> {
+    let names = ["ansible_user", "ansible_ssh_user"];
+    let entries = names.map(|name| (Key::from(name), user.clone()));
+    Arc::new(entries.into_iter().collect())
 }
 
 /// Variables that Ansible sets for a task: where its files are looked for, and its role.
@@ -339,6 +358,8 @@ pub fn with_host(mut stack: Stack, slot: &HostSlot) -> Stack {
 pub struct HostsView {
     /// The hosts.
     pub hosts: Arc<Hosts>,
+    /// Whether mappings add up (`hash_behaviour`).
+    pub merge_hashes: bool,
     /// Layers that do not depend on the host.
     pub extra: Arc<Map>,
     /// The play's magic variables.
@@ -355,7 +376,7 @@ impl Others for HostsView {
     fn of(&self, host: &str) -> Option<Arc<dyn Variables>> {
         let slot = self.hosts.get(host)?;
         let vars = slot.snapshot();
-        let mut stack = Stack::default();
+        let mut stack = Stack::new(self.merge_hashes);
         vars.lower(&mut stack);
         vars.upper(&mut stack);
         stack.push(Layer::Extra, &self.extra);

@@ -213,6 +213,13 @@ impl IncludeCall {
                 .is_some_and(|v| as_bool(&plain_text(v)) == Some(false)),
             allow_duplicates: Some(flag("allow_duplicates").unwrap_or(true)),
             from_task: true,
+            keywords: {
+                let mut keywords = Keywords::default();
+                if let Some(collections) = task.scope.collections() {
+                    keywords.set(Kw::Collections, collections.clone());
+                }
+                keywords
+            },
             ..RoleCall::default()
         };
         let named = task.args.get("name").or_else(|| task.args.get("role"));

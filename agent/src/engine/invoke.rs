@@ -9,7 +9,7 @@ use super::task::{Effective, Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Status};
 use crate::host::{HostView, RealHost, here};
-use crate::module::{ModuleDef, Returns, Seat};
+use crate::module::{ModuleDef, Returns, Rule, Seat};
 use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, plain_text};
 use crate::playbook::task::{Arg, Task};
@@ -517,7 +517,11 @@ fn check_rules(def: &ModuleDef, args: &Map) -> Result<()> {
         let names = std::iter::once(spec.name).chain(spec.aliases.iter().copied());
         names.into_iter().find_map(|n| args.get(n)).cloned()
     };
-    (def.rules)().iter().try_for_each(|rule| rule.check(&given))
+    let rules = (def.rules)();
+    let mut told = rules
+        .iter()
+        .filter(|rule| !matches!(rule, Rule::Written(_)));
+    told.try_for_each(|rule| rule.check(&given))
 }
 
 fn check_names(def: &ModuleDef, args: &Map) -> Result<()> {

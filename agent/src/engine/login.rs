@@ -52,7 +52,10 @@ impl TaskCx<'_> {
             "ansible.builtin.ssh" | "smart" | "paramiko" | "paramiko_ssh" => "ssh".into(),
             _ => connection,
         };
-        let port = first(&["ansible_port", "ansible_ssh_port"])?;
+        let port = match first(&["ansible_port", "ansible_ssh_port"])? {
+            Some(port) => Some(port),
+            None => self.text(Kw::Port, seen)?,
+        };
         let user = match first(&["ansible_user", "ansible_ssh_user"])? {
             Some(user) => Some(user),
             None => match self.text(Kw::RemoteUser, seen)? {

@@ -32,6 +32,8 @@ pub struct Options {
     pub become_user: String,
     /// Go through the method even to become the user who is there (`become_allow_same_user`).
     pub become_same_user: bool,
+    /// Mappings of the same name add up, all the way down (`hash_behaviour = merge`).
+    pub merge_hashes: bool,
     pub become_method: String,
     pub become_password: Option<crate::secret::Secret<String>>,
     /// `-c`.
@@ -103,6 +105,7 @@ impl Default for Options {
             become_: false,
             become_user: "root".into(),
             become_same_user: false,
+            merge_hashes: false,
             become_method: "sudo".into(),
             become_password: None,
             connection: None,

@@ -374,6 +374,8 @@ pub(super) fn checks(setting: Option<&Setting>, otherwise: bool) -> bool {
 /// A task's name, after that of its role.
 fn in_role(task: &Task, own: String) -> String {
     match task.scope.role() {
+        // As in Ansible, which names the role that is included instead.
+        Some(_) if task.short_module() == "include_role" => own,
         Some(role) => format!("{} : {own}", role.name),
         None => own,
     }

@@ -479,9 +479,15 @@ impl<'a> Preflight<'a> {
 
     /// Files of the playbook's side that a task names without a template.
     fn files(&mut self, task: &Task, def: &ModuleDef) {
-        let remote = task.args.get("remote_src").map_or(def.from_host, |a| {
-            as_bool(&plain_text(&a.value)) != Some(false)
-        });
+        let said = |name: &str| {
+            let arg = task.args.get(name)?;
+            Some(as_bool(&plain_text(&arg.value)))
+        };
+        let remote = match (said("remote_src"), said("copy")) {
+            (Some(remote), _) => remote != Some(false),
+            (None, Some(copy)) => copy != Some(true),
+            (None, None) => def.from_host,
+        };
         let mut named: Vec<(Value, Span, &str)> = Vec::new();
         if !remote && task.args.get("content").is_none() {
             for (param, folder) in def.assets {

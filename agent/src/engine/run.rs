@@ -464,8 +464,10 @@ pub fn context(
     vault: crate::playbook::vault::VaultKeys,
     connector: Arc<dyn super::context::Connector>,
 ) -> RunCx {
+    let user = options.remote_user.as_deref();
     RunCx {
         library: super::library::Library::new(&options.library),
+        login: user.map(|user| super::context::login(&Value::from(user))),
         options,
         templar,
         emit,

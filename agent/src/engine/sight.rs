@@ -59,7 +59,7 @@ impl Run {
                 TaskView::new(task, Arc::new(nameless()), play).stack(&self.cx, &cx, &files, &vars)
             }
             None => {
-                let mut stack = Stack::default();
+                let mut stack = Stack::new(self.cx.options.merge_hashes);
                 for map in &cx.role_defaults {
                     stack.push(Layer::RoleDefaults, map);
                 }

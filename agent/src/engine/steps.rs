@@ -125,6 +125,7 @@ pub fn gathers(given: Option<bool>, policy: Gathering) -> bool {
 pub fn others(run: &RunCx, magic: &Arc<Map>) -> Arc<HostsView> {
     Arc::new(HostsView {
         hosts: Arc::clone(&run.hosts),
+        merge_hashes: run.options.merge_hashes,
         extra: Arc::clone(&run.options.extra_vars),
         magic: Arc::clone(magic),
     })

@@ -103,10 +103,28 @@ impl TaskCx<'_> {
         let mut stack = with_host(stack, self.slot);
         stack.with_others(Arc::new(HostsView {
             hosts: Arc::clone(&self.run.hosts),
+            merge_hashes: self.run.options.merge_hashes,
             extra: Arc::clone(&self.run.options.extra_vars),
             magic: Arc::clone(&self.play.magic),
         }));
-        Seen::new(stack)
+        self.logged_in(Seen::new(stack))
+    }
+
+    /// With what `remote_user` says as a template: evaluated without itself, since such a template may
+    /// name `ansible_user` with a default.
+    fn logged_in(&self, seen: Seen) -> Seen {
+        let setting = self.task().find(Kw::RemoteUser);
+        let Some(setting) = setting.filter(|s| s.value.has_template()) else {
+            return seen;
+        };
+        match self.resolve(setting, &seen) {
+            Ok(user) if !matches!(user, Value::Omit | Value::Null) => Seen::new(
+                seen.stack
+                    .above(Layer::Login, &super::context::login(&user)),
+            ),
+            // It is told where the task needs it.
+            _ => seen,
+        }
     }
 
     /// A loop that cannot be evaluated is no failure when the task is skipped anyway.

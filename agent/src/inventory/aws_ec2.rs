@@ -292,7 +292,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a name of `hostnames` gives: an attribute, or a tag (`tag:Name`, `tag:Name=value,tag:Other`).
+/// What a name of `hostnames` gives: an attribute, or tags (`tag:Name`, `tag:Name=value,Other`).
 fn named(instance: &Map, name: &str) -> Vec<String> {
     if let Some(rest) = name.strip_prefix("tag:") {
         let tags = instance.get("tags").and_then(Value::as_map);
@@ -300,8 +300,8 @@ fn named(instance: &Map, name: &str) -> Vec<String> {
             let value = tags.and_then(|t| t.get(key));
             value.map(crate::playbook::keyword::plain_text)
         };
-        let parts = rest.split(',').map(|p| p.trim().trim_start_matches("tag:"));
-        return parts
+        return rest
+            .split(',')
             .filter_map(|part| match part.split_once('=') {
                 Some((key, want)) => (tag(key)? == want).then(|| format!("{key}_{want}")),
                 None => tag(part),

@@ -155,7 +155,17 @@ impl ModuleDef {
     #[must_use]
     pub fn is_from_host(&self, args: &Map) -> bool {
         match args.get("remote_src") {
+            // The old word of `unarchive`, for the opposite.
+            None | Some(Value::Null) if args.get("copy").is_some() => {
+                !Self::is_true(args.get("copy"))
+            }
             None | Some(Value::Null) => self.from_host,
+            given => Self::is_true(given),
+        }
+    }
+    fn is_true(given: Option<&Value>) -> bool {
+        match given {
+            None => false,
             Some(Value::Str(text)) => {
                 matches!(
                     text.to_ascii_lowercase().as_str(),

@@ -62,6 +62,8 @@ pub enum Rule {
     Exclusive(&'static [&'static str]),
     /// At least one of these must be given.
     OneOf(&'static [&'static str]),
+    /// At least one of these must be written; that a template gives nothing is for the module to tell.
+    Written(&'static [&'static str]),
     /// All of these or none.
     Together(&'static [&'static str]),
     /// When the first parameter has this value, the others must be given.
@@ -91,7 +93,7 @@ impl Rule {
                     )));
                 }
             }
-            Self::OneOf(names) => {
+            Self::OneOf(names) | Self::Written(names) => {
                 if names.iter().all(|n| !has(&n)) {
                     return Err(Error::params(format!(
                         "one of the following is required: {}",

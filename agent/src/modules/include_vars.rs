@@ -46,7 +46,7 @@ params! {
         /// `merge`: add to mappings that are there already, all the way down.
         optional hash_behaviour: Option<HashBehaviour>,
     }
-    rules [Rule::OneOf(&["file", "dir"]), Rule::Exclusive(&["file", "dir"])]
+    rules [Rule::Written(&["file", "dir"]), Rule::Exclusive(&["file", "dir"])]
 }
 
 /// What it returns.
@@ -64,8 +64,9 @@ impl Action for IncludeVars {
             (None, Some(file)) => cx
                 .find("vars", file.trim_end())
                 .and_then(|path| loaded.load(cx, &path)),
-            (None, None) => Err(Error::params(
-                "one of the following is required: `file`, `dir`",
+            // Said by the check before the run where neither is written; here, a template gave nothing.
+            (None, None) => Err(Error::host(
+                "Could not find file: no name of one is left after templating",
             )),
         };
         let mut vars = match &self.name {
@@ -208,27 +209,10 @@ fn merged_with_present(cx: &dyn ActionCx, vars: Map) -> Result<Map> {
             _ => None,
         };
         let value = match present {
-            Some(present) => merged(present, value),
+            Some(present) => present.merged(value),
             None => value,
         };
         out.insert(key, value);
     }
     Ok(out)
-}
-
-fn merged(under: Value, over: Value) -> Value {
-    match (under, over) {
-        (Value::Map(under), Value::Map(over)) => {
-            let mut out = (*under).clone();
-            for (key, value) in over.iter() {
-                let value = match out.get(key) {
-                    Some(present) => merged(present.clone(), value.clone()),
-                    None => value.clone(),
-                };
-                out.insert(key.clone(), value);
-            }
-            out.into()
-        }
-        (_, over) => over,
-    }
 }

@@ -14,6 +14,7 @@ mod async_status;
 mod blockinfile;
 mod command;
 mod copy;
+mod cron;
 mod debug;
 mod debug_expressions;
 pub mod elsewhere;
@@ -57,6 +58,7 @@ mod sysctl;
 mod systemd;
 mod tempfile;
 mod template;
+mod unarchive;
 mod uri;
 mod user;
 mod validate_argument_spec;
@@ -89,6 +91,7 @@ pub static MODULES: &[ModuleDef] = &[
     host_module::<copy::Copy>("ansible.builtin.copy")
         .assets(&[("src", "files")])
         .returns(copy::RETURNS),
+    host_module::<cron::Cron>("ansible.builtin.cron").returns(cron::RETURNS),
     action::<debug::Debug>("ansible.builtin.debug").returns(debug::RETURNS),
     action::<fail::Fail>("ansible.builtin.fail").returns(fail::RETURNS),
     action::<fetch::Fetch>("ansible.builtin.fetch").returns(fetch::RETURNS),
@@ -140,6 +143,9 @@ pub static MODULES: &[ModuleDef] = &[
     action::<template::Template>("ansible.builtin.template")
         .assets(&[("src", "templates")])
         .returns(template::RETURNS),
+    host_module::<unarchive::Unarchive>("ansible.builtin.unarchive")
+        .assets(&[("src", "files")])
+        .returns(unarchive::RETURNS),
     host_module::<uri::Uri>("ansible.builtin.uri")
         .assets(&[("src", "files")])
         .returns(uri::RETURNS),

@@ -177,7 +177,6 @@ keywords! {
     MaxFailPercentage "max_fail_percentage" Number PLAY,
     ForceHandlers "force_handlers" Bool PLAY,
     Order "order" Text PLAY,
-    ValidateArgspec "validate_argspec" Any PLAY,
     ImportPlaybook "import_playbook" Text PLAY,
     // Entries of `roles:`.
     Role "role" Text ROLE,

@@ -187,6 +187,16 @@ impl Loader<'_> {
             );
             return None;
         }
+        let listed = call.keywords.get(Kw::Collections);
+        let listed = listed.or_else(|| parent.collections());
+        let full = listed.and_then(|setting| self.in_collections(&call.name, setting));
+        let call = &match full {
+            Some(name) => RoleCall {
+                name,
+                ..call.clone()
+            },
+            None => call.clone(),
+        };
         let path = self.find_role(&call.name, span, parent)?;
         self.modules.entering(&path);
         let meta = self.role_meta(&path);
@@ -233,16 +243,16 @@ impl Loader<'_> {
         let place: Vec<String> = call
             .keywords
             .iter()
-            // `- NAME` and `- role: NAME` are the same role.
-            .filter(|(kw, _)| !matches!(kw, Kw::Role | Kw::Name))
+            // All else may differ, and it is the same work all the same.
+            .filter(|(kw, _)| matches!(kw, Kw::When | Kw::Tags | Kw::Vars))
             .map(|(kw, s)| format!("{}={}", kw.name(), s.value.to_json()))
             .collect();
         RoleUse {
             key: format!(
-                "{} {} {} {} {place:?}",
+                "{} {} {:?} {} {place:?}",
                 path.display(),
                 call.from_task,
-                call.files.tasks,
+                call.files,
                 Value::map(call.params.clone()).to_json()
             ),
             name: call
@@ -364,7 +374,10 @@ impl Loader<'_> {
 
     /// The folder of a role; a problem if there is none.
     pub fn find_role(&mut self, name: &str, span: &Span, parent: &Arc<Scope>) -> Option<PathBuf> {
-        if let Some(found) = self.collection_role(name) {
+        let listed = parent.collections();
+        let full = listed.and_then(|setting| self.in_collections(name, setting));
+        let full = full.as_deref().unwrap_or(name);
+        if let Some(found) = self.collection_role(full) {
             return Some(found);
         }
         // `AUTHOR.ROLE` may lie in a folder without the author; a role of a collection is another one.
@@ -408,6 +421,15 @@ impl Loader<'_> {
             .did_you_mean(name, names.iter().map(String::as_str)),
         );
         None
+    }
+
+    /// The full name of a role that one of the collections of a `collections:` has; the first wins.
+    fn in_collections(&self, name: &str, collections: &Setting) -> Option<String> {
+        let names = collections.words().into_iter();
+        names
+            .filter(|_| !name.contains('.'))
+            .map(|collection| format!("{collection}.{name}"))
+            .find(|full| self.collection_role(full).is_some())
     }
 
     /// The folder of `NAMESPACE.COLLECTION.ROLE`, in the collections beside the playbook or elsewhere.

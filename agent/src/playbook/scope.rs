@@ -107,6 +107,20 @@ impl Scope {
         self.chain().find_map(|s| s.keywords.get(kw))
     }
 
+    /// The innermost `collections:`. Roles do not inherit it.
+    #[must_use]
+    pub fn collections(&self) -> Option<&Setting> {
+        for scope in self.chain() {
+            if scope.kind == ScopeKind::Role {
+                return None;
+            }
+            if let Some(setting) = scope.keywords.get(Kw::Collections) {
+                return Some(setting);
+            }
+        }
+        None
+    }
+
     /// Every setting of `kw`, outermost first: conditions and tags add up.
     #[must_use]
     pub fn all(&self, kw: Kw) -> Vec<&Setting> {

@@ -13,6 +13,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     bearer: Option<String>,
+    headers: Vec<(&'static str, String)>,
 }
 
 /// What a controller answered.
@@ -22,6 +23,8 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+    /// What the controller tells beside it: headers whose names begin with `lks-`.
+    pub told: Vec<(String, String)>,
 }
 
 impl Answer {
@@ -33,6 +36,13 @@ impl Answer {
         let body = self.body()?;
         serde_json::from_slice(body)
             .map_err(|e| Error::host("the controller's answer cannot be read").caused_by(e))
+    }
+
+    /// What a header of the controller's says.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.told.iter().find(|(n, _)| n == name);
+        found.map(|(_, value)| value.as_str())
     }
 
     /// The body of an answer that is no refusal.
@@ -89,6 +99,7 @@ impl Client {
             http,
             base: base.trim_end_matches('/').to_string(),
             bearer: None,
+            headers: vec![(wire::HEADER, format!("{}.{}", wire::VERSION, wire::MINOR))],
         })
     }
 
@@ -96,6 +107,14 @@ impl Client {
     #[must_use]
     pub fn with_bearer(mut self, token: &str) -> Self {
         self.bearer = Some(token.to_string());
+        self
+    }
+
+    /// With a header of every request, in the place of an earlier one of its name.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.retain(|(n, _)| *n != name);
+        self.headers.push((name, value.to_string()));
         self
     }
 
@@ -122,12 +141,20 @@ impl Client {
     pub fn post<T: Serialize>(&self, path: &str, body: &T) -> Result<Answer> {
         let body = serde_json::to_vec(body)
             .map_err(|e| Error::new(ErrorKind::Internal, "cannot write JSON").caused_by(e))?;
-        let request = self
-            .http
-            .post(self.url(path))
-            .header("content-type", "application/json")
-            .body(body);
-        self.send(request)
+        self.send_bytes(path, body)
+    }
+
+    /// Sends bytes as if they were JSON.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn send_bytes(&self, path: &str, body: Vec<u8>) -> Result<Answer> {
+        let request = self.http.post(self.url(path));
+        self.send(
+            request
+                .header("content-type", "application/json")
+                .body(body),
+        )
     }
 
     /// Sends bytes.
@@ -143,7 +170,8 @@ impl Client {
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer> {
-        let request = request.header(wire::HEADER, wire::VERSION.to_string());
+        let headers = self.headers.iter();
+        let request = headers.fold(request, |r, (name, value)| r.header(*name, value));
         let request = match &self.bearer {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -152,6 +180,7 @@ impl Client {
             .block_on(async {
                 let mut answer = request.send().await?;
                 let status = answer.status().as_u16();
+                let told = told(answer.headers());
                 let mut body = Vec::new();
                 while let Some(chunk) = answer.chunk().await? {
                     if body.len() + chunk.len() > crate::bundle::MAX_BUNDLE + (1 << 20) {
@@ -159,7 +188,7 @@ impl Client {
                     }
                     body.extend_from_slice(&chunk);
                 }
-                Ok::<_, reqwest::Error>(Answer { status, body })
+                Ok::<_, reqwest::Error>(Answer { status, body, told })
             })
             .map_err(|e| {
                 Error::new(
@@ -169,4 +198,12 @@ impl Client {
                 .caused_by(e.without_url())
             })
     }
+}
+
+fn told(headers: &reqwest::header::HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("lks-"))
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_string())))
+        .collect()
 }

@@ -14,6 +14,8 @@ use super::identity::Identity;
 use super::join::{self, Join};
 use super::notice::{Notices, PrepareLocal};
 use super::spool::{BOUND, Bell, RunLog};
+use super::standing::Standing;
+use super::update::Updates;
 use super::wire::{self, NO_BUNDLE, Work};
 use crate::bundle::{self, Counters, Index, Keys};
 use crate::engine::Emitter;
@@ -21,9 +23,11 @@ use crate::engine::job::Job;
 use crate::engine::journal::OnInterrupt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, EventKind, Level};
+use crate::facts::{self, Subset};
 use crate::host::here::{self, durable};
 use crate::host::{Digest, RealHost, digest_of};
 use crate::pattern::wildcard;
+use crate::value::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,6 +49,10 @@ pub struct Settings {
     pub bundle_keys: PathBuf,
     /// Where it keeps what it knows.
     pub state: PathBuf,
+    /// How long a new program has until it must have reported, in seconds.
+    pub probation: f64,
+    /// The version of the protocol that it says it speaks, if not its own.
+    pub wire: Option<String>,
     /// A playbook of this host that is run when EC2 gives notice that the instance will be taken.
     pub notice: Option<PathBuf>,
 }
@@ -58,7 +66,8 @@ pub struct Daemon {
     prepare: Prepare,
     prepare_local: PrepareLocal,
     keys: Keys,
-    identity: Identity,
+    standing: Arc<Standing>,
+    updates: Updates,
     bell: Arc<Bell>,
     runs: Arc<Runs>,
     _lock: durable::FolderLock,
@@ -81,49 +90,66 @@ impl Daemon {
                 .hint("it holds the public keys that sign bundles: `lks-ctl bundle key`")
         })?;
         let keys = Keys::read(&keys)?;
+        let updates = Updates::start(&settings.state, settings.probation)?;
         let identity = enrolled(&settings)?;
         here::print(&format!("this host is {}\n", identity.name));
         Ok(Self {
+            standing: Arc::new(Standing::new(&settings, identity)),
             settings,
             prepare,
             prepare_local,
             keys,
-            identity,
+            updates,
             bell: Arc::default(),
             runs: Arc::default(),
             _lock: lock,
         })
     }
 
-    fn client(&self) -> Result<Client> {
-        let certificate = self.identity.certificate.as_deref().unwrap_or_default();
-        let own = (certificate, self.identity.key.reveal().as_slice());
-        Client::new(&self.settings.controller, &self.settings.pin, Some(own))
+    /// Asks the controller for work as the enrolled host, once: whether this program can.
+    ///
+    /// # Errors
+    /// When the host is not enrolled, or the controller does not answer as it should.
+    pub fn try_out(settings: &Settings) -> Result<()> {
+        let identity = Identity::load(&settings.state)?
+            .filter(|i| i.certificate.is_some())
+            .ok_or_else(|| Error::host("this host is not enrolled"))?;
+        let client = Standing::new(settings, identity).client()?.client;
+        client.get("/v1/agent/work?wait=0")?.body().map(drop)
     }
 
     /// Works until it is killed.
     ///
     /// # Errors
     /// When it cannot begin.
-    pub fn work(&self) -> Result<()> {
-        let (runs, bell) = (Arc::clone(&self.runs), Arc::clone(&self.bell));
-        let client = self.client()?;
+    pub fn work(&mut self) -> Result<()> {
+        let (runs, bell, standing) = (
+            Arc::clone(&self.runs),
+            Arc::clone(&self.bell),
+            Arc::clone(&self.standing),
+        );
+        let spoken = standing.client()?;
         std::thread::Builder::new()
             .name("deliver".into())
-            .spawn(move || deliver(&client, &runs, &bell))
+            .spawn(move || deliver(&standing, spoken, &runs, &bell))
             .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
         let kept = self.kept()?;
         self.look_for_notices()?;
+        let mut spoken = self.standing.client()?;
+        // Before a run goes on that may take longer than a new program has.
+        self.updates.reported(&spoken.client);
         for work in kept {
             self.carry_out(&work);
         }
-        let client = self.client()?;
         let mut pause = 0.0;
+        self.tell_facts(&spoken.client);
         loop {
-            match self.next(&client) {
+            let turn = self.standing.refresh(&mut spoken);
+            match turn.and_then(|()| self.next(&spoken.client)) {
                 Ok(Some(work)) => {
                     pause = 0.0;
                     self.carry_out(&work);
+                    self.tell_facts(&spoken.client);
                 }
                 Ok(None) => pause = 0.0,
                 Err(error) => {
@@ -131,9 +157,22 @@ impl Daemon {
                         here::print_error(&format!("no work: {error}\n"));
                     }
                     pause = f64::clamp(pause * 2.0, 0.5, 30.0);
-                    here::sleep(pause);
+                    // Not all hosts at once, when a controller comes back.
+                    let dice = here::random_bytes(1).map_or(0, |b| b[0]);
+                    here::sleep(pause * (0.75 + f64::from(dice) / 512.0));
                 }
             }
+        }
+    }
+
+    /// Tells what this host is, for the controller's list. Nothing waits for it, and nothing fails by it.
+    fn tell_facts(&self, client: &Client) {
+        // Not its environment, and not what others put into /etc/ansible/facts.d: secrets may be there.
+        let asked = ["all", "!env", "!local", "lks.gpu"].map(String::from);
+        let facts =
+            Subset::parse(&asked).and_then(|subset| facts::gather(&RealHost::new(), &subset));
+        if let Ok(facts) = facts {
+            let _ = client.post("/v1/agent/facts", &Value::map(facts));
         }
     }
 
@@ -143,7 +182,7 @@ impl Daemon {
             return Ok(());
         };
         let notices = Notices {
-            name: self.identity.name.clone(),
+            name: self.standing.name().to_string(),
             state: self.settings.state.clone(),
             playbook,
             prepare: self.prepare_local,
@@ -184,8 +223,24 @@ impl Daemon {
     }
 
     /// Waits for work. It is on this host's disk, with its bundle, when this returns.
-    fn next(&self, client: &Client) -> Result<Option<Work>> {
-        let answer = client.get("/v1/agent/work?wait=25")?;
+    fn next(&mut self, client: &Client) -> Result<Option<Work>> {
+        let question = format!(
+            "/v1/agent/work?wait={}&{}",
+            wire::MAX_WAIT,
+            self.updates.query()
+        );
+        let answer = client.get(&question)?;
+        answer.body()?;
+        self.updates.reported(client);
+        if answer.header(wire::RENEW_HEADER).is_some() {
+            self.standing.renew(client)?;
+            return Ok(None);
+        }
+        if let Some(counter) = self.updates.is_news(&answer) {
+            self.updates
+                .take(client, &self.keys, self.standing.name(), counter);
+            return Ok(None);
+        }
         if answer.status == 204 {
             return Ok(None);
         }
@@ -195,7 +250,7 @@ impl Daemon {
             return Err(Error::host("the controller sent work that is none"));
         }
         let dir = self.run_dir(&work.run);
-        if here::is_dir(&dir) {
+        if here::is_dir(&dir) || self.runs.is_over(&work.run) {
             // It is over here, and its last events are on their way.
             self.bell.ring();
             here::sleep(0.5);
@@ -264,7 +319,7 @@ impl Daemon {
         // A run that was accepted goes on, also when its bundle expired or was replaced meanwhile.
         let now = if begun { 0 } else { here::now() as u64 };
         let verified = bundle::verify(&bytes, &self.keys, now)?;
-        let name = &self.identity.name;
+        let name = self.standing.name();
         let hosts = &verified.index.entry.hosts;
         if !hosts.iter().any(|pattern| wildcard(pattern, name)) {
             return Err(Error::host(format!(
@@ -281,7 +336,7 @@ impl Daemon {
     }
 
     fn execute(&self, work: &Work, index: &Index, root: &Path, log: &Arc<RunLog>) -> i32 {
-        let job = match (self.prepare)(index, root, &self.identity.name) {
+        let job = match (self.prepare)(index, root, self.standing.name()) {
             Ok(job) => job,
             Err(error) => return refuse(&work.run, log, &[error.to_string()]),
         };

@@ -2,16 +2,21 @@
 
 use super::client::Client;
 use super::spool::{Bell, RunLog};
+use super::standing::{Spoken, Standing};
 use super::wire::{EventBatch, EventsAnswer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::here::{self, durable};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The runs on this host that are not delivered yet.
 #[derive(Default)]
-pub(super) struct Runs(Mutex<BTreeMap<String, Arc<Delivery>>>);
+pub(super) struct Runs {
+    all: Mutex<BTreeMap<String, Arc<Delivery>>>,
+    /// Runs that are over and delivered: what a controller said before it knew is no work any more.
+    over: Mutex<BTreeSet<String>>,
+}
 
 /// A run's log, and how far it is delivered.
 pub(super) struct Delivery {
@@ -21,31 +26,43 @@ pub(super) struct Delivery {
 
 impl Runs {
     pub fn add(&self, run: &str, delivery: Arc<Delivery>) {
-        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         runs.insert(run.to_string(), delivery);
     }
 
     fn all(&self) -> Vec<(String, Arc<Delivery>)> {
-        let runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         runs.iter()
             .map(|(n, d)| (n.clone(), Arc::clone(d)))
             .collect()
     }
 
     fn remove(&self, run: &str) {
-        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         runs.remove(run);
+        self.over
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(run.to_string());
+    }
+
+    /// Whether a run was delivered by this process.
+    pub fn is_over(&self, run: &str) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        over.contains(run)
     }
 }
 
 /// Delivers for ever.
-pub(super) fn deliver(client: &Client, runs: &Runs, bell: &Bell) {
+pub(super) fn deliver(standing: &Standing, mut spoken: Spoken, runs: &Runs, bell: &Bell) {
     let mut pause = 0.0;
     loop {
         bell.wait(if pause > 0.0 { pause } else { 5.0 });
         let mut failed = false;
         for (run, delivery) in runs.all() {
-            match one(client, &run, &delivery) {
+            // A key that was replaced meanwhile is good for nothing any more.
+            let sent = standing.refresh(&mut spoken);
+            match sent.and_then(|()| one(&spoken.client, &run, &delivery)) {
                 Ok(true) => runs.remove(&run),
                 Ok(false) => {}
                 Err(error) => {

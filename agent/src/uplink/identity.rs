@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::join::Ticket;
-use super::wire::{EnrolAnswer, EnrolRequest};
+use super::wire::{EnrolAnswer, EnrolRequest, RenewRequest};
 use crate::encoding::{hex, unhex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::here::{self, durable};
@@ -139,6 +139,31 @@ impl Identity {
         self.name = answer.name;
         self.certificate = Some(certificate);
         self.save(dir)
+    }
+}
+
+impl Identity {
+    /// The same host with a new key and a certificate for it; the old ones are good until the controller
+    /// has seen the new ones in use.
+    ///
+    /// # Errors
+    /// When the controller refuses, or cannot be reached.
+    pub fn renewed(&self, client: &Client) -> Result<Self> {
+        let mut new = Self::new(&self.name)?;
+        let pair = Ed25519KeyPair::from_pkcs8(new.key.reveal())
+            .map_err(|_| Error::host("no key could be made"))?;
+        let public_key = hex(pair.public_key().as_ref());
+        let message = RenewRequest::message(&self.name, &public_key);
+        let request = RenewRequest {
+            proof: hex(pair.sign(&message).as_ref()),
+            public_key,
+        };
+        let answer: EnrolAnswer = client.post("/v1/agent/key", &request)?.json()?;
+        new.certificate = Some(
+            unhex(&answer.certificate)
+                .ok_or_else(|| Error::host("the controller's certificate cannot be read"))?,
+        );
+        Ok(new)
     }
 }
 

@@ -3,8 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The version of these messages, in the header [`HEADER`]. Another one is refused.
+/// The version of these messages, in the header [`HEADER`] as `VERSION.MINOR`. Another one is refused, and
+/// so is a minor version that is more than one older or newer.
 pub const VERSION: u32 = 1;
+/// Grows with what is added. 1: renewal of keys, releases, facts.
+pub const MINOR: u32 = 1;
 /// The header that tells the version.
 pub const HEADER: &str = "lks-wire";
 /// A join token begins so.
@@ -15,6 +18,48 @@ pub const MAX_BODY: usize = 16 << 20;
 pub const MAX_EVENT: usize = 4 << 20;
 /// The longest that a controller lets an agent wait for work, in seconds.
 pub const MAX_WAIT: u64 = 50;
+
+/// The header of a request that tells the agent's version and the beginning of its program's SHA-256.
+pub const AGENT_HEADER: &str = "lks-agent";
+/// The header of an answer that asks the host to make itself a new key.
+pub const RENEW_HEADER: &str = "lks-renew";
+/// The header of an answer that tells the counter of a release for this host.
+pub const RELEASE_HEADER: &str = "lks-release";
+
+/// Major and minor version in a header: `1` is 1.0.
+#[must_use]
+pub fn version(header: &str) -> Option<(u32, u32)> {
+    let (major, minor) = header.split_once('.').unwrap_or((header, "0"));
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// A host that is in has a new key, and wants a certificate for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RenewRequest {
+    /// The new ed25519 public key, in hex.
+    pub public_key: String,
+    /// Signature of [`RenewRequest::message`] by that key, in hex.
+    pub proof: String,
+}
+
+impl RenewRequest {
+    /// What is signed as a proof.
+    #[must_use]
+    pub fn message(name: &str, public_key: &str) -> Vec<u8> {
+        format!("lks renew 1\n{name}\n{public_key}").into_bytes()
+    }
+}
+
+/// What became of a release at a host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The release.
+    pub counter: u64,
+    /// Whether the host runs it now.
+    pub taken: bool,
+    /// What happened, for people.
+    pub text: String,
+}
 
 /// The signed header that binds a call of `sts:GetCallerIdentity` to one join: see [`EnrolRequest::bond`].
 pub const JOIN_HEADER: &str = "x-lks-join";

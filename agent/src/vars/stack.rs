@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// documentation, with its numbers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
+    /// 1: as whom to log in, by keyword or flag: `ansible_user`.
+    Login,
     /// 2: a role's `defaults/`.
     RoleDefaults,
     /// 3: group variables in the inventory's file or script.
@@ -63,6 +65,8 @@ pub enum Layer {
 pub struct Stack {
     layers: Vec<(Layer, Arc<Map>)>,
     others: Option<Arc<dyn Others>>,
+    /// Mappings of the same name are merged, all the way down (`hash_behaviour = merge`).
+    merging: bool,
 }
 
 /// Finds what other hosts see: `hostvars`.
@@ -74,6 +78,15 @@ pub trait Others: Send + Sync + std::fmt::Debug {
 }
 
 impl Stack {
+    /// Without layers. If `merging`, mappings of the same name add up instead of replacing each other.
+    #[must_use]
+    pub fn new(merging: bool) -> Self {
+        Self {
+            merging,
+            ..Self::default()
+        }
+    }
+
     /// Adds a layer; it must not be weaker than those before. Empty ones are left out.
     pub fn push(&mut self, layer: Layer, map: &Arc<Map>) {
         debug_assert!(self.layers.last().is_none_or(|(last, _)| *last <= layer));
@@ -95,13 +108,52 @@ impl Stack {
         more
     }
 
+    /// A copy with another weakest layer.
+    #[must_use]
+    pub fn above(&self, layer: Layer, map: &Arc<Map>) -> Self {
+        let mut more = self.clone();
+        more.layers.retain(|(known, _)| *known != layer);
+        more.layers.insert(0, (layer, Arc::clone(map)));
+        more
+    }
+
     /// All variables as one mapping: what `vars` is.
     fn flat(&self) -> Map {
         let mut all = Map::new();
-        for (_, map) in &self.layers {
-            all.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+        for (layer, map) in &self.layers {
+            for (key, value) in map.iter() {
+                let value = match all.get(key) {
+                    Some(under) if self.merges(*layer) => {
+                        Value::merged(under.clone(), value.clone())
+                    }
+                    _ => value.clone(),
+                };
+                all.insert(key.clone(), value);
+            }
         }
         all
+    }
+
+    /// Whether a layer's mappings add to those below.
+    fn merges(&self, layer: Layer) -> bool {
+        self.merging && layer <= Layer::Extra
+    }
+
+    /// What a name means: the winning definition, or all of them together.
+    fn found(&self, name: &str) -> Option<Value> {
+        let mut found = self.definitions(name);
+        let (layer, first) = found.next()?;
+        if !self.merges(layer) || first.as_map().is_none() {
+            return Some(first.clone());
+        }
+        // What is below something else than a mapping is hidden by it.
+        let below: Vec<&Value> = found
+            .map(|(_, value)| value)
+            .take_while(|value| value.as_map().is_some())
+            .collect();
+        let mut all = below.into_iter().rev().cloned().chain([first.clone()]);
+        let lowest = all.next()?;
+        Some(all.fold(lowest, Value::merged))
     }
 
     /// Every definition of a variable, the winning one first.
@@ -115,15 +167,14 @@ impl Stack {
 
 impl Variables for Stack {
     fn get(&self, name: &str) -> Option<Value> {
-        let found = self.definitions(name).next().map(|(_, v)| v.clone());
-        match (found, name) {
+        match (self.found(name), name) {
             (None, "vars") => Some(Value::map(self.flat())),
             (found, _) => found,
         }
     }
 
     fn written(&self, name: &str) -> Option<Value> {
-        let (layer, value) = self.definitions(name).next()?;
+        let (layer, _) = self.definitions(name).next()?;
         let computed = matches!(
             layer,
             Layer::Facts
@@ -133,7 +184,7 @@ impl Variables for Stack {
                 | Layer::Loop
                 | Layer::Magic
         );
-        (!computed).then(|| value.clone())
+        self.found(name).filter(|_| !computed)
     }
 
     fn names(&self) -> Vec<Arc<str>> {
@@ -175,5 +226,52 @@ mod tests {
         assert_eq!(stack.get("x"), Some(Value::Int(3)));
         let order: Vec<Layer> = stack.definitions("x").map(|(l, _)| l).collect();
         assert_eq!(order, [Layer::Extra, Layer::PlayVars, Layer::RoleDefaults]);
+    }
+
+    #[test]
+    fn merged_mappings_add_up_and_anything_else_hides_what_is_below() {
+        let map = |json| Arc::new(Value::from(json).as_map().cloned().unwrap_or_default());
+        let layers = [
+            (
+                Layer::RoleDefaults,
+                map(serde_json::json!({"x": {"gone": 1}, "y": {"a": 1}})),
+            ),
+            (Layer::InventoryHosts, map(serde_json::json!({"x": "text"}))),
+            (
+                Layer::PlayVars,
+                map(serde_json::json!({"x": {"a": {"b": 1, "c": 2}}})),
+            ),
+            (
+                Layer::Extra,
+                map(serde_json::json!({"x": {"a": {"c": 3}}, "y": {"b": 2}})),
+            ),
+        ];
+        for (merging, x, y) in [
+            (
+                true,
+                serde_json::json!({"a": {"b": 1, "c": 3}}),
+                serde_json::json!({"a": 1, "b": 2}),
+            ),
+            (
+                false,
+                serde_json::json!({"a": {"c": 3}}),
+                serde_json::json!({"b": 2}),
+            ),
+        ] {
+            let mut stack = Stack::new(merging);
+            layers
+                .iter()
+                .for_each(|(layer, map)| stack.push(*layer, map));
+            assert_eq!(
+                stack.get("x").map(|v| v.to_json()),
+                Some(x.clone()),
+                "{merging}"
+            );
+            assert_eq!(stack.get("y").map(|v| v.to_json()), Some(y), "{merging}");
+            let all = stack
+                .get("vars")
+                .and_then(|v| v.get("x").map(Value::to_json));
+            assert_eq!(all, Some(x), "vars, {merging}");
+        }
     }
 }

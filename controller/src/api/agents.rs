@@ -1,25 +1,26 @@
 //! What agents ask. Each host gets its own work, and the bundles of its own work; nothing else.
 
 use super::auth;
-use super::{Answer, Refused, Shared, join, json, json_body, now, tls::Peer};
-use crate::store::{Batch, Enrolment, Run};
+use super::{Answer, Refused, Shared, join, json, json_body, keys, now, tls::Peer};
+use crate::store::{Batch, Enrolment, Host, Run};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use lks_agent::encoding::{hex, unhex};
+use lks_agent::encoding::hex;
 use lks_agent::uplink::wire::{
-    EnrolAnswer, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, NO_BUNDLE, Work,
-    is_name, notice_prefix,
+    self, EnrolRequest, EventBatch, EventsAnswer, MAX_BODY, MAX_WAIT, NO_BUNDLE, Work, is_name,
+    notice_prefix,
 };
-use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// A request to be let in comes from anybody: it is small.
 const MAX_ENROL: usize = 16 << 10;
+/// What a host tells of itself.
+const MAX_FACTS: usize = 1 << 20;
 
 pub(super) async fn enrol(
     State(state): State<Shared>,
@@ -30,15 +31,9 @@ pub(super) async fn enrol(
     if !is_name(&asked.name) {
         return Err(Refused::bad("this cannot be a host's name"));
     }
-    let key = unhex(&asked.public_key)
-        .filter(|k| k.len() == 32)
-        .ok_or_else(|| Refused::bad("the public key is none"))?;
     let secret = asked.aws.as_ref().map_or(&asked.token, |a| &a.challenge);
     let message = EnrolRequest::message(secret, &asked.name, &asked.public_key);
-    let proof = unhex(&asked.proof).unwrap_or_default();
-    UnparsedPublicKey::new(&ED25519, &key)
-        .verify(&message, &proof)
-        .map_err(|_| Refused::bad("the proof was not made with the key"))?;
+    let key = keys::proven(&asked.public_key, &message, &asked.proof)?;
     let who = peer.address.ip().to_string();
     let (token, how) = match &asked.aws {
         Some(_) => join::by_aws(&state, &who, &asked).await?,
@@ -74,35 +69,37 @@ pub(super) async fn enrol(
             ));
         }
     }
-    let certificate = state
-        .authority
-        .welcome(&asked.name, &key)
-        .map_err(|e| Refused(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
-    let fingerprint = lks_agent::host::digest_of(&certificate, lks_agent::host::Digest::Sha256);
-    let name = asked.name.clone();
-    state
-        .ask(move |store| store.add_certificate(&fingerprint, &name))
-        .await?;
+    let answer = keys::certify(&state, &asked.name, &key).await?;
     state.audit(&who, "enrolled", &how).await?;
-    Ok(json(&EnrolAnswer {
-        name: asked.name,
-        certificate: hex(&certificate),
-    }))
+    Ok(json(&answer))
 }
 
-/// How long somebody wants to wait.
+/// A question for work.
 #[derive(Deserialize)]
-pub(super) struct Wait {
+pub(super) struct Asked {
+    /// How long the host waits, in seconds.
     #[serde(default)]
     wait: u64,
+    /// Its architecture.
+    #[serde(default)]
+    machine: String,
+    /// The newest release that it knows; an agent that knows none is told of none.
+    release: Option<u64>,
 }
 
 pub(super) async fn work(
     State(state): State<Shared>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    Query(asked): Query<Wait>,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
 ) -> Answer<Response> {
     let host = auth::agent(&state, &peer).await?;
+    let version = headers
+        .get(wire::AGENT_HEADER)
+        .and_then(|v| v.to_str().ok());
+    if let Some(version) = version.filter(|v| v.len() <= 60 && **v != host.version) {
+        state.queue.heard(&host.name, now(), Some(version));
+    }
     let end = Instant::now() + Duration::from_secs(asked.wait.min(MAX_WAIT));
     let place = state.waiting.place(&host.name);
     loop {
@@ -110,14 +107,51 @@ pub(super) async fn work(
         let mut bell = std::pin::pin!(place.bell().notified());
         bell.as_mut().enable();
         // At every look: a host that was revoked while it waited gets nothing.
-        let found = auth::agent_asks(&state, &peer, |store, host| store.work(&host.name)).await?;
+        let (host, found) = auth::agent_asks(&state, &peer, |store, host| {
+            Ok((host.clone(), store.work(&host.name)?))
+        })
+        .await?;
+        let told = told(&state, &host, &asked);
         if let Some((run, bundle)) = found {
-            return Ok(json(&Work { run, bundle }));
+            return Ok((told, json(&Work { run, bundle })).into_response());
         }
-        if timeout_at(end, bell).await.is_err() {
-            return Ok(StatusCode::NO_CONTENT.into_response());
+        if !told.is_empty() || timeout_at(end, bell).await.is_err() {
+            return Ok((told, StatusCode::NO_CONTENT).into_response());
         }
     }
+}
+
+/// What a host is told beside its work; nothing to one that could not act on it, and would ask again at
+/// once.
+fn told(state: &Shared, host: &Host, asked: &Asked) -> HeaderMap {
+    let mut told = HeaderMap::new();
+    let Some(known) = asked.release else {
+        return told;
+    };
+    if keys::is_due(state, host) {
+        told.insert(wire::RENEW_HEADER, HeaderValue::from_static("1"));
+    }
+    let newest = state.releases.newest(&host.name, &asked.machine);
+    if let Some(counter) = newest.filter(|n| *n > known) {
+        told.insert(wire::RELEASE_HEADER, HeaderValue::from(counter));
+    }
+    told
+}
+
+pub(super) async fn facts(
+    State(state): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    body: Body,
+) -> Answer<StatusCode> {
+    let host = auth::agent(&state, &peer).await?;
+    let facts: serde_json::Value = json_body(body, MAX_FACTS).await?;
+    if !facts.is_object() {
+        return Err(Refused::bad("facts are a mapping"));
+    }
+    state
+        .ask(move |store| store.set_facts(&host.name, &facts, now()))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn bundle(

@@ -1,7 +1,7 @@
 //! Who asks: an agent, by the certificate of its connection; an operator, by a token.
 
 use super::{Answer, Refused, Shared, now, tls::Peer};
-use crate::store::{Host, Operator, Role, Seen, Store};
+use crate::store::{Host, Operator, Role, Store};
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use lks_agent::error::Result;
 use lks_agent::host::{Digest, digest_of};
@@ -19,12 +19,21 @@ pub(super) fn version(headers: &HeaderMap) -> Answer<()> {
     let Some(value) = headers.get(wire::HEADER) else {
         return Ok(());
     };
-    if value.to_str().ok().and_then(|v| v.parse().ok()) == Some(wire::VERSION) {
+    // What was added with a minor version is left out by who does not know it: one apart works.
+    let near =
+        |(major, minor): (u32, u32)| major == wire::VERSION && minor.abs_diff(wire::MINOR) <= 1;
+    if value
+        .to_str()
+        .ok()
+        .and_then(wire::version)
+        .is_some_and(near)
+    {
         return Ok(());
     }
     Err(Refused::bad(format!(
-        "this controller speaks version {} of the protocol",
-        wire::VERSION
+        "this controller speaks version {}.{} of the protocol, and with who is one minor version apart",
+        wire::VERSION,
+        wire::MINOR
     )))
 }
 
@@ -47,7 +56,10 @@ pub(super) async fn agent_asks<T: Send + 'static>(
     })?;
     let (host, answer) = state
         .ask(move |store| match store.host_of(&fingerprint)? {
-            Some(host) if !host.revoked => {
+            Some(host) if !host.revoked && (host.expires_at == 0 || host.expires_at > now()) => {
+                if host.newer {
+                    store.settle_key(&fingerprint)?;
+                }
                 let answer = question(store, &host)?;
                 Ok((Some(host), Some(answer)))
             }
@@ -59,17 +71,17 @@ pub(super) async fn agent_asks<T: Send + 'static>(
             // To the minute: a fleet that waits for work does not keep the disk busy.
             let now = now();
             if now > host.seen_at + 60 {
-                state.queue.heard(Seen {
-                    name: host.name,
-                    at: now,
-                    version: None,
-                });
+                state.queue.heard(&host.name, now, None);
             }
             Ok(answer)
         }
-        (Some(host), None) => Err(Refused(
+        (Some(host), None) if host.revoked => Err(Refused(
             StatusCode::FORBIDDEN,
             format!("{} was revoked", host.name),
+        )),
+        (Some(host), None) => Err(Refused(
+            StatusCode::FORBIDDEN,
+            format!("the certificate of {} is over: enrol it anew", host.name),
         )),
         (None, _) => Err(Refused(
             StatusCode::FORBIDDEN,

@@ -6,9 +6,12 @@
 mod agents;
 mod auth;
 mod join;
+mod keys;
+mod metrics;
 mod openapi;
 mod operators;
 mod queue;
+mod releases;
 mod tls;
 mod waiting;
 
@@ -18,6 +21,7 @@ pub use tls::Peer;
 use crate::enrol::Authority;
 use crate::enrol::aws::Gate;
 use crate::store::{Audit, News, Store};
+use crate::trace;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
@@ -54,10 +58,19 @@ pub struct State {
     waiting: Waiting,
     /// Events on their way into the store.
     queue: Queue,
+    /// How long hosts' certificates hold, in seconds.
+    lifetime: u64,
+    /// Programs for agents.
+    releases: releases::Known,
+    /// Hosts that fetch one at once.
+    fetching: Semaphore,
     /// Counts batches of events.
     events: watch::Sender<u64>,
     requests: AtomicU64,
     refusals: AtomicU64,
+    /// Questions to the store, and microseconds that they took.
+    questions: AtomicU64,
+    question_micros: AtomicU64,
 }
 
 type Shared = Arc<State>;
@@ -66,18 +79,23 @@ type Shared = Arc<State>;
 pub type Programs = HashMap<String, Bytes>;
 
 impl State {
-    /// Over a store and an authority; `gate` says whom AWS's word lets in.
+    /// Over a store and an authority whose certificates for hosts hold so many seconds; `gate` says whom
+    /// AWS's word lets in.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// When no thread can be started, or the store does not answer.
     pub fn new(
         store: Arc<dyn Store>,
         authority: Authority,
+        lifetime: u64,
         gate: Gate,
         programs: Programs,
     ) -> Result<Arc<Self>> {
-        let queue = Queue::new(Arc::clone(&store))?;
-        Ok(Arc::new(Self {
+        let queue = Queue::new(Arc::clone(&store), trace::start(Arc::clone(&store))?)?;
+        let state = Arc::new(Self {
+            lifetime,
+            releases: releases::Known::default(),
+            fetching: Semaphore::new(releases::AT_ONCE),
             store,
             authority,
             gate,
@@ -88,7 +106,11 @@ impl State {
             events: watch::Sender::new(0),
             requests: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
-        }))
+            questions: AtomicU64::new(0),
+            question_micros: AtomicU64::new(0),
+        });
+        releases::reload(&state)?;
+        Ok(state)
     }
 
     /// Asks the store, on a thread that may wait.
@@ -97,17 +119,24 @@ impl State {
         question: impl FnOnce(&dyn Store) -> Result<T> + Send + 'static,
     ) -> Answer<T> {
         let state = Arc::clone(self);
-        tokio::task::spawn_blocking(move || question(&*state.store))
-            .await
-            .map_err(|e| Error::host(e.to_string()))
-            .and_then(|answer| answer)
-            .map_err(|error| {
-                here::print_error(&format!("{error}\n"));
-                Refused(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the store does not answer".into(),
-                )
-            })
+        tokio::task::spawn_blocking(move || {
+            let begun = here::monotonic();
+            let answer = question(&*state.store);
+            let micros = ((here::monotonic() - begun) * 1e6) as u64;
+            state.questions.fetch_add(1, Ordering::Relaxed);
+            state.question_micros.fetch_add(micros, Ordering::Relaxed);
+            answer
+        })
+        .await
+        .map_err(|e| Error::host(e.to_string()))
+        .and_then(|answer| answer)
+        .map_err(|error| {
+            here::print_error(&format!("{error}\n"));
+            Refused(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store does not answer".into(),
+            )
+        })
     }
 
     /// Writes a line of the audit log.
@@ -148,10 +177,18 @@ fn tell(state: &State, news: &News) {
                 .for_each(|(host, _)| state.waiting.wake(host)),
             Err(_) => state.waiting.wake_all(),
         },
+        News::Release => again(releases::reload(state)),
         News::Unknown => {
+            again(releases::reload(state));
             state.waiting.wake_all();
             state.events.send_modify(|n| *n += 1);
         }
+    }
+}
+
+fn again(done: Result<()>) {
+    if let Err(error) = done {
+        here::print_error(&format!("{error}\n"));
     }
 }
 
@@ -229,6 +266,10 @@ pub fn routes(state: Arc<State>) -> Router {
     async fn count(Extract(state): Extract<Shared>, request: Request, next: Next) -> Response {
         state.requests.fetch_add(1, Ordering::Relaxed);
         let answer = match auth::version(request.headers()) {
+            // No name has one, and PostgreSQL takes none in a text.
+            Ok(()) if request.uri().path().contains("%00") => {
+                Refused::bad("a path cannot have a NUL").into_response()
+            }
             Ok(()) => next.run(request).await,
             Err(refused) => refused.into_response(),
         };
@@ -239,7 +280,9 @@ pub fn routes(state: Arc<State>) -> Router {
     }
     Router::new()
         .route("/healthz", get(operators::healthy))
-        .route("/metrics", get(operators::metrics))
+        .route("/livez", get(operators::alive))
+        .route("/readyz", get(operators::healthy))
+        .route("/metrics", get(metrics::serve))
         .route("/openapi.json", get(openapi::serve))
         .route("/v1/enrol", post(agents::enrol))
         .route("/v1/enrol/challenge", post(join::challenge))
@@ -247,9 +290,16 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/v1/agent/work", get(agents::work))
         .route("/v1/agent/bundles/{digest}", get(agents::bundle))
         .route("/v1/agent/events", post(agents::events))
+        .route("/v1/agent/key", post(keys::renew))
+        .route("/v1/agent/facts", post(agents::facts))
+        .route("/v1/agent/releases/{counter}", get(releases::fetch))
+        .route("/v1/agent/update", post(releases::outcome))
         .route("/v1/hosts", get(operators::hosts))
         .route("/v1/hosts/{name}", delete(operators::forget_host))
         .route("/v1/hosts/{name}/revoke", post(operators::revoke_host))
+        .route("/v1/hosts/{name}/rotate", post(operators::rotate_host))
+        .route("/v1/facts", get(operators::facts))
+        .route("/v1/releases", get(releases::list).put(releases::put))
         .route(
             "/v1/tokens",
             get(operators::tokens).post(operators::new_token),

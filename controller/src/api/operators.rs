@@ -13,7 +13,6 @@ use lks_agent::host::here;
 use lks_agent::pattern::wildcard;
 use lks_agent::uplink::wire::{MAX_WAIT, TOKEN_PREFIX, is_name};
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -31,55 +30,8 @@ pub(super) async fn healthy(State(state): State<Shared>) -> Answer<&'static str>
     Ok("ok\n")
 }
 
-pub(super) async fn metrics(State(state): State<Shared>, headers: HeaderMap) -> Answer<String> {
-    operator(&state, &headers, Role::Viewer).await?;
-    let counts = state.ask(|store| store.counts()).await?;
-    let mut out = String::new();
-    for (name, kind, help, value) in [
-        ("lks_hosts", "gauge", "Enrolled hosts.", counts.hosts),
-        ("lks_runs", "gauge", "Runs in the store.", counts.runs),
-        (
-            "lks_parts_unfinished",
-            "gauge",
-            "Hosts' parts of runs that are not over.",
-            counts.unfinished,
-        ),
-        (
-            "lks_events_stored_total",
-            "counter",
-            "New events that were stored since the start.",
-            state.queue.stored.load(Ordering::Relaxed),
-        ),
-        (
-            "lks_queue_batches",
-            "gauge",
-            "Batches of events that wait for the store.",
-            state.queue.depth.load(Ordering::Relaxed),
-        ),
-        (
-            "lks_agents_waiting",
-            "gauge",
-            "Hosts that wait for work at this controller.",
-            state.waiting.len() as u64,
-        ),
-        (
-            "lks_requests_total",
-            "counter",
-            "Requests since the start.",
-            state.requests.load(Ordering::Relaxed),
-        ),
-        (
-            "lks_refusals_total",
-            "counter",
-            "Requests that were refused.",
-            state.refusals.load(Ordering::Relaxed),
-        ),
-    ] {
-        out.push_str(&format!(
-            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
-        ));
-    }
-    Ok(out)
+pub(super) async fn alive() -> &'static str {
+    "ok\n"
 }
 
 pub(super) async fn hosts(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
@@ -103,6 +55,11 @@ const FORGET_HOST: End = (
     "host",
     |store, name| store.forget_host(name),
     "forgot a host",
+);
+const ROTATE_HOST: End = (
+    "host",
+    |store, name| store.rotate_host(name),
+    "asked a host for a new key",
 );
 const REVOKE_TOKEN: End = (
     "token",
@@ -138,6 +95,20 @@ pub(super) async fn revoke_host(
 ) -> Answer<StatusCode> {
     let who = operator(&state, &headers, Role::Admin).await?;
     end(&state, &who, name, REVOKE_HOST).await
+}
+
+pub(super) async fn rotate_host(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
+    let who = operator(&state, &headers, Role::Admin).await?;
+    end(&state, &who, name, ROTATE_HOST).await
+}
+
+pub(super) async fn facts(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
+    operator(&state, &headers, Role::Viewer).await?;
+    Ok(json(&state.ask(|store| store.facts()).await?))
 }
 
 pub(super) async fn forget_host(

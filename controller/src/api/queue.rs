@@ -2,7 +2,8 @@
 //! one, so that thousands of agents that report at once cost a few commits.
 
 use super::{Answer, Refused};
-use crate::store::{Batch, Seen, Store};
+use crate::store::{Batch, Seen, Store, ends_part};
+use crate::trace::Tracer;
 use axum::http::StatusCode;
 use lks_agent::error::{Error, Result};
 use lks_agent::host::here;
@@ -37,7 +38,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Begins to store. The thread ends with the queue.
-    pub fn new(store: Arc<dyn Store>) -> Result<Self> {
+    pub fn new(store: Arc<dyn Store>, tracer: Option<Tracer>) -> Result<Self> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let queue = Self {
             sender,
@@ -49,7 +50,9 @@ impl Queue {
         let (depth, stored) = (Arc::clone(&queue.depth), Arc::clone(&queue.stored));
         std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || keep(&*store, receiver, &depth, &stored))
+            .spawn(move || {
+                keep(&*store, receiver, &depth, &stored, tracer.as_ref());
+            })
             .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
         Ok(queue)
     }
@@ -78,9 +81,17 @@ impl Queue {
     }
 
     /// A host was heard of: written down before long, together with others.
-    pub fn heard(&self, host: Seen) {
+    pub fn heard(&self, name: &str, at: u64, version: Option<&str>) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.insert(host.name.as_str().into(), host);
+        let seen = heard.entry(name.into()).or_insert_with(|| Seen {
+            name: name.to_string(),
+            at,
+            version: None,
+        });
+        seen.at = at;
+        if let Some(version) = version {
+            seen.version = Some(version.to_string());
+        }
     }
 
     /// Hosts that were heard of since this was asked last.
@@ -102,6 +113,7 @@ fn keep(
     mut receiver: mpsc::UnboundedReceiver<Job>,
     depth: &AtomicU64,
     stored: &AtomicU64,
+    tracer: Option<&Tracer>,
 ) {
     while let Some(first) = receiver.blocking_recv() {
         let mut events = first.batch.events.len();
@@ -117,6 +129,11 @@ fn keep(
         match store.store_events(&batches) {
             Ok(answer) => {
                 stored.fetch_add(answer.new, Ordering::Relaxed);
+                if let Some(tracer) = tracer {
+                    let ended = |b: &&Batch| b.events.iter().any(ends_part);
+                    let ended = batches.iter().filter(ended);
+                    ended.for_each(|b| tracer.ended(&b.run, &b.agent));
+                }
                 for (done, taken) in waiting.into_iter().zip(answer.taken) {
                     let _ = done.send(Ok(taken));
                 }

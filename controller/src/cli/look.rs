@@ -4,6 +4,7 @@ use super::connection::Connection;
 use crate::fleet::{self, Follow};
 use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, exit};
 use lks_agent::error::{Error, ErrorKind, Result};
+use lks_agent::pattern::wildcard;
 use lks_agent::uplink::Answer;
 use lks_agent::uplink::wire::is_name;
 use serde_json::{Value, json};
@@ -34,12 +35,13 @@ fn inventory(hosts: &[Value]) -> Value {
 pub(super) const HOSTS: Command = Command {
     name: "hosts",
     called_as: None,
-    summary: "List enrolled hosts; revoke or forget one",
+    summary: "List enrolled hosts; revoke, forget or rotate one",
     details: "A revoked host gets and gives nothing more, and nobody else gets its name until it is forgotten. \
+`rotate` asks a host to make itself a new key at once; by itself it does so before its certificate ends. \
 An executable file with the lines `#!/bin/sh` and `exec lks-ctl hosts --inventory` is an inventory of them.\n",
     args: Args {
-        usage: "[revoke|forget NAME]",
-        complete: Complete::Words(&["revoke", "forget"]),
+        usage: "[revoke|forget|rotate NAME]",
+        complete: Complete::Words(&["revoke", "forget", "rotate"]),
     },
     flags: HOST_FLAGS,
     body: |call, io| {
@@ -50,20 +52,90 @@ An executable file with the lines `#!/bin/sh` and `exec lks-ctl hosts --inventor
                 io.print(&format!("{:#}\n", inventory(&hosts)));
                 Ok(exit::OK)
             }
-            [] => table(
+            [] => answer_table(
                 call,
                 io,
                 &client.get("/v1/hosts")?,
-                &["name", "version", "enrolled_at", "seen_at", "revoked"],
+                &[
+                    "name",
+                    "version",
+                    "enrolled_at",
+                    "seen_at",
+                    "expires_at",
+                    "revoked",
+                ],
             ),
-            ["revoke", name] => {
-                done(&client.post(&format!("/v1/hosts/{}/revoke", named(name)?), &json!({}))?)
+            [what @ ("revoke" | "rotate"), name] => {
+                done(&client.post(&format!("/v1/hosts/{}/{what}", named(name)?), &json!({}))?)
             }
             ["forget", name] => done(&client.delete(&format!("/v1/hosts/{}", named(name)?))?),
-            _ => Err(usage("hosts [revoke|forget NAME]")),
+            _ => Err(usage("hosts [revoke|forget|rotate NAME]")),
         }
     },
 };
+
+pub(super) const FACTS: Command = Command {
+    name: "facts",
+    called_as: None,
+    summary: "Show what enrolled hosts told of themselves",
+    details: "Agents tell their facts when they start and after every run, without their environment and \
+/etc/ansible/facts.d. `--json` shows all of them.\n",
+    args: Args {
+        usage: "[HOST...]",
+        complete: Complete::Nothing,
+    },
+    flags: ONLY_JSON,
+    body: |call, io| {
+        let client = Connection::known()?.client()?;
+        let mut told: Vec<Value> = client.get("/v1/facts")?.json()?;
+        let patterns = words(call);
+        told.retain(|row| {
+            let host = row["host"].as_str().unwrap_or_default();
+            patterns.is_empty() || patterns.iter().any(|p| wildcard(p, host))
+        });
+        if call.parsed.has("json") {
+            return pretty(io, &Value::Array(told));
+        }
+        let rows: Vec<Value> = told.iter().map(summary).collect();
+        print_table(
+            io,
+            &rows,
+            &[
+                "host",
+                "system",
+                "kernel",
+                "machine",
+                "cpus",
+                "memory_mb",
+                "gpus",
+                "address",
+                "at",
+            ],
+        );
+        Ok(exit::OK)
+    },
+};
+
+/// The facts of a host that fit into a line.
+fn summary(row: &Value) -> Value {
+    let facts = &row["facts"];
+    let system = format!(
+        "{} {}",
+        text(&facts["distribution"]),
+        text(&facts["distribution_version"])
+    );
+    json!({
+        "host": row["host"],
+        "system": system,
+        "kernel": facts["kernel"],
+        "machine": facts["machine"],
+        "cpus": facts["processor_vcpus"],
+        "memory_mb": facts["memtotal_mb"],
+        "gpus": facts["lks_gpu"]["count"],
+        "address": facts["default_ipv4"]["address"],
+        "at": row["at"],
+    })
+}
 
 pub(super) const RUNS: Command = Command {
     name: "runs",
@@ -164,7 +236,7 @@ pub(super) const TOKEN: Command = Command {
     body: |call, io| {
         let client = Connection::known()?.client()?;
         match words(call).as_slice() {
-            [] => table(
+            [] => answer_table(
                 call,
                 io,
                 &client.get("/v1/tokens")?,
@@ -217,7 +289,7 @@ pub(super) const OPERATOR: Command = Command {
         let known = Connection::known()?;
         let client = known.client()?;
         match words(call).as_slice() {
-            [] => table(call, io, &client.get("/v1/operators")?, &["name", "role"]),
+            [] => answer_table(call, io, &client.get("/v1/operators")?, &["name", "role"]),
             ["add", name, role] => {
                 let made: Value = client
                     .post("/v1/operators", &json!({"name": name, "role": role}))?
@@ -254,7 +326,7 @@ fn named(name: &str) -> Result<&str> {
     }
 }
 
-fn usage(text: &str) -> Error {
+pub(super) fn usage(text: &str) -> Error {
     Error::new(ErrorKind::Usage, format!("this command is used so: {text}"))
 }
 
@@ -263,8 +335,11 @@ fn done(answer: &Answer) -> Result<i32> {
 }
 
 fn raw(io: &mut Io<'_>, answer: &Answer) -> Result<i32> {
-    let value: Value = answer.json()?;
-    let text = serde_json::to_string_pretty(&value)
+    pretty(io, &answer.json()?)
+}
+
+fn pretty(io: &mut Io<'_>, value: &Value) -> Result<i32> {
+    let text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::host("cannot write JSON").caused_by(e))?;
     io.print(&format!("{text}\n"));
     Ok(exit::OK)
@@ -279,11 +354,20 @@ fn text(value: &Value) -> String {
 }
 
 /// Rows of an answer, as a table or as JSON.
-fn table(call: &Call<'_>, io: &mut Io<'_>, answer: &Answer, columns: &[&str]) -> Result<i32> {
+pub(super) fn answer_table(
+    call: &Call<'_>,
+    io: &mut Io<'_>,
+    answer: &Answer,
+    columns: &[&str],
+) -> Result<i32> {
     if call.parsed.has("json") {
         return raw(io, answer);
     }
-    let rows: Vec<Value> = answer.json()?;
+    print_table(io, &answer.json::<Vec<Value>>()?, columns);
+    Ok(exit::OK)
+}
+
+fn print_table(io: &mut Io<'_>, rows: &[Value], columns: &[&str]) {
     let cells: Vec<Vec<String>> =
         std::iter::once(columns.iter().map(|c| (*c).to_string()).collect())
             .chain(
@@ -306,7 +390,6 @@ fn table(call: &Call<'_>, io: &mut Io<'_>, answer: &Answer, columns: &[&str]) ->
             .collect();
         io.print(&format!("{}\n", line.trim_end()));
     }
-    Ok(exit::OK)
 }
 
 /// All events of a run, one JSON object a line.

@@ -7,6 +7,7 @@ mod connection;
 mod explain;
 mod lint;
 mod look;
+mod release;
 mod serve;
 mod tour;
 
@@ -38,6 +39,8 @@ pub static APP: App = App {
         look::HOSTS,
         look::RUNS,
         look::EVENTS,
+        look::FACTS,
+        release::AGENT,
         look::OPERATOR,
         tour::TOUR,
         cli::COMPLETION,

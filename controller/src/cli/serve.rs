@@ -2,8 +2,8 @@
 
 use super::connection::Connection;
 use crate::api::{self, Programs, State, digest};
-use crate::enrol::Authority;
 use crate::enrol::aws::{Allow, Certificates, Gate, Methods};
+use crate::enrol::{Authority, LIFETIME};
 use crate::store::{Operator, Postgres, Role, Sqlite, Store};
 use lks_agent::cli::{Args, Command, Complete, Flag, Parsed};
 use lks_agent::encoding::hex;
@@ -54,7 +54,13 @@ LKS_CONTROLLER=…/admin.json`). Needs nothing installed: the store is a file.\n
         };
         same_authority(&*store, &pin, &data)?;
         let gate = gate(&call.parsed, &authority)?;
-        let state = State::new(Arc::clone(&store), authority, gate, programs(&call.parsed)?)?;
+        let state = State::new(
+            Arc::clone(&store),
+            authority,
+            call.parsed.number("certificates")?.unwrap_or(LIFETIME),
+            gate,
+            programs(&call.parsed)?,
+        )?;
         let mut failed = None;
         let name = names[0].clone();
         api::serve(state, listen, &names, |address| {
@@ -95,6 +101,11 @@ static FLAGS: &[Flag] = &[
         &["name"],
         "NAME",
         "A name or address under which hosts reach this server; the first one is told to them.",
+    ),
+    Flag::one(
+        &["certificates"],
+        "SECONDS",
+        "How long hosts' certificates hold; hosts renew them after half of it. A year if not given.",
     ),
     Flag::many(
         &["agent"],

@@ -12,9 +12,13 @@ use rcgen::{
     date_time_ymd,
 };
 use std::path::Path;
+use std::time::Duration;
 
-/// How many years a host's certificate holds; revocation is asked for at every request.
+/// How many years the server's own certificate holds; it is made anew at every start.
 const YEARS: i32 = 5;
+/// How long a host's certificate holds if nothing is said, in seconds: a year, renewed after half of it.
+/// Revocation does not wait for it: it is asked for at every request.
+pub const LIFETIME: u64 = 365 * 24 * 60 * 60;
 
 /// The authority.
 pub struct Authority {
@@ -104,15 +108,18 @@ impl Authority {
         })
     }
 
-    /// A certificate (DER) for a host's ed25519 key: good for being a client, and for nothing else.
+    /// A certificate (DER) for a host's ed25519 key, good for so many seconds for being a client, and for
+    /// nothing else.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn welcome(&self, name: &str, public_key: &[u8]) -> Result<Vec<u8>> {
+    pub fn welcome(&self, name: &str, public_key: &[u8], lifetime: u64) -> Result<Vec<u8>> {
         let mut params = CertificateParams::new(Vec::<String>::new()).map_err(bad)?;
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         validity(&mut params, YEARS);
+        params.not_after =
+            date_time_ymd(1970, 1, 1) + Duration::from_secs(here::now() as u64 + lifetime);
         let key = HostKey(public_key.to_vec());
         let certificate = params.signed_by(&key, &self.issuer).map_err(bad)?;
         Ok(certificate.der().to_vec())

@@ -24,6 +24,41 @@ pub struct Host {
     pub version: String,
     /// Nothing is given to it, nor taken from it, any more.
     pub revoked: bool,
+    /// It was asked to make itself a new key.
+    pub rotate: bool,
+    /// When its certificate ends, in seconds since 1970; 0 if that is not known.
+    pub expires_at: u64,
+    /// It shows a certificate for a newer key than the one it is known by: see [`Store::settle_key`].
+    #[serde(skip)]
+    pub newer: bool,
+}
+
+/// What a host told of itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HostFacts {
+    /// The host.
+    pub host: String,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// Under Ansible's names.
+    pub facts: serde_json::Value,
+}
+
+/// An agent's program that hosts replace their own by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Release {
+    /// Grows with every release.
+    pub counter: u64,
+    /// The architecture it is for.
+    pub machine: String,
+    /// Its version.
+    pub version: String,
+    /// The names of hosts that take it: patterns.
+    pub hosts: Vec<String>,
+    /// Who brought it.
+    pub made_by: String,
+    /// When.
+    pub at: u64,
 }
 
 /// A join token; the secret itself is not kept, only its digest.
@@ -180,6 +215,8 @@ pub enum News {
     Host(String),
     /// Events came in.
     Events,
+    /// There is a new program for agents.
+    Release,
     /// Something that was missed: whoever waits should look.
     Unknown,
 }
@@ -191,7 +228,6 @@ pub struct Counts {
     pub hosts: u64,
     pub runs: u64,
     pub unfinished: u64,
-    pub events: u64,
 }
 
 /// What a controller remembers. Each call is one transaction: all of it is kept, or nothing.
@@ -211,8 +247,30 @@ pub trait Store: Send + Sync {
         version: &str,
         now: u64,
     ) -> Result<Enrolment>;
-    /// A certificate (by its SHA-256) was given to a host.
-    fn add_certificate(&self, fingerprint: &str, host: &str) -> Result<()>;
+    /// A certificate (by its SHA-256) for a key was given to a host, until a time.
+    fn add_certificate(
+        &self,
+        fingerprint: &str,
+        host: &str,
+        key: &str,
+        expires_at: u64,
+    ) -> Result<()>;
+    /// The host uses the newer key of this certificate: it is known by it from now on, and its other
+    /// certificates are good for nothing any more. `false` if that was so already.
+    fn settle_key(&self, fingerprint: &str) -> Result<bool>;
+    /// Asks a host to make itself a new key. `false` if there is none.
+    fn rotate_host(&self, name: &str) -> Result<bool>;
+    /// Keeps what a host told of itself.
+    fn set_facts(&self, host: &str, facts: &serde_json::Value, now: u64) -> Result<()>;
+    /// What hosts told of themselves, by name.
+    fn facts(&self) -> Result<Vec<HostFacts>>;
+    /// Keeps a program for agents: with what was signed, and its signature. `false` if its counter is
+    /// not above all others.
+    fn put_release(&self, release: &Release, bytes: &[u8]) -> Result<bool>;
+    /// All releases, the newest first.
+    fn releases(&self) -> Result<Vec<Release>>;
+    /// A release's bytes.
+    fn release(&self, counter: u64) -> Result<Option<Vec<u8>>>;
     /// The host that has this certificate.
     fn host_of(&self, fingerprint: &str) -> Result<Option<Host>>;
     /// Hosts were heard of.
@@ -247,6 +305,10 @@ pub trait Store: Send + Sync {
     fn store_events(&self, batches: &[Batch]) -> Result<Stored>;
     /// Events of a run behind one, in the order of arrival.
     fn events(&self, run: &str, after: i64, most: u32) -> Result<Vec<StoredEvent>>;
+    /// All events of one host's part of a run, in their order there.
+    fn part_events(&self, run: &str, agent: &str) -> Result<Vec<serde_json::Value>>;
+    /// Who started a run, and when, if it is over on all hosts.
+    fn ended_run(&self, run: &str) -> Result<Option<(String, u64)>>;
     /// Adds a line to the audit log.
     fn audit(&self, line: &Audit) -> Result<()>;
     /// The newest lines of the audit log.
@@ -262,6 +324,6 @@ pub trait Store: Send + Sync {
 }
 
 /// Whether an event is the last one of its host's part of a run.
-fn ends_part(event: &serde_json::Value) -> bool {
+pub(crate) fn ends_part(event: &serde_json::Value) -> bool {
     event["type"] == "run_finished" && event["host"] == ""
 }

@@ -65,7 +65,9 @@ impl Agent {
         authority: &[u8],
         n: usize,
     ) -> Result<Self> {
-        let (status, body) = way.ask("POST", "/v1/tokens", admin, b"{}").await?;
+        let (status, body) = way
+            .ask("POST", "/v1/tokens", admin, br#"{"lifetime": 3600}"#)
+            .await?;
         let made: Value =
             serde_json::from_slice(&body).map_err(|e| format!("token {status}: {e}"))?;
         let token = made["token"].as_str().ok_or("no token")?.to_string();

@@ -47,7 +47,8 @@ fn a_file_for_the_plugin_of_ansible_gives_its_hosts_and_groups() {
     let Some((scene, moto)) = Scene::new("ec2", true) else {
         return;
     };
-    put(&moto.expect("moto"), INSTANCES);
+    let moto = moto.expect("moto");
+    put(&moto, INSTANCES);
     let file = scene.path("all.aws_ec2.yml");
     std::fs::write(&file, PLUGIN).expect("written");
     let list = |file: &std::path::Path| {

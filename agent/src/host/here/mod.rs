@@ -13,6 +13,7 @@ pub mod durable;
 mod password;
 mod pause;
 mod replace;
+mod swap;
 mod terminal;
 
 pub use children::{
@@ -24,6 +25,7 @@ pub use dns::ask_name_servers;
 pub use password::ask_password;
 pub use pause::{Paused, pause};
 pub use replace::{has_program, rewrite, run_interactive, shred};
+pub use swap::{become_program, swap_program, try_program};
 pub use terminal::{
     ask, print, print_error, stderr, stdin, stdin_is_terminal, stdout, stdout_is_terminal,
     terminal_height, terminal_width,

@@ -8,8 +8,8 @@ mod pool;
 mod tls;
 
 use super::{
-    Audit, Batch, Counts, Enrolment, Host, News, Operator, Role, Run, Seen, Store, Stored,
-    StoredEvent, Token,
+    Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release, Role, Run, Seen,
+    Store, Stored, StoredEvent, Token,
 };
 use lks_agent::error::{Error, Result};
 use pool::{Pool, Tx, broken};
@@ -44,6 +44,15 @@ CREATE INDEX event_of_run ON event (run, id);
 CREATE TABLE audit (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at BIGINT NOT NULL,
     who TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+",
+    "
+ALTER TABLE host ADD COLUMN rotate BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE certificate ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE certificate ADD COLUMN expires_at BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE host_facts (host TEXT PRIMARY KEY REFERENCES host(name) ON DELETE CASCADE,
+    at BIGINT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE release (counter BIGINT PRIMARY KEY, machine TEXT NOT NULL, version TEXT NOT NULL,
+    hosts TEXT NOT NULL, made_by TEXT NOT NULL, at BIGINT NOT NULL, bytes BYTEA NOT NULL);
 "];
 
 /// The number of the lock under which the layout is changed (any number that others do not use).
@@ -128,6 +137,7 @@ fn news(payload: &str) -> Option<News> {
         "run" => Some(News::Run(name.to_string())),
         "host" => Some(News::Host(name.to_string())),
         "events" => Some(News::Events),
+        "release" => Some(News::Release),
         // What a newer controller tells.
         _ => None,
     }
@@ -154,6 +164,9 @@ fn host(row: &Row) -> Outcome<Host> {
         seen_at: unsigned(row, 2)?,
         version: row.try_get(3)?,
         revoked: row.try_get(4)?,
+        rotate: row.try_get(5)?,
+        expires_at: unsigned(row, 6)?,
+        newer: row.try_get(7)?,
     })
 }
 
@@ -260,20 +273,144 @@ impl Store for Postgres {
         })
     }
 
-    fn add_certificate(&self, fingerprint: &str, host: &str) -> Result<()> {
+    fn add_certificate(
+        &self,
+        fingerprint: &str,
+        host: &str,
+        key: &str,
+        expires_at: u64,
+    ) -> Result<()> {
         self.tx(|tx| {
             tx.execute(
-                "INSERT INTO certificate (fingerprint, host) VALUES ($1, $2)",
-                &[&fingerprint, &host],
+                "INSERT INTO certificate (fingerprint, host, key, expires_at) VALUES ($1, $2, $3, $4)",
+                &[&fingerprint, &host, &key, &(expires_at as i64)],
             )
         })
         .map(drop)
     }
 
+    fn settle_key(&self, fingerprint: &str) -> Result<bool> {
+        self.tx(|tx| {
+            let changed = tx.execute(
+                "UPDATE host SET rotate = FALSE, key = certificate.key FROM certificate
+                 WHERE fingerprint = $1 AND name = host AND certificate.key <> host.key",
+                &[&fingerprint],
+            )?;
+            if changed > 0 {
+                tx.execute(
+                    "DELETE FROM certificate WHERE fingerprint <> $1 AND host =
+                        (SELECT host FROM certificate WHERE fingerprint = $1)",
+                    &[&fingerprint],
+                )?;
+            }
+            Ok(changed > 0)
+        })
+    }
+
+    fn rotate_host(&self, name: &str) -> Result<bool> {
+        self.tx(|tx| {
+            tell(tx, &format!("host {name}"))?;
+            tx.execute("UPDATE host SET rotate = TRUE WHERE name = $1", &[&name])
+        })
+        .map(|n| n > 0)
+    }
+
+    fn set_facts(&self, host: &str, facts: &serde_json::Value, now: u64) -> Result<()> {
+        self.tx(|tx| {
+            tx.execute(
+                "INSERT INTO host_facts (host, at, body) VALUES ($1, $2, $3)
+                 ON CONFLICT (host) DO UPDATE SET at = excluded.at, body = excluded.body",
+                &[&host, &(now as i64), &facts.to_string()],
+            )
+        })
+        .map(drop)
+    }
+
+    fn facts(&self) -> Result<Vec<HostFacts>> {
+        self.tx(|tx| {
+            tx.query(
+                "SELECT host, at, body FROM host_facts ORDER BY host COLLATE \"C\"",
+                &[],
+            )?
+            .iter()
+            .map(|row| {
+                let body: &str = row.try_get(2)?;
+                Ok(HostFacts {
+                    host: row.try_get(0)?,
+                    at: unsigned(row, 1)?,
+                    facts: serde_json::from_str(body).unwrap_or_default(),
+                })
+            })
+            .collect()
+        })
+    }
+
+    fn put_release(&self, r: &Release, bytes: &[u8]) -> Result<bool> {
+        self.tx(|tx| {
+            tx.batch("LOCK TABLE release IN SHARE ROW EXCLUSIVE MODE")?;
+            tell(tx, "release")?;
+            let newest = count(
+                tx.row("SELECT coalesce(max(counter), 0) FROM release", &[])?
+                    .as_ref(),
+            )?;
+            if newest >= r.counter {
+                return Ok(false);
+            }
+            tx.execute(
+                "INSERT INTO release (counter, machine, version, hosts, made_by, at, bytes)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                &[
+                    &(r.counter as i64),
+                    &r.machine,
+                    &r.version,
+                    &r.hosts.join("\n"),
+                    &r.made_by,
+                    &(r.at as i64),
+                    &bytes,
+                ],
+            )?;
+            Ok(true)
+        })
+    }
+
+    fn releases(&self) -> Result<Vec<Release>> {
+        self.tx(|tx| {
+            tx.query(
+                "SELECT counter, machine, version, hosts, made_by, at FROM release ORDER BY counter DESC",
+                &[],
+            )?
+            .iter()
+            .map(|row| {
+                let hosts: &str = row.try_get(3)?;
+                Ok(Release {
+                    counter: unsigned(row, 0)?,
+                    machine: row.try_get(1)?,
+                    version: row.try_get(2)?,
+                    hosts: hosts.lines().map(String::from).collect(),
+                    made_by: row.try_get(4)?,
+                    at: unsigned(row, 5)?,
+                })
+            })
+            .collect()
+        })
+    }
+
+    fn release(&self, counter: u64) -> Result<Option<Vec<u8>>> {
+        self.tx(|tx| {
+            tx.row(
+                "SELECT bytes FROM release WHERE counter = $1",
+                &[&(counter as i64)],
+            )?
+            .map(|r| r.try_get(0))
+            .transpose()
+        })
+    }
+
     fn host_of(&self, fingerprint: &str) -> Result<Option<Host>> {
         self.tx(|tx| {
             tx.row(
-                "SELECT name, enrolled_at, seen_at, version, revoked FROM host
+                "SELECT name, enrolled_at, seen_at, version, revoked, rotate, expires_at,
+                    certificate.key <> '' AND certificate.key <> host.key FROM host
                  JOIN certificate ON host = name WHERE fingerprint = $1",
                 &[&fingerprint],
             )?
@@ -305,7 +442,9 @@ impl Store for Postgres {
     fn hosts(&self) -> Result<Vec<Host>> {
         self.tx(|tx| {
             tx.query(
-                "SELECT name, enrolled_at, seen_at, version, revoked FROM host ORDER BY name COLLATE \"C\"",
+                "SELECT name, enrolled_at, seen_at, version, revoked, rotate,
+                    (SELECT coalesce(max(expires_at), 0) FROM certificate WHERE host = name), FALSE
+                 FROM host ORDER BY name COLLATE \"C\"",
                 &[],
             )?
             .iter()
@@ -462,6 +601,30 @@ impl Store for Postgres {
         })
     }
 
+    fn part_events(&self, run: &str, agent: &str) -> Result<Vec<serde_json::Value>> {
+        self.tx(|tx| {
+            tx.query(
+                "SELECT body FROM event WHERE run = $1 AND agent = $2 ORDER BY id",
+                &[&run, &agent],
+            )?
+            .iter()
+            .map(|row| Ok(serde_json::from_str(row.try_get(0)?).unwrap_or_default()))
+            .collect()
+        })
+    }
+
+    fn ended_run(&self, run: &str) -> Result<Option<(String, u64)>> {
+        self.tx(|tx| {
+            tx.row(
+                "SELECT by, created_at FROM run WHERE run = $1
+                    AND NOT EXISTS (SELECT 1 FROM part WHERE run = $1 AND NOT over)",
+                &[&run],
+            )?
+            .map(|row| Ok((row.try_get(0)?, unsigned(&row, 1)?)))
+            .transpose()
+        })
+    }
+
     fn audit(&self, line: &Audit) -> Result<()> {
         self.tx(|tx| {
             tx.execute(
@@ -508,7 +671,6 @@ impl Store for Postgres {
                     tx.row("SELECT count(*) FROM part WHERE NOT over", &[])?
                         .as_ref(),
                 )?,
-                events: count(tx.row("SELECT count(*) FROM event", &[])?.as_ref())?,
             })
         })
     }

@@ -3,8 +3,8 @@
 mod commit;
 
 use super::{
-    Audit, Batch, Counts, Enrolment, Host, News, Operator, Role, Run, Seen, Store, Stored,
-    StoredEvent, Token,
+    Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release, Role, Run, Seen,
+    Store, Stored, StoredEvent, Token,
 };
 use commit::Writer;
 use lks_agent::error::{Error, Result};
@@ -38,6 +38,16 @@ CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, w
 ",
     "
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+",
+    "
+ALTER TABLE host ADD COLUMN rotate INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE certificate ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE certificate ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX certificate_of_host ON certificate (host);
+CREATE TABLE host_facts (host TEXT PRIMARY KEY REFERENCES host(name) ON DELETE CASCADE,
+    at INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE release (counter INTEGER PRIMARY KEY, machine TEXT NOT NULL, version TEXT NOT NULL,
+    hosts TEXT NOT NULL, made_by TEXT NOT NULL, at INTEGER NOT NULL, bytes BLOB NOT NULL);
 ",
 ];
 
@@ -133,6 +143,9 @@ fn host(row: &Row<'_>) -> rusqlite::Result<Host> {
         seen_at: row.get(2)?,
         version: row.get(3)?,
         revoked: row.get(4)?,
+        rotate: row.get(5)?,
+        expires_at: row.get(6)?,
+        newer: row.get(7)?,
     })
 }
 
@@ -247,20 +260,125 @@ impl Store for Sqlite {
         })
     }
 
-    fn add_certificate(&self, fingerprint: &str, host: &str) -> Result<()> {
+    fn add_certificate(
+        &self,
+        fingerprint: &str,
+        host: &str,
+        key: &str,
+        expires_at: u64,
+    ) -> Result<()> {
         self.write(|tx| {
             tx.execute(
-                "INSERT INTO certificate (fingerprint, host) VALUES (?, ?)",
-                [fingerprint, host],
+                "INSERT INTO certificate (fingerprint, host, key, expires_at) VALUES (?, ?, ?, ?)",
+                params![fingerprint, host, key, expires_at],
             )
         })
         .map(drop)
     }
 
+    fn settle_key(&self, fingerprint: &str) -> Result<bool> {
+        self.write(|tx| {
+            let changed = tx.execute(
+                "UPDATE host SET rotate = 0, key = certificate.key FROM certificate
+                 WHERE fingerprint = ? AND name = host AND certificate.key <> host.key",
+                [fingerprint],
+            )?;
+            if changed > 0 {
+                tx.execute(
+                    "DELETE FROM certificate WHERE fingerprint <> ?1 AND host =
+                        (SELECT host FROM certificate WHERE fingerprint = ?1)",
+                    [fingerprint],
+                )?;
+            }
+            Ok(changed > 0)
+        })
+    }
+
+    fn rotate_host(&self, name: &str) -> Result<bool> {
+        self.write(|tx| tx.execute("UPDATE host SET rotate = 1 WHERE name = ?", [name]))
+            .map(|n| n > 0)
+    }
+
+    fn set_facts(&self, host: &str, facts: &serde_json::Value, now: u64) -> Result<()> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO host_facts (host, at, body) VALUES (?, ?, ?)
+                 ON CONFLICT (host) DO UPDATE SET at = excluded.at, body = excluded.body",
+                params![host, now, facts.to_string()],
+            )
+        })
+        .map(drop)
+    }
+
+    fn facts(&self) -> Result<Vec<HostFacts>> {
+        self.read(|tx| {
+            tx.prepare("SELECT host, at, body FROM host_facts ORDER BY host")?
+                .query_map([], |row| {
+                    let body: String = row.get(2)?;
+                    Ok(HostFacts {
+                        host: row.get(0)?,
+                        at: row.get(1)?,
+                        facts: serde_json::from_str(&body).unwrap_or_default(),
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    fn put_release(&self, r: &Release, bytes: &[u8]) -> Result<bool> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO release (counter, machine, version, hosts, made_by, at, bytes)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+                 WHERE NOT EXISTS (SELECT 1 FROM release WHERE counter >= ?1)",
+                params![
+                    r.counter,
+                    r.machine,
+                    r.version,
+                    r.hosts.join("\n"),
+                    r.made_by,
+                    r.at,
+                    bytes
+                ],
+            )
+        })
+        .map(|n| n > 0)
+    }
+
+    fn releases(&self) -> Result<Vec<Release>> {
+        self.read(|tx| {
+            tx.prepare("SELECT counter, machine, version, hosts, made_by, at FROM release ORDER BY counter DESC")?
+                .query_map([], |row| {
+                    let hosts: String = row.get(3)?;
+                    Ok(Release {
+                        counter: row.get(0)?,
+                        machine: row.get(1)?,
+                        version: row.get(2)?,
+                        hosts: hosts.lines().map(String::from).collect(),
+                        made_by: row.get(4)?,
+                        at: row.get(5)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    fn release(&self, counter: u64) -> Result<Option<Vec<u8>>> {
+        self.read(|tx| {
+            tx.query_row(
+                "SELECT bytes FROM release WHERE counter = ?",
+                [counter],
+                |r| r.get(0),
+            )
+            .optional()
+        })
+    }
+
     fn host_of(&self, fingerprint: &str) -> Result<Option<Host>> {
         self.read(|tx| {
             tx.prepare_cached(
-                "SELECT name, enrolled_at, seen_at, version, revoked FROM host
+                "SELECT name, enrolled_at, seen_at, version, revoked, rotate, expires_at,
+                    certificate.key <> '' AND certificate.key <> host.key FROM host
                  JOIN certificate ON host = name WHERE fingerprint = ?",
             )?
             .query_row([fingerprint], host)
@@ -283,7 +401,9 @@ impl Store for Sqlite {
     fn hosts(&self) -> Result<Vec<Host>> {
         self.read(|tx| {
             tx.prepare(
-                "SELECT name, enrolled_at, seen_at, version, revoked FROM host ORDER BY name",
+                "SELECT name, enrolled_at, seen_at, version, revoked, rotate,
+                    (SELECT ifnull(max(expires_at), 0) FROM certificate WHERE host = name), 0
+                 FROM host ORDER BY name",
             )?
             .query_map([], host)?
             .collect()
@@ -435,6 +555,29 @@ impl Store for Sqlite {
         })
     }
 
+    fn part_events(&self, run: &str, agent: &str) -> Result<Vec<serde_json::Value>> {
+        self.read(|tx| {
+            tx.prepare_cached("SELECT body FROM event WHERE run = ? AND agent = ? ORDER BY id")?
+                .query_map([run, agent], |row| {
+                    let body: String = row.get(0)?;
+                    Ok(serde_json::from_str(&body).unwrap_or_default())
+                })?
+                .collect()
+        })
+    }
+
+    fn ended_run(&self, run: &str) -> Result<Option<(String, u64)>> {
+        self.read(|tx| {
+            tx.query_row(
+                "SELECT by, created_at FROM run WHERE run = ?1
+                    AND NOT EXISTS (SELECT 1 FROM part WHERE run = ?1 AND over = 0)",
+                [run],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+        })
+    }
+
     fn audit(&self, line: &Audit) -> Result<()> {
         self.write(|tx| {
             tx.execute(
@@ -467,7 +610,6 @@ impl Store for Sqlite {
                 hosts: one("SELECT count(*) FROM host WHERE revoked = 0")?,
                 runs: one("SELECT count(*) FROM run")?,
                 unfinished: one("SELECT count(*) FROM part WHERE over = 0")?,
-                events: one("SELECT count(*) FROM event")?,
             })
         })
     }

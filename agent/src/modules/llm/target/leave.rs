@@ -156,3 +156,42 @@ impl Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waited(met: bool, elapsed: f64) -> Outcome {
+        Outcome::Awaited {
+            met,
+            elapsed,
+            groups: Vec::new(),
+            answer: None,
+        }
+    }
+
+    #[test]
+    fn the_load_balancer_is_waited_for_first_and_both_share_the_time() {
+        let told = Outcome::Responded(crate::host::Response::default());
+        let of = |outcomes: &[Outcome], gone| {
+            let progress = Progress::of(outcomes, 120.0, gone);
+            (progress.unused, progress.in_flight)
+        };
+        let slices = [told.clone(), waited(false, 60.0), waited(true, 5.0)];
+        assert_eq!(of(&slices, false), ((true, 65.0), None));
+        let more = [&slices[..], &[waited(false, 55.0)]].concat();
+        assert_eq!(of(&more, false), ((true, 65.0), Some((false, 55.0))));
+        // One that never lets go: what is in flight is looked at all the same.
+        let stuck = [
+            told,
+            waited(false, 60.0),
+            waited(false, 60.0),
+            waited(true, 1.0),
+        ];
+        assert_eq!(of(&stuck, false), ((false, 120.0), Some((true, 1.0))));
+        assert_eq!(
+            of(&[waited(true, 2.0)], true),
+            ((true, 0.0), Some((true, 2.0)))
+        );
+    }
+}

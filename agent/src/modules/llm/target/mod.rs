@@ -6,8 +6,6 @@ mod group;
 mod health;
 mod hook;
 mod leave;
-#[cfg(test)]
-mod tests;
 
 use crate::cloud::service::{AUTO_SCALING, ELB_V2};
 use crate::cloud::{Call, Cloud, Service, judged};
