@@ -126,8 +126,9 @@ impl EfsMount {
             .filter(|o| matters(o))
             .any(|o| !in_force.contains(&plain(o)));
         let sizes = wanted.options.split(',').filter(|o| o.contains("size="));
-        let same_sizes = known || sizes.map(plain).all(|o| in_force.contains(&o));
-        source && !differs && same_sizes
+        let same_sizes = sizes.map(plain).all(|o| in_force.contains(&o));
+        // The kernel does not show every option: what the fstab says of this source was mounted so.
+        source && (known || (!differs && same_sizes))
     }
 }
 
