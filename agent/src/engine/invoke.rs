@@ -12,6 +12,7 @@ use crate::host::{HostView, RealHost, here};
 use crate::module::{ModuleDef, Returns, Rule, Seat};
 use crate::modules;
 use crate::playbook::keyword::{Kw, Setting, plain_text};
+use crate::playbook::kv::parse_kv;
 use crate::playbook::task::{Arg, Task};
 use crate::value::{Key, Map, Value};
 use std::path::Path;
@@ -473,8 +474,20 @@ fn arguments(cx: &TaskCx<'_>, seen: &Seen, def: &ModuleDef) -> Result<Map> {
         }
     }
     if let Some(free) = &task.args.free {
+        let mut text = Some(resolve_known(cx, free, seen)?);
+        // While the module's name was a template, nobody knew what its text was.
+        if task.module.contains("{{") && !super::load::is_command_line(def) {
+            let words = text.as_ref().map(plain_text).unwrap_or_default();
+            let (rest, pairs) = parse_kv(&words, &free.span, false)?;
+            args.extend(
+                pairs
+                    .into_iter()
+                    .map(|(name, value, _)| (Key::from(name), value)),
+            );
+            text = rest.map(Value::from);
+        }
         let name = def.free_form.unwrap_or("_raw_params");
-        args.insert(Key::from(name), resolve_known(cx, free, seen)?);
+        args.extend(text.map(|text| (Key::from(name), text)));
     }
     check_names(def, &args)?;
     check_rules(def, &args)?;

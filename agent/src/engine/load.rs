@@ -45,6 +45,6 @@ impl Modules for Library {
 }
 
 /// The modules whose text Ansible leaves whole (`MODULE_REQUIRE_ARGS` of ansible-core).
-fn is_command_line(def: &crate::module::ModuleDef) -> bool {
+pub(super) fn is_command_line(def: &crate::module::ModuleDef) -> bool {
     matches!(def.short_name(), "command" | "shell" | "raw" | "script")
 }

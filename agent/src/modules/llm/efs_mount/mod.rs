@@ -4,6 +4,7 @@ mod read_ahead;
 mod target;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 use crate::error::{Error, Result};
 use crate::host::{Attrs, Command, Content, Effect, HostView, MountEntry, Outcome, Probe};
@@ -108,9 +109,6 @@ pub const RETURNS: &[(&str, &str)] = &[
     ("free_gib", "What the server says is free (EFS says 8 EiB)."),
 ];
 
-/// AWS, "Recommended NFS mount settings".
-const RECOMMENDED: &str =
-    "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,_netdev";
 const NFS: u16 = 2049;
 const FSTAB: &str = "/etc/fstab";
 
@@ -145,14 +143,6 @@ impl Module for EfsMount {
             State::Mounted => self.plan_mounted(cx, plan, &path, current),
         }
     }
-}
-
-/// What is to be mounted, decided.
-struct Wanted {
-    source: String,
-    fstype: &'static str,
-    options: String,
-    address: Option<String>,
 }
 
 impl EfsMount {
@@ -246,118 +236,6 @@ impl EfsMount {
         }
     }
 
-    fn wanted(&self, host: &dyn HostView, plan: &mut Plan) -> Result<Wanted> {
-        if !self.tls && (self.iam || self.access_point.is_some()) {
-            return Err(Error::params("`iam` and `access_point` need `tls`"));
-        }
-        if self.zone.is_some() && (self.address.is_some() || self.file_system.is_none()) {
-            return Err(Error::params(
-                "`zone` chooses among the mount targets of a `file_system`, and `address` names one",
-            ));
-        }
-        if self.tls && self.options.is_some() {
-            return Err(Error::params("`options` are efs-utils' own with `tls`"));
-        }
-        let export = format!("/{}", self.export.trim_matches('/'));
-        if self.tls {
-            return self.wanted_tls(host, plan, &export);
-        }
-        let address = match (&self.address, &self.file_system) {
-            (Some(address), _) => address.clone(),
-            (None, Some(id)) => {
-                let found = target::find(host, id, self.region.as_deref(), self.zone.as_deref())?;
-                plan.returns.set("zone", found.zone.as_str());
-                plan.returns.warnings.extend(found.warning);
-                found.address
-            }
-            (None, None) => {
-                return Err(Error::params(
-                    "one of the following is required: address, file_system",
-                ));
-            }
-        };
-        let options = match &self.options {
-            None => RECOMMENDED.to_owned(),
-            Some(own) if own.split(',').any(|o| o == "_netdev") => own.clone(),
-            Some(own) => format!("{own},_netdev"),
-        };
-        let source = match address.contains(':') {
-            true => format!("[{address}]:{export}"),
-            false => format!("{address}:{export}"),
-        };
-        plan.returns
-            .set("source", source.as_str())
-            .set("options", options.as_str())
-            .set("address", address.as_str());
-        Ok(Wanted {
-            source,
-            fstype: "nfs4",
-            options,
-            address: Some(address),
-        })
-    }
-
-    fn wanted_tls(&self, host: &dyn HostView, plan: &mut Plan, export: &str) -> Result<Wanted> {
-        let Some(id) = &self.file_system else {
-            return Err(Error::params(
-                "missing parameter(s) required by 'tls': file_system",
-            ));
-        };
-        if host.which("mount.efs")?.is_none() {
-            return Err(Error::host("there is no `mount.efs` on this host")
-                .context("TLS goes through Amazon's efs-utils, which no distribution ships: install its package (amazon-efs-utils), or leave `tls` out"));
-        }
-        let mut options = "_netdev,noresvport,tls".to_owned();
-        if self.iam {
-            options.push_str(",iam");
-        }
-        for (name, value) in [
-            ("accesspoint", &self.access_point),
-            ("mounttargetip", &self.address),
-        ] {
-            if let Some(value) = value {
-                options.push_str(&format!(",{name}={value}"));
-            }
-        }
-        let source = format!("{id}:{export}");
-        plan.returns
-            .set("source", source.as_str())
-            .set("options", options.as_str());
-        Ok(Wanted {
-            source,
-            fstype: "efs",
-            options,
-            address: None,
-        })
-    }
-
-    /// Whether what is mounted is what is wanted. A server may grant smaller reads than were asked for, so
-    /// sizes are only compared by what the fstab says.
-    fn is_right(&self, current: &MountEntry, wanted: &Wanted, known: bool) -> bool {
-        // efs-utils mounts its own end of the tunnel.
-        let source = match self.tls {
-            true => current.source.starts_with("127.0.0.1:/") || current.source == wanted.source,
-            false => current.source == wanted.source,
-        };
-        let in_force: Vec<String> = current.options.split(',').map(plain).collect();
-        let matters = |option: &str| {
-            let ours = ["_netdev", "defaults", "nofail", "noauto", "tls", "iam"].contains(&option)
-                || option.starts_with("x-")
-                || ["accesspoint=", "mounttargetip=", "rsize=", "wsize="]
-                    .iter()
-                    .any(|p| option.starts_with(p));
-            !ours
-        };
-        let differs = wanted
-            .options
-            .split(',')
-            .filter(|o| matters(o))
-            .any(|o| !in_force.contains(&plain(o)));
-        let sizes = wanted.options.split(',').filter(|o| o.contains("size="));
-        let same_sizes = known || sizes.map(plain).all(|o| in_force.contains(&o));
-        source && !differs && same_sizes
-    }
-
     /// Asks a share that is mounted already.
     fn ask(&self, host: &dyn HostView, mut plan: Plan, current: &MountEntry) -> Result<Plan> {
         let limit = Duration::from_secs(self.timeout);
@@ -394,14 +272,6 @@ impl EfsMount {
         }
         read_ahead::set(cx.host, plan, current, self.read_ahead_kib)?;
         read_ahead::keep(cx.host, plan, self.read_ahead_kib)
-    }
-}
-
-/// An option as the kernel's table writes it.
-fn plain(option: &str) -> String {
-    match option.strip_prefix("nfsvers=") {
-        Some(version) => format!("vers={version}"),
-        None => option.to_owned(),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Golden texts of every runtime's unit, and the traps with their advice.
 
+use super::work::running_stamp;
 use super::*;
 use crate::engine::{Mode, perform};
 use crate::host::{FakeHost, Host};
 use crate::module::{Args, Params};
 use crate::playbook::yaml;
+use std::path::Path;
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -117,6 +119,24 @@ fn every_definition_is_the_golden_one() {
                 "{name}: `{line}`"
             );
         }
+    }
+}
+
+/// Defaults of ports differ between versions and images of llama.cpp, and units have no HOME.
+#[test]
+fn every_definition_says_its_port_and_its_home() {
+    for (name, args) in GOLDEN {
+        let parts = server(args).parts(&host(name)).unwrap();
+        let (unit, port) = (parts.definition().unit, parts.port);
+        let says = match parts.kind {
+            Kind::Ollama => {
+                unit.contains(&format!("OLLAMA_HOST=127.0.0.1:{port}"))
+                    || unit.contains(&format!("OLLAMA_HOST=0.0.0.0:{port}"))
+            }
+            _ => unit.contains(&format!("--port {port} ")),
+        };
+        assert!(says, "{name} does not say its port:\n{unit}");
+        assert!(unit.contains("\nEnvironment=HOME=/"), "{name} has no HOME");
     }
 }
 
