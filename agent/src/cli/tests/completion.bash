@@ -21,7 +21,7 @@ _lks_test() {
         --start-at-task) :; return ;;
         -M|--module-path) COMPREPLY=($(compgen -d -- "$cur")); return ;;
         --compat) :; return ;;
-        --output) COMPREPLY=($(compgen -W "human json junit events" -- "$cur")); return ;;
+        --output) COMPREPLY=($(compgen -W "human fleet json junit events" -- "$cur")); return ;;
         --output-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         -c|--connection) :; return ;;
         -u|--user) COMPREPLY=($(compgen -u -- "$cur")); return ;;

@@ -26,7 +26,7 @@ complete -c lks-test -n '__fish_seen_subcommand_from run' -l syntax-check -d 'Re
 complete -c lks-test -n '__fish_seen_subcommand_from run' -l version -d 'Print the version'
 complete -c lks-test -n '__fish_seen_subcommand_from run' -s v -l verbose -d 'Say more: results at -v, files of tasks at -vv, arguments of modules at -vvv'
 complete -c lks-test -n '__fish_seen_subcommand_from run' -l compat -r -d 'Take conditions as this version of ansible-core did: up to 2.18, they may be of any type'
-complete -c lks-test -n '__fish_seen_subcommand_from run' -l output -r -a 'human json junit events' -d 'human (Ansible\'s text), json (one document), junit (XML) or events (JSON, one event a line)'
+complete -c lks-test -n '__fish_seen_subcommand_from run' -l output -r -a 'human fleet json junit events' -d 'human (Ansible\'s text), fleet (a live line for each host), json (one document), junit (XML) or events (JSON, one event a line)'
 complete -c lks-test -n '__fish_seen_subcommand_from run' -l output-file -r -F -d 'Write that form to a file, and the human text to the terminal as usual'
 complete -c lks-test -n '__fish_seen_subcommand_from run' -l color -l colour -d 'Colours, even if the output is no terminal'
 complete -c lks-test -n '__fish_seen_subcommand_from run' -l no-color -l no-colour -d 'No colours'

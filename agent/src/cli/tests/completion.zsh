@@ -49,7 +49,7 @@ _lks_test() {
             '*-v[Say more\: results at -v, files of tasks at -vv, arguments of modules at -vvv]' \
             '*--verbose[Say more\: results at -v, files of tasks at -vv, arguments of modules at -vvv]' \
             '--compat=[Take conditions as this version of ansible-core did\: up to 2.18, they may be of any type]:VERSION:' \
-            '--output=[human (Ansible'\''s text), json (one document), junit (XML) or events (JSON, one event a line)]:FORM:(human json junit events)' \
+            '--output=[human (Ansible'\''s text), fleet (a live line for each host), json (one document), junit (XML) or events (JSON, one event a line)]:FORM:(human fleet json junit events)' \
             '--output-file=[Write that form to a file, and the human text to the terminal as usual]:FILE:_files' \
             '--color[Colours, even if the output is no terminal]' \
             '--colour[Colours, even if the output is no terminal]' \

@@ -117,7 +117,7 @@ fn mistakes_are_told_in_argparse_words() {
         ),
         (
             "--output yaml p.yml",
-            "argument --output: `yaml` is not one of `human`, `json`, `junit`, `events`",
+            "argument --output: `yaml` is not one of `human`, `fleet`, `json`, `junit`, `events`",
         ),
     ] {
         let error = parsed(line).map(|_| ()).unwrap_err();

@@ -54,6 +54,7 @@ const SECRETS: Params = &[
     "aws_security_token",
 ];
 const SSM_DOC: &str = "A parameter of AWS Systems Manager, by the credentials of the machine.";
+const OWN_SSM_DOC: &str = "The same under a name of our own: no collection is needed for it.";
 const SECRETS_DOC: &str = "A secret of AWS Secrets Manager, by the credentials of the machine.";
 
 pub(super) static TABLE: &[Lookup] = &[
@@ -61,7 +62,7 @@ pub(super) static TABLE: &[Lookup] = &[
     Lookup::new("aws_ssm", SSM, SSM_DOC, parameters).of("amazon.aws"),
     Lookup::new("secretsmanager_secret", SECRETS, SECRETS_DOC, secrets).of("amazon.aws"),
     Lookup::new("aws_secret", SECRETS, SECRETS_DOC, secrets).of("amazon.aws"),
-    Lookup::new("ssm_parameter", SSM, SSM_DOC, parameters).of("lks.llm"),
+    Lookup::new("ssm_parameter", SSM, OWN_SSM_DOC, parameters).of("lks.llm"),
     Lookup::new("secrets_manager", SECRETS, SECRETS_DOC, secrets).of("lks.llm"),
 ];
 
