@@ -113,7 +113,8 @@ impl Drop for Net {
 
 #[test]
 fn a_private_host_reaches_the_outside_through_it_and_does_so_after_a_reboot() {
-    let needs = "test $(id -u) = 0 && command -v ip nsenter bash iptables iptables-restore sysctl";
+    let needs = "test $(id -u) = 0 || exit; for t in ip nsenter bash iptables iptables-restore sysctl; do \
+                 command -v $t || exit; done";
     if !sh(needs).0 {
         return eprintln!("skipped: it needs root, ip, nsenter, bash, sysctl and iptables");
     }

@@ -18,6 +18,8 @@ const TOOLS: &[(&str, &str, bool)] = &[
     ("curl", "curl", false),
     // Not the rigs, but tests/tests/ssh.rs.
     ("sshd", "openssh-server", false),
+    // tests/tests/nat.rs.
+    ("iptables", "iptables", false),
     // tests/tests/store.rs and controllers.rs; it puts no program on the path but this.
     ("pg_lsclusters", "postgresql", false),
     ("systemd-nspawn", "systemd-container", true),
