@@ -238,30 +238,7 @@ impl Task<'_> {
             return Ok(plan);
         }
         self.put(&mut plan, source, &dest, there, Modes::Task)?;
-        if source.path().is_none()
-            && plan
-                .changes
-                .iter()
-                .any(|c| matches!(c.effect, Effect::WriteFile { .. }))
-        {
-            plan.returns.set("src", self.staged(&dest)?);
-        }
         Ok(plan)
-    }
-
-    /// Where `content` passes through the host in Ansible, which tells that as `src`. Like there, nothing
-    /// is left at that place.
-    fn staged(&self, dest: &Path) -> Result<String> {
-        let home = HostPath("~/.ansible/tmp".into()).expand(self.host)?;
-        let ending = dest
-            .extension()
-            .map(|e| format!(".{}", e.to_string_lossy()));
-        let folder = format!("lks-{:x}", (self.host.now() * 1e9) as u64);
-        Ok(shown(
-            &home
-                .join(folder)
-                .join(format!(".source{}", ending.unwrap_or_default())),
-        ))
     }
 
     fn is_folder(&self, dest: &Path) -> Result<bool> {
