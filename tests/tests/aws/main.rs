@@ -9,9 +9,10 @@ mod notices;
 mod secrets;
 
 use lks_tests::aws::Server;
+use lks_tests::fleet::{Running, program};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const ONE: &str = "i-0123456789abcdef0";
@@ -19,42 +20,9 @@ const TWO: &str = "i-0fedcba9876543210";
 const ROLE: &str = "arn:aws:sts::123456789012:assumed-role/worker-gpu/";
 const RULE: &str = "123456789012/worker-*@us-east-1";
 
-/// The programs, built beside these tests.
-fn program(name: &str) -> PathBuf {
-    static BUILT: std::sync::Once = std::sync::Once::new();
-    BUILT.call_once(|| {
-        let built = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "-p",
-                "lks-ctl",
-                "-p",
-                "lks-agent",
-                "--quiet",
-                "--offline",
-            ])
-            .status();
-        assert!(
-            built.is_ok_and(|s| s.success()),
-            "the programs do not build"
-        );
-    });
-    let own = std::env::current_exe().expect("a path");
-    own.ancestors().nth(2).expect("target/…/debug").join(name)
-}
-
 fn skipped(why: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
-}
-
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A folder with what a test makes, and the AWS around it.
