@@ -2,7 +2,7 @@
 //! service and for the signatures, which moto does not look at.
 
 use crate::rig::{self, Failure, Result, cache, data, process};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -84,7 +84,7 @@ fn start(
     with_port: impl Fn(&mut Command, String) -> &mut Command,
     log: PathBuf,
 ) -> Result<Server> {
-    let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+    let port = crate::ports::free_port();
     let file = std::fs::File::create(&log)?;
     with_port(&mut command, port.to_string())
         .stdin(Stdio::null())

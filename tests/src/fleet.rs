@@ -37,12 +37,6 @@ pub fn program(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// A port of loopback that nobody listens at.
-pub fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    socket.local_addr().expect("an address").port()
-}
-
 /// A process that is killed with this value.
 pub struct Running(pub Child);
 

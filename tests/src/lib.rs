@@ -3,5 +3,6 @@
 pub mod aws;
 pub mod fleet;
 pub mod models;
+pub mod ports;
 pub mod postgres;
 pub mod rig;

@@ -34,9 +34,7 @@ impl Postgres {
     /// Starts one; `Err` says why this machine cannot.
     pub fn start() -> Result<Self, String> {
         let programs = programs().ok_or("PostgreSQL is not installed")?;
-        let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(|e| e.to_string())?;
-        let port = socket.local_addr().map_err(|e| e.to_string())?.port();
-        drop(socket);
+        let port = crate::ports::free_port();
         // A short path: a socket's may have 107 bytes.
         let dir = PathBuf::from(format!("/tmp/lks-pg-{}-{port}", std::process::id()));
         std::fs::create_dir(&dir).map_err(|e| e.to_string())?;

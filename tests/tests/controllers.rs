@@ -2,7 +2,8 @@
 
 #![allow(clippy::print_stderr)] // a skipped test says why
 
-use lks_tests::fleet::{Fleet, complete, counted_site, free_port, newest_run, start_run};
+use lks_tests::fleet::{Fleet, complete, counted_site, newest_run, start_run};
+use lks_tests::ports::free_port;
 use lks_tests::postgres::Postgres;
 use serde_json::Value;
 use std::io::{Read, Write};

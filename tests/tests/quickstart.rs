@@ -1,6 +1,7 @@
 //! `playbooks/quickstart.yml`, for real: a runtime out of the package index, a model made on the spot,
 //! a token over HTTP, a second run that changes nothing, and a tidy end.
 
+use lks_tests::ports::free_port;
 use lks_tests::rig::options::ctl;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,8 +19,7 @@ impl Start {
     fn new(name: &str) -> Self {
         let name = format!("lks-quickstart-{name}-{}", std::process::id());
         let dir = std::env::temp_dir().join(name);
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("its number").port();
+        let port = free_port();
         Self { dir, port }
     }
 

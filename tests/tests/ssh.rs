@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr)] // a skipped test says why
 
+use lks_tests::ports::free_port;
 use lks_tests::rig::setup;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -65,11 +66,6 @@ fn start(name: &str) -> Result<Sshd, String> {
     }
     sshd.trust("host");
     Ok(sshd)
-}
-
-fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    socket.local_addr().expect("an address").port()
 }
 
 fn sh(script: &str) {

@@ -32,7 +32,7 @@ impl Server {
     /// Starts one, and waits until it answers.
     pub fn start(options: &Options) -> Result<Self> {
         let text = |e: std::io::Error| e.to_string();
-        let port = lks_tests::fleet::free_port();
+        let port = lks_tests::ports::free_port();
         let dir = std::env::temp_dir().join(format!("lks-emulate-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&dir).map_err(text)?;
         let mut command = Command::new(&options.program);

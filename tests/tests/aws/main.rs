@@ -10,6 +10,7 @@ mod secrets;
 
 use lks_tests::aws::Server;
 use lks_tests::fleet::{Running, program};
+use lks_tests::ports::free_port;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -76,15 +77,13 @@ impl Scene {
             settings["tokens"][&key] = json!(format!("session-of-{key}"));
             settings["callers"][&key] = json!(format!("{ROLE}{instance}"));
         }
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let mut scene = Self {
             dir,
             settings,
             aws: None,
-            port: port.local_addr().expect("a place").port(),
+            port: free_port(),
             server: None,
         };
-        drop(port);
         scene.save();
         let path = scene.path("aws.json");
         let upstream = moto.as_ref().map(|m| m.url.as_str());

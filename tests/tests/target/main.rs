@@ -6,6 +6,7 @@
 mod worker;
 
 use lks_tests::aws::{self, Server};
+use lks_tests::ports::free_port;
 use lks_tests::rig::options::ctl;
 use lks_tests::rig::{data, process, setup};
 use std::io::{Read, Write};
@@ -67,11 +68,6 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    free.local_addr().expect("its number").port()
 }
 
 fn until(what: &str, mut so: impl FnMut() -> bool) {
