@@ -1,5 +1,6 @@
 //! A controller and agents as real processes on loopback, in one folder.
 
+use crate::ports::free_port;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

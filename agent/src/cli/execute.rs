@@ -9,7 +9,7 @@ use super::settings::{self, Settings, Sources};
 use crate::engine::adhoc::Adhoc;
 use crate::engine::job::{Findings, Job};
 use crate::engine::stock::Stock;
-use crate::engine::{AwsMemory, Connector, Controller, Gathering, Groups, Options, Run};
+use crate::engine::{AwsMemory, Connector, Controller, Gathering, Groups, Options, Run, placed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
@@ -412,13 +412,8 @@ pub(super) fn warn(findings: &Findings, settings: &Settings, io: &mut Io<'_>) {
         io.complain(&format!("[DEPRECATION WARNING]: {text}\n"));
     }
     for (text, span) in &findings.warnings {
-        let mut line = format!("[WARNING]: {text}\n");
-        if let Some(span) = span {
-            // Writing into a string cannot fail.
-            let _ = span.write_excerpt(&mut line);
-            line.push('\n');
-        }
-        io.complain(&line);
+        let end = if span.is_some() { "\n\n" } else { "\n" };
+        io.complain(&format!("[WARNING]: {}{end}", placed(text, span.as_ref())));
     }
 }
 

@@ -1,13 +1,14 @@
 //! What the engine offers to actions: modules that need variables, templates or the play.
 
 use super::invoke;
+use super::placed;
 use super::result::{ItemEnd, Request, VarChange};
 use super::task::{Effective, Seen, TaskCx};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventKind, Level};
 use crate::host::{Paused, here};
 use crate::module::{ActionCx, ModuleDef, Returns};
-use crate::playbook::yaml;
+use crate::playbook::{reserved, yaml};
 use crate::source::SourceFile;
 use crate::template::FileOptions;
 use crate::template::Variables;
@@ -48,6 +49,16 @@ impl<'a> Actor<'a> {
         let groups = self.cx.play.magic.get("groups");
         let members = groups.and_then(|g| g.get(group)).and_then(Value::as_list);
         members.is_some_and(|list| list.iter().any(|v| v.as_str() == Some(host)))
+    }
+
+    fn warn_of_reserved(&self, vars: &Map) {
+        for text in vars
+            .keys()
+            .filter_map(|k| k.as_str().and_then(reserved::warning))
+        {
+            let text = placed(&text, Some(&self.cx.task().span));
+            self.cx.run.emit.warn_once(&text);
+        }
     }
 
     /// The action's end: its own values, over those of the module that it ran.
@@ -227,6 +238,7 @@ impl ActionCx for Actor<'_> {
     }
 
     fn set_facts(&mut self, facts: Map, cacheable: bool) {
+        self.warn_of_reserved(&facts);
         for (key, value) in &facts {
             self.changes
                 .push(VarChange::SetFact(key.to_string(), value.clone()));
@@ -237,6 +249,7 @@ impl ActionCx for Actor<'_> {
     }
 
     fn include_vars(&mut self, vars: Map) {
+        self.warn_of_reserved(&vars);
         self.changes.push(VarChange::Include(vars));
     }
 

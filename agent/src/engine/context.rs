@@ -108,6 +108,8 @@ pub struct HostSlot {
     pub vars: RwLock<HostVars>,
     /// What Ansible itself sets for the host.
     pub magic: RwLock<Arc<Map>>,
+    /// `ansible_host` for tasks: the name in the inventory, where no variable says otherwise.
+    pub address: Arc<Map>,
 }
 
 impl HostSlot {
@@ -131,6 +133,10 @@ impl Hosts {
             name: Arc::clone(name),
             vars: RwLock::new(vars),
             magic: RwLock::new(Arc::new(magic)),
+            address: Arc::new(
+                std::iter::once((Key::from("ansible_host"), Value::Str(Arc::clone(name))))
+                    .collect(),
+            ),
         });
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
@@ -276,8 +282,15 @@ impl TaskView {
 
     /// What the task sees on a host.
     #[must_use]
-    pub fn stack(&self, run: &RunCx, play: &PlayCx, files: &Arc<Map>, host: &HostVars) -> Stack {
+    pub fn stack(
+        &self,
+        run: &RunCx,
+        play: &PlayCx,
+        files: &Arc<Map>,
+        (host, address): (&HostVars, &Arc<Map>),
+    ) -> Stack {
         let mut stack = Stack::new(run.options.merge_hashes);
+        stack.push(Layer::Address, address);
         if let Some(map) = self.login.as_ref().or(run.login.as_ref()) {
             stack.push(Layer::Login, map);
         }
@@ -329,6 +342,10 @@ fn task_magic(task: &Task, play: &Play, roles: &[&Arc<RoleUse>]) -> Map {
 
 fn role_magic(role: &RoleUse, chain: &[&Arc<RoleUse>]) -> Map {
     let mut map = role_variables(role);
+    // Set only in a role that another one includes.
+    if chain.len() < 2 {
+        return map;
+    }
     let parents: Vec<Value> = chain
         .iter()
         .rev()

@@ -3,7 +3,7 @@
 use crate::event::{Event, EventKind, Level, Sink};
 use crate::host::here;
 use crate::secret;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 /// Numbers the events of one run, for each host on its own, and hands them to the sink.
@@ -11,6 +11,7 @@ pub struct Emitter {
     run: Arc<str>,
     sink: Arc<dyn Sink>,
     numbers: Mutex<HashMap<Arc<str>, u64>>,
+    warned: Mutex<HashSet<String>>,
 }
 
 impl Emitter {
@@ -21,6 +22,7 @@ impl Emitter {
             run: run.into(),
             sink,
             numbers: Mutex::default(),
+            warned: Mutex::default(),
         }
     }
 
@@ -31,6 +33,21 @@ impl Emitter {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         numbers.extend(last);
+    }
+
+    /// A warning that many hosts may give cause for: told once.
+    pub fn warn_once(&self, text: &str) {
+        let mut warned = self
+            .warned
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if warned.insert(text.to_string()) {
+            drop(warned);
+            self.run(EventKind::Notice {
+                level: Level::Warning,
+                text: text.to_string(),
+            });
+        }
     }
 
     /// An event of the run itself.

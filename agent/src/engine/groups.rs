@@ -76,12 +76,9 @@ impl Groups {
     ) -> Result<Self> {
         let mut inventory = Inventory::new();
         inventory.add_host("localhost", crate::inventory::UNGROUPED);
-        inventory.set_host_var(
-            "localhost",
-            Key::from("ansible_connection"),
-            Value::from("local"),
-            None,
-        );
+        for (name, value) in crate::inventory::this_machine() {
+            inventory.set_host_var("localhost", Key::from(name), value, None);
+        }
         inventory.reconcile();
         let hosts = vec![Arc::from("localhost")];
         let near = dirs

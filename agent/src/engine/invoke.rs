@@ -415,7 +415,11 @@ pub(super) fn on_host(
     let mut runner = runner.lock().unwrap_or_else(PoisonError::into_inner);
     let progress = super::progress::to_events(cx);
     let done = runner.run(call, &progress)?;
-    Ok(ItemEnd::performed(done, call.module.returns))
+    let mut end = ItemEnd::performed(done, call.module.returns);
+    if cx.run.options.verbosity >= 3 {
+        end.invocation = Some(super::invocation::of(call));
+    }
+    Ok(end)
 }
 
 /// As whom a call is carried out. In check mode, root looks at this machine as itself, whoever the task

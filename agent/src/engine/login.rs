@@ -68,7 +68,8 @@ impl TaskCx<'_> {
             None => self.flag(Kw::Become, seen)?.unwrap_or(options.become_),
         };
         Ok(Login {
-            address: first(&["ansible_host", "ansible_ssh_host"])?,
+            // A task always sees an `ansible_host`; the older name was written by somebody.
+            address: first(&["ansible_ssh_host", "ansible_host"])?,
             port: port.map(|p| parse_port(&p)).transpose()?,
             user,
             become_user: if become_ {

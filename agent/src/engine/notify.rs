@@ -208,8 +208,8 @@ impl Batch<'_> {
             args: Value::Null,
         };
         let view = TaskView::new(task, Arc::new(info), &self.cx.play);
-        let (files, none) = (Arc::default(), HostVars::default());
-        Arc::new(view.stack(&self.run.cx, &self.cx, &files, &none))
+        let (nothing, nobody) = (Arc::default(), HostVars::default());
+        Arc::new(view.stack(&self.run.cx, &self.cx, &nothing, (&nobody, &nothing)))
     }
 
     /// A handler runs on these hosts: it is theirs no more.

@@ -190,6 +190,7 @@ fn request(host: &RealHost, fetch: &Fetch) -> Result<Request> {
     request.user.clone_from(&fetch.user);
     request.password.clone_from(&fetch.password);
     request.force_basic_auth = fetch.force_basic_auth;
+    request.negotiate = fetch.negotiate;
     request.timeout = Duration::from_secs_f64(fetch.timeout.clamp(0.001, 1e9));
     request.unix_socket.clone_from(&fetch.unix_socket);
     request.ca_path.clone_from(&fetch.ca_path);

@@ -7,9 +7,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::here;
 use crate::playbook::keyword::{Kw, Setting, plain_text};
 use crate::playbook::load::Files;
+use crate::playbook::role::RoleUse;
 use crate::template::Variables;
 use crate::value::{Key, Map, Value};
 use crate::vars::{Layer, Stack};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Run {
@@ -97,12 +99,8 @@ impl Run {
     pub(super) fn magic(&self, cx: &PlayCx, all: &[Arc<str>], batch: &[Arc<str>]) -> Arc<Map> {
         let options = &self.cx.options;
         let words = |w: &[String]| Value::list(w.iter().map(Value::from).collect());
-        let role_names: Vec<Value> = cx
-            .play
-            .roles
-            .iter()
-            .map(|r| Value::from(r.name.as_str()))
-            .collect();
+        let (direct, depended) = roles_by_use(&cx.play.roles);
+        let all_roles: Vec<_> = direct.iter().chain(&depended).copied().collect();
         let dir = here::absolute(&cx.play.dir).display().to_string();
         let tags = if options.tags.is_empty() {
             words(&["all".to_string()])
@@ -113,9 +111,10 @@ impl Run {
             ("groups", self.groups.as_value()),
             ("ansible_play_hosts_all", name_list(all)),
             ("ansible_play_name", Value::written(cx.play.name(), None)),
-            ("ansible_play_role_names", Value::list(role_names.clone())),
-            ("ansible_role_names", Value::list(role_names.clone())),
-            ("role_names", Value::list(role_names)),
+            ("ansible_play_role_names", role_names(&direct)),
+            ("ansible_dependent_role_names", role_names(&depended)),
+            ("ansible_role_names", role_names(&all_roles)),
+            ("role_names", role_names(&direct)),
             ("playbook_dir", Value::from(dir)),
             ("ansible_check_mode", Value::Bool(options.check)),
             ("ansible_diff_mode", Value::Bool(options.diff)),
@@ -164,6 +163,29 @@ impl Run {
         map.insert(Key::from("groups"), self.groups.as_value());
         Arc::new(map)
     }
+}
+
+/// The roles that a play itself names, and those that they depend on, in order.
+fn roles_by_use(uses: &[Arc<RoleUse>]) -> (Vec<&RoleUse>, Vec<&RoleUse>) {
+    let depended: Vec<_> = uses.iter().flat_map(|r| r.all_dependencies()).collect();
+    uses.iter()
+        .map(|role| (role, depended.iter().any(|d| Arc::ptr_eq(d, role))))
+        .fold((Vec::new(), Vec::new()), |mut both, (role, is_depended)| {
+            let side = if is_depended {
+                &mut both.1
+            } else {
+                &mut both.0
+            };
+            side.push(role.as_ref());
+            both
+        })
+}
+
+/// Each name once.
+fn role_names(roles: &[&RoleUse]) -> Value {
+    let mut seen = BTreeSet::new();
+    let names = roles.iter().map(|r| r.name.as_str());
+    Value::list(names.filter(|n| seen.insert(*n)).map(Value::from).collect())
 }
 
 fn name_list(names: &[Arc<str>]) -> Value {

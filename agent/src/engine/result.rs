@@ -64,6 +64,8 @@ pub struct ItemEnd {
     pub(super) delegated_to: Option<String>,
     pub(super) label: Option<String>,
     pub(super) warnings: Vec<String>,
+    /// What the module was called with, for views that want to know.
+    pub(super) invocation: Option<Value>,
 }
 
 /// The end of a task on a host.
@@ -261,6 +263,7 @@ impl ItemEnd {
             seconds: 0.0,
         }
         .with_action(self.action.as_deref().unwrap_or(&task.module))
+        .with_invocation(self.invocation.as_ref().filter(|_| !self.no_log))
     }
 }
 
@@ -270,6 +273,13 @@ impl Report {
             std::sync::Arc::make_mut(map)
                 .entry(Key::from("_ansible_action"))
                 .or_insert_with(|| Value::from(action));
+        }
+        self
+    }
+
+    fn with_invocation(mut self, invocation: Option<&Value>) -> Self {
+        if let (Value::Map(map), Some(invocation)) = (&mut self.result, invocation) {
+            std::sync::Arc::make_mut(map).insert(Key::from("invocation"), invocation.clone());
         }
         self
     }

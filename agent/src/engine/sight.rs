@@ -55,9 +55,12 @@ impl Run {
         };
         let vars = slot.snapshot();
         let mut stack = match task {
-            Some(task) => {
-                TaskView::new(task, Arc::new(nameless()), play).stack(&self.cx, &cx, &files, &vars)
-            }
+            Some(task) => TaskView::new(task, Arc::new(nameless()), play).stack(
+                &self.cx,
+                &cx,
+                &files,
+                (&vars, &slot.address),
+            ),
             None => {
                 let mut stack = Stack::new(self.cx.options.merge_hashes);
                 for map in &cx.role_defaults {

@@ -99,7 +99,9 @@ impl TaskCx<'_> {
     }
 
     pub(super) fn seen(&self, vars: &HostVars) -> Seen {
-        let stack = self.view.stack(self.run, self.play, self.files, vars);
+        let stack = self
+            .view
+            .stack(self.run, self.play, self.files, (vars, &self.slot.address));
         let mut stack = with_host(stack, self.slot);
         stack.with_others(Arc::new(HostsView {
             hosts: Arc::clone(&self.run.hosts),

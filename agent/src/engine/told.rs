@@ -13,17 +13,21 @@ const WIDTH: usize = 120;
 
 /// An error with its place and its advice.
 pub(super) fn told(error: &Error) -> String {
-    let mut text = error.message();
-    if let Some(span) = error.span() {
-        text.push_str(&format!("\nOrigin: {}\n", origin(span)));
-        text.push_str(&excerpt(span));
-    }
+    let mut text = placed(&error.message(), error.span());
     if !error.hints().is_empty() {
         let gap = if error.span().is_some() { "\n\n" } else { "\n" };
         text.push_str(gap);
         text.push_str(&error.hints().join("\n"));
     }
     text
+}
+
+/// A message with the place that it is about.
+pub fn placed(message: &str, span: Option<&Span>) -> String {
+    match span {
+        Some(span) => format!("{message}\nOrigin: {}\n{}", origin(span), excerpt(span)),
+        None => message.to_string(),
+    }
 }
 
 /// `/path/site.yml:12`, for views.

@@ -359,6 +359,8 @@ pub struct Request {
     pub password: Option<Secret<String>>,
     /// Send the credentials without being asked for them.
     pub force_basic_auth: bool,
+    /// Log in by Kerberos where the server asks for `Negotiate`.
+    pub negotiate: bool,
     pub use_proxy: bool,
     /// Talk through this socket and not through TCP.
     pub unix_socket: Option<PathBuf>,
@@ -402,6 +404,7 @@ impl Request {
             user: None,
             password: None,
             force_basic_auth: false,
+            negotiate: false,
             use_proxy: true,
             unix_socket: None,
             max_body: 256 << 20,

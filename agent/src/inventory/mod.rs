@@ -95,6 +95,14 @@ impl Default for Inventory {
     }
 }
 
+/// Variables of the host that stands for this machine: no connection, and the Python of this side,
+/// where there is one.
+pub(crate) fn this_machine() -> impl Iterator<Item = (&'static str, Value)> {
+    let python = crate::host::here::python();
+    let python = python.map(|path| ("ansible_python_interpreter", Value::from(path)));
+    std::iter::once(("ansible_connection", Value::from("local"))).chain(python)
+}
+
 impl Inventory {
     /// An inventory of no hosts.
     #[must_use]
@@ -145,7 +153,9 @@ impl Inventory {
         let own = self.hosts.values().find(known).cloned();
         Some(own.unwrap_or_else(|| {
             let mut vars = Vars::default();
-            vars.set("ansible_connection".into(), Value::from("local"), None);
+            for (name, value) in this_machine() {
+                vars.set(name.into(), value, None);
+            }
             Host {
                 name: name.into(),
                 vars: Arc::new(vars),

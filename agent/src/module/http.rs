@@ -27,7 +27,9 @@ params! {
         optional client_cert: Option<HostPath>,
         /// PEM file with the client's key.
         optional client_key: Option<HostPath>,
-        /// Kerberos. It is not supported.
+        /// Log in by Kerberos where the server asks for `Negotiate`: with `url_username` and
+        /// `url_password`, or else with the tickets that are there. The host's `python3` needs its
+        /// library `gssapi` (Debian: `python3-gssapi`), as it does for Ansible.
         default(false) use_gssapi: bool,
         /// Headers of the request.
         optional headers: Map,
@@ -65,9 +67,6 @@ impl HttpParams {
         login: &Login,
         timeout: u64,
     ) -> Result<Request> {
-        if self.use_gssapi {
-            return Err(Error::params("`use_gssapi` is not supported"));
-        }
         let (url, from_url) = take_login(url);
         let login = match (&login.user, &from_url.user) {
             (Some(_), _) => login.clone(),
@@ -79,6 +78,7 @@ impl HttpParams {
         request.timeout = Duration::from_secs(timeout);
         request.validate_certs = self.validate_certs;
         request.force_basic_auth = self.force_basic_auth;
+        request.negotiate = self.use_gssapi;
         request.use_proxy = self.use_proxy;
         request.user = login.user;
         request.password = login.password;

@@ -8,6 +8,7 @@ pub mod kv;
 pub mod load;
 pub mod play;
 pub mod problems;
+pub mod reserved;
 pub mod role;
 pub mod scope;
 pub mod task;

@@ -284,6 +284,9 @@ impl Loader<'_> {
 
     fn set_keyword(&mut self, parts: &mut Parts, kw: Kw, level: Levels, key: &Node, value: &Node) {
         let setting = self.setting(value);
+        if kw == Kw::Vars {
+            self.warn_of_reserved(value);
+        }
         if kw == Kw::Loop {
             return self.set_loop(parts, Loop::Over(setting), key);
         }
@@ -293,6 +296,11 @@ impl Loader<'_> {
                 crate::module::names::check_variable_name(&plain_text(&setting.value))
         {
             self.problems.error(error.at(&value.span));
+        }
+        if kw == Kw::Register
+            && let Some(text) = value.as_str().and_then(super::reserved::warning)
+        {
+            self.problems.warn(text, Some(&value.span));
         }
         if let Err(error) = check_type(kw, &setting.value, &value.span) {
             // A flag of a task that is none fails the task, which its playbook may deal with: the

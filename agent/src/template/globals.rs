@@ -17,6 +17,11 @@ pub(super) const NOT_OVERRIDDEN: &str = "Mandatory variable has not been overrid
 /// More numbers than this are not made into a list.
 const MAX_RANGE: i128 = 10_000_000;
 
+/// The functions that every template has.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    GLOBALS.iter().map(|g| g.name)
+}
+
 /// The global `name`.
 pub(super) fn find(name: &str) -> Option<Val> {
     if name == "omit" {

@@ -101,6 +101,11 @@ pub fn lookup_docs() -> impl Iterator<Item = Doc> {
     lookups::docs()
 }
 
+/// The functions that every template has, by name.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    globals::names()
+}
+
 impl Templar {
     /// A templar whose lookups reach `outside`.
     pub fn new(outside: Arc<dyn Outside>) -> Self {

@@ -172,6 +172,8 @@ pub struct Fetch {
     pub password: Option<Secret<String>>,
     /// Send them without waiting to be asked.
     pub force_basic_auth: bool,
+    /// Log in by Kerberos where the server asks for it.
+    pub negotiate: bool,
     /// Take them from `~/.netrc` if none are given.
     pub use_netrc: bool,
     /// Seconds to wait for data.

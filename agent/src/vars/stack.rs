@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// documentation, with its numbers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
+    /// 1: where a host is reached when nothing says so: `ansible_host`, in tasks alone.
+    Address,
     /// 1: as whom to log in, by keyword or flag: `ansible_user`.
     Login,
     /// 2: a role's `defaults/`.

@@ -31,6 +31,7 @@ struct Definition {
 /// What Ansible's documentation calls a layer, with its number there.
 fn layer_name(layer: Layer) -> (&'static str, u8) {
     match layer {
+        Layer::Address => ("the name of the host", 1),
         Layer::Login => ("remote_user or -u", 1),
         Layer::RoleDefaults => ("role defaults", 2),
         Layer::InventoryGroups => ("group in the inventory", 3),

@@ -20,6 +20,10 @@ const TOOLS: &[(&str, &str, bool)] = &[
     ("sshd", "openssh-server", false),
     // tests/tests/nat.rs.
     ("iptables", "iptables", false),
+    // tests/tests/kerberos.rs.
+    ("krb5kdc", "krb5-kdc", false),
+    ("kadmin.local", "krb5-admin-server", false),
+    ("kinit", "krb5-user", false),
     // tests/tests/store.rs and controllers.rs; it puts no program on the path but this.
     ("pg_lsclusters", "postgresql", false),
     ("systemd-nspawn", "systemd-container", true),
@@ -32,10 +36,16 @@ const TOOLS: &[(&str, &str, bool)] = &[
 ];
 
 /// Packages that bring no tool by which one could see them.
-const PLUGINS: &[(&str, &str)] = &[(
-    "/usr/lib/x86_64-linux-gnu/ganesha/libfsalvfs.so",
-    "nfs-ganesha-vfs",
-)];
+const PLUGINS: &[(&str, &str)] = &[
+    (
+        "/usr/lib/x86_64-linux-gnu/ganesha/libfsalvfs.so",
+        "nfs-ganesha-vfs",
+    ),
+    (
+        "/usr/lib/python3/dist-packages/gssapi/__init__.py",
+        "python3-gssapi",
+    ),
+];
 
 /// The inference server of the image, and what writes its model.
 const PYTHON: &[&str] = &["xllamacpp", "gguf", "numpy"];

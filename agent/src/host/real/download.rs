@@ -4,6 +4,7 @@
 //! `.NAME.lks-part.json` says of which URL and which version of it. A process that was killed leaves
 //! both, and the next one goes on from there, if the server still has that version.
 
+use super::credentials::Credentials;
 use super::http::{failed, file_path, head, on_runtime, shown};
 use super::redirect::send;
 use super::write::{NewFile, Placing, old_file};
@@ -79,7 +80,8 @@ struct Fetching<'a> {
     /// Bytes of this call, and those that lay there before.
     fetched: Cell<u64>,
     resumed: Cell<u64>,
-    credentials: Cell<bool>,
+    host: &'a RealHost,
+    credentials: RefCell<Credentials>,
     progress: &'a dyn Fn(Progress),
     told: Cell<f64>,
 }
@@ -112,7 +114,8 @@ impl RealHost {
             client: self.client(&download.request, false)?,
             fetched: Cell::new(0),
             resumed: Cell::new(0),
-            credentials: Cell::new(download.request.force_basic_auth),
+            host: self,
+            credentials: RefCell::new(Credentials::unasked(&download.request)),
             progress,
             told: Cell::new(0.0),
         };
@@ -293,7 +296,8 @@ impl Fetching<'_> {
         let request = &self.download.request;
         let (offset, origin) = self.lying_there();
         let headers = self.headers(offset, origin.as_ref());
-        let answer = send(&self.client, request, self.credentials.get(), &headers).await;
+        let given = self.credentials.borrow().clone();
+        let answer = send(&self.client, request, &given, &headers).await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(e) if e.kind() == ErrorKind::Params => return Err(e),
@@ -321,10 +325,13 @@ impl Fetching<'_> {
                 self.receive(answer, response, 0).await
             }
             304 => Ok(Attempt::NotModified(response)),
-            401 if request.user.is_some() && !self.credentials.get() => {
-                self.credentials.set(true);
-                Box::pin(self.attempt()).await
-            }
+            401 => match self.host.credentials_for(request, &response, &given)? {
+                Some(asked) => {
+                    *self.credentials.borrow_mut() = asked;
+                    Box::pin(self.attempt()).await
+                }
+                None => Err(status_error(request, &response)),
+            },
             408 | 425 | 429 | 500..=599 => Ok(Attempt::Broken(status_error(request, &response))),
             _ => Err(status_error(request, &response)),
         }

@@ -1,5 +1,6 @@
 //! HTTP requests, through reqwest on a runtime of one thread that lives as long as the request.
 
+use super::credentials::Credentials;
 use super::redirect::send;
 use super::*;
 use reqwest::redirect::Policy;
@@ -17,10 +18,11 @@ impl RealHost {
         }
         let client = self.client(request, request.decompress)?;
         on_runtime(async {
-            let first = send(&client, request, request.force_basic_auth, &[]).await?;
-            let response = match wants_credentials(request, &first) {
-                true => send(&client, request, true, &[]).await?,
-                false => first,
+            let given = Credentials::unasked(request);
+            let first = send(&client, request, &given, &[]).await?;
+            let response = match self.credentials_for(request, &head(&first), &given)? {
+                Some(asked) => send(&client, request, &asked, &[]).await?,
+                None => first,
             };
             collect(response, request).await
         })
@@ -182,10 +184,6 @@ pub(super) fn shown(url: &str) -> String {
         }
         _ => url.to_owned(),
     }
-}
-
-fn wants_credentials(request: &Request, answer: &reqwest::Response) -> bool {
-    request.user.is_some() && !request.force_basic_auth && answer.status().as_u16() == 401
 }
 
 /// The head of an answer.

@@ -3,6 +3,7 @@
 mod accounts;
 mod change;
 mod ciphers;
+mod credentials;
 mod download;
 mod dpkg;
 mod fetch;

@@ -1,6 +1,7 @@
 //! Redirects followed as Ansible follows them: which are, with what method, and without the headers
 //! that must not go there.
 
+use super::credentials::Credentials;
 use super::http::{failed, shown, timed_out};
 use super::*;
 use reqwest::Client;
@@ -28,18 +29,17 @@ struct Asked {
 pub(super) async fn send(
     client: &Client,
     request: &Request,
-    credentials: bool,
+    credentials: &Credentials,
     more: &[(String, String)],
 ) -> Result<reqwest::Response> {
     let mut asked = Asked::new(request, more)?;
-    let mut login = request.user.as_ref().filter(|_| credentials);
+    let mut credentials = Some(credentials);
     for _ in 0..=MAX_REDIRECTS {
         let mut building = client
             .request(asked.method.clone(), asked.url.clone())
             .headers(asked.headers.clone());
-        if let Some(user) = login {
-            let password = request.password.as_ref().map(|p| p.reveal());
-            building = building.basic_auth(user, password);
+        if let Some(credentials) = credentials {
+            building = credentials.add_to(building, request);
         }
         if let Some(body) = &asked.body {
             building = building.body(body.clone());
@@ -52,7 +52,7 @@ pub(super) async fn send(
             return Ok(answer);
         };
         if !same_server(&asked.url, &next) {
-            login = None;
+            credentials = None;
         }
         asked.follow(answer.status().as_u16(), next, &request.unredirected);
     }

@@ -89,9 +89,6 @@ fn fetch(l: &Look, url: String) -> Res<Fetch> {
         let text = l.text_option(name, "")?;
         Ok(Some(text).filter(|t| !t.is_empty()))
     };
-    if l.flag("use_gssapi", false)? {
-        return Err(Fault::error("`use_gssapi` is not supported"));
-    }
     for option in ["ciphers", "unredirected_headers"] {
         let empty = match l.option(option) {
             None | Some(Val::Null) => true,
@@ -134,6 +131,7 @@ fn fetch(l: &Look, url: String) -> Res<Fetch> {
         user: some("username")?,
         password: some("password")?.map(Secret::new),
         force_basic_auth: l.flag("force_basic_auth", false)?,
+        negotiate: l.flag("use_gssapi", false)?,
         use_netrc: l.flag("use_netrc", true)?,
         timeout: timeout.trim().parse().map_err(|_| {
             Fault::error(format!(
