@@ -141,7 +141,7 @@ fn a_server_that_wants_a_ticket_gets_one() {
         "    - uri:\n        url: URL\n        method: POST\n        body: hello\n        use_gssapi: true\n\
          \x20       url_username: someone\n        url_password: a-password\n        return_content: true\n\
          \x20     register: answer\n\
-         \x20   - assert: {that: answer.content == 'POST by someone@LKS.TEST: hello'}\n",
+         \x20   - assert: {that: \"answer.content == 'POST by someone@LKS.TEST: hello'\"}\n",
     );
     assert!(done.status.success(), "{}", said(&done));
 
@@ -172,7 +172,7 @@ fn a_server_that_wants_a_ticket_gets_one() {
         "    - uri: {url: URL, use_gssapi: true, return_content: true}\n      register: answer\n\
          \x20   - get_url: {url: URL, dest: DIR/got, use_gssapi: true}\n\
          \x20   - assert:\n        that:\n\
-         \x20         - answer.content == 'GET by someone@LKS.TEST: '\n\
+         \x20         - \"answer.content == 'GET by someone@LKS.TEST: '\"\n\
          \x20         - lookup('file', 'DIR/got') == answer.content | trim\n\
          \x20         - lookup('url', 'URL', use_gssapi=true) == answer.content | trim\n",
     );

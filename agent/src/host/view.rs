@@ -20,6 +20,12 @@ pub trait HostView: Send + Sync {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>>;
     /// Hex digest of a regular file, read in pieces. `None` if there is no such file.
     fn digest(&self, path: &Path, algorithm: Digest) -> Result<Option<String>>;
+    /// Several digests of a regular file, which may be read only once for them. `None` if there is no
+    /// such file.
+    fn digests(&self, path: &Path, algorithms: &[Digest]) -> Result<Option<Vec<String>>> {
+        let each = algorithms.iter().map(|a| self.digest(path, *a));
+        each.collect::<Result<_>>()
+    }
     /// Where a symlink points, as written in it. `None` if `path` is no symlink.
     fn read_link(&self, path: &Path) -> Result<Option<PathBuf>>;
     /// Names in a directory, sorted. `None` if there is no such directory.

@@ -10,6 +10,7 @@ use crate::module::source::{Entry, Source, Tree, What};
 use crate::module::{Change, Diff, HostPath, Mode, Module, Plan, PlanCx, Returns, Rule};
 use crate::params;
 use crate::value::Value;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 params! {
@@ -97,6 +98,7 @@ impl Module for Copy {
             host: cx.host,
             wanted: self.attrs.resolve(cx.host)?,
             dest_is_folder: self.dest.ends_with_slash(),
+            found_folder: OnceCell::new(),
         };
         match &source {
             Source::Text(_) if self._original_basename.is_none() && task.is_folder(&dest)? => Ok(
@@ -122,10 +124,18 @@ impl Module for Copy {
         };
         if cx.host.stat(&dest)?.is_some_and(|s| s.is_file()) {
             let written = |o: &Outcome| matches!(o, Outcome::Written { .. } | Outcome::Remembered);
-            if outcomes.iter().any(written) {
-                returns.set("md5sum", cx.host.digest(&dest, Digest::Md5)?);
+            let (names, algorithms) = if outcomes.iter().any(written) {
+                (
+                    &["md5sum", "checksum"][..],
+                    &[Digest::Md5, Digest::Sha1][..],
+                )
+            } else {
+                (&["checksum"][..], &[Digest::Sha1][..])
+            };
+            let digests = cx.host.digests(&dest, algorithms)?.unwrap_or_default();
+            for (name, digest) in names.iter().zip(digests) {
+                returns.set(name, digest);
             }
-            returns.set("checksum", cx.host.digest(&dest, Digest::Sha1)?);
         }
         add_path_info(cx.host, &dest, returns)
     }
@@ -196,6 +206,8 @@ struct Task<'a> {
     host: &'a dyn HostView,
     wanted: Wanted,
     dest_is_folder: bool,
+    /// Whether a folder is there: asked once.
+    found_folder: OnceCell<bool>,
 }
 
 impl Task<'_> {
@@ -242,7 +254,14 @@ impl Task<'_> {
     }
 
     fn is_folder(&self, dest: &Path) -> Result<bool> {
-        Ok(self.dest_is_folder || self.host.stat(dest)?.is_some_and(|s| s.is_dir()))
+        if self.dest_is_folder {
+            return Ok(true);
+        }
+        if let Some(known) = self.found_folder.get() {
+            return Ok(*known);
+        }
+        let found = self.host.stat(dest)?.is_some_and(|s| s.is_dir());
+        Ok(*self.found_folder.get_or_init(|| found))
     }
 
     /// The path of the file: `dest`, or the source's name in it.

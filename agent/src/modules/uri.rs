@@ -132,7 +132,10 @@ impl Module for Uri {
                 Err(error) if error.is_unknown() => Err(error),
                 Err(error) => {
                     let mut plan = Plan::returning(self.unanswered());
-                    let why = format!("Request failed: {}", error.message());
+                    let mut why = format!("Request failed: {}", error.message());
+                    for advice in error.hints() {
+                        why.push_str(&format!(" ({advice})"));
+                    }
                     plan.returns.fail(self.unwanted(-1, &why));
                     Ok(plan)
                 }

@@ -145,17 +145,29 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 }
 
 pub(super) fn digest(path: &Path, algorithm: Digest) -> Result<Option<String>> {
+    let digests = digests(path, &[algorithm])?;
+    Ok(digests.and_then(|all| all.into_iter().next()))
+}
+
+/// All of them in one reading.
+pub(super) fn digests(path: &Path, algorithms: &[Digest]) -> Result<Option<Vec<String>>> {
     let Some(mut file) = open(path)? else {
         return Ok(None);
     };
-    let mut hasher = Hasher::new(algorithm);
-    each_piece(&mut file, |piece| hasher.update(piece)).map_err(|e| io_error("read", path, e))?;
-    Ok(Some(hasher.hex()))
+    let mut hashers: Vec<_> = algorithms.iter().map(|a| Hasher::new(*a)).collect();
+    let size = file.metadata().map_or(u64::MAX, |m| m.len());
+    each_piece(&mut file, size, |piece| {
+        hashers.iter_mut().for_each(|h| h.update(piece));
+    })
+    .map_err(|e| io_error("read", path, e))?;
+    Ok(Some(hashers.into_iter().map(Hasher::hex).collect()))
 }
 
-/// Reads to the end in pieces of 128 KiB.
-pub(super) fn each_piece(file: &mut impl Read, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
-    let mut buffer = vec![0; 128 << 10];
+/// Reads to the end in pieces of 128 KiB, or of what a small file of this size needs.
+fn each_piece(file: &mut impl Read, size: u64, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
+    const PIECE: u64 = 128 << 10;
+    // Files of /proc say that they are empty.
+    let mut buffer = vec![0; size.clamp(4096, PIECE) as usize];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(()),

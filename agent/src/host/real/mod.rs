@@ -150,6 +150,9 @@ impl HostView for RealHost {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
         files::read(&self.real(path, true)?)
     }
+    fn digests(&self, path: &Path, algorithms: &[Digest]) -> Result<Option<Vec<String>>> {
+        files::digests(&self.real(path, true)?, algorithms)
+    }
     fn digest(&self, path: &Path, algorithm: Digest) -> Result<Option<String>> {
         files::digest(&self.real(path, true)?, algorithm)
     }
