@@ -158,8 +158,8 @@ fn a_server_that_wants_a_ticket_gets_one() {
     let done =
         realm.run("    - uri: {url: URL, url_username: someone, url_password: a-password}\n");
     assert!(said(&done).contains("401"), "{}", said(&done));
-    let wrong =
-        "    - uri: {url: URL, use_gssapi: true, url_username: someone, url_password: not-it}\n";
+    let wrong = "    - uri: {url: URL, use_gssapi: true, url_username: someone, url_password: '{{ it }}'}\n\
+                 \x20     vars: {it: not-it}\n";
     let done = realm.run(wrong);
     assert!(!done.status.success());
     assert!(!said(&done).contains("not-it"), "{}", said(&done));
