@@ -13,7 +13,7 @@ use crate::engine::{AwsMemory, Connector, Controller, Gathering, Groups, Options
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
-use crate::playbook::keyword::Kw;
+use crate::playbook::keyword::plain_text;
 use crate::playbook::kv;
 use crate::playbook::load::DuplicateKeys;
 use crate::playbook::play::Play;
@@ -462,10 +462,7 @@ fn listed(run: &Run, every: bool) -> Result<Vec<ListedPlaybook>> {
 }
 
 fn listed_play(run: &Run, every: bool, play: &Arc<Play>) -> Result<ListedPlay> {
-    let patterns = play
-        .get(Kw::Hosts)
-        .map(|s| s.words_kept())
-        .unwrap_or_default();
+    let patterns = run.patterns_of(play);
     let limit = run.cx.options.limit.as_deref();
     let hosts = run.groups.matching(&patterns.join(","), limit, "")?;
     let mut tasks = Vec::new();
@@ -473,7 +470,7 @@ fn listed_play(run: &Run, every: bool, play: &Arc<Play>) -> Result<ListedPlay> {
         listed_tasks(run, every, play, section, &mut tasks);
     }
     Ok(ListedPlay {
-        name: play.name(),
+        name: run.name_of(play),
         patterns,
         hosts: hosts.iter().map(ToString::to_string).collect(),
         tags: run.listed_tags(play, &play.scope),
@@ -506,10 +503,14 @@ fn listed_tasks(
 }
 
 fn listed_name(task: &Task) -> String {
-    let own = task.title();
-    match task.scope.role() {
-        Some(role) => format!("{} : {own}", role.name),
-        None => own,
+    let name = task.name().map(|s| plain_text(&s.value));
+    match (name.filter(|n| !n.is_empty()), task.scope.role()) {
+        (None, _) => task.written_module(),
+        // As Ansible: the name of an included role stands for itself.
+        (Some(name), Some(role)) if task.short_module() != "include_role" => {
+            format!("{} : {name}", role.name)
+        }
+        (Some(name), _) => name,
     }
 }
 

@@ -34,29 +34,6 @@ const SAYINGS: &[(&str, &str, &str)] = &[
     ("lookup", "there is no loop `with_", "lookup_plugins"),
 ];
 
-/// Short names that ansible-core sends to collections, of filters, tests and lookups.
-const PLUGINS: &[(&str, &str)] = &[
-    (
-        "community.general",
-        "json_query dict_kv random_mac jc hashids_encode hashids_decode version_sort dict groupby_as_dict \
-         lists_mergeby counter from_csv unicode_normalize to_days to_hours to_minutes to_seconds \
-         cartesian chef_databag consul_kv credstash cyberarkpassword dependent dig dnstxt etcd etcd3 \
-         filetree flattened hiera keyring lastpass lmdb_kv onepassword passwordstore redis shelvefile",
-    ),
-    (
-        "ansible.netcommon",
-        "cidr_merge ipaddr ipmath ipsubnet ipv4 ipv6 ipwrap ip4_hex macaddr network_in_network \
-         network_in_usable next_nth_usable nthhost parse_cli parse_cli_textfsm parse_xml \
-         previous_nth_usable reduce_on_network slaac vlan_parser hwaddr",
-    ),
-    ("community.hashi_vault", "hashi_vault"),
-    (
-        "amazon.aws",
-        "aws_account_attribute aws_secret aws_ssm aws_service_ip_ranges",
-    ),
-    ("kubernetes.core", "k8s k8s_config_resource_name"),
-];
-
 impl Findings {
     /// Takes what is only absent out of the errors. `dirs` are the folders of playbooks and roles.
     pub fn set_aside_absent(&mut self, dirs: &[PathBuf]) {
@@ -115,13 +92,7 @@ fn owner(what: &str, name: &str) -> Option<String> {
     if what == "module" {
         return elsewhere::collection_of(name);
     }
-    if !name.contains('.') {
-        let listed = PLUGINS
-            .iter()
-            .find(|(_, names)| names.split(' ').any(|n| n == name));
-        return listed.map(|(collection, _)| (*collection).to_string());
-    }
-    elsewhere::collection_of(name).filter(|c| c != "ansible.builtin")
+    elsewhere::plugin_collection_of(what, name)
 }
 
 /// Plugins in Python that lie beside playbooks and in roles.

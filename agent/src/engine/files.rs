@@ -131,7 +131,12 @@ fn find_or(dirs: &[PathBuf], folder: &str, name: &str, missing: &str) -> Result<
         .filter_map(|c| c.parent().and_then(here::list))
         .flatten()
         .collect();
-    let tried: Vec<String> = candidates.iter().map(|p| p.display().to_string()).collect();
+    let mut tried: Vec<String> = Vec::new();
+    for path in candidates.iter().map(|p| p.display().to_string()) {
+        if !tried.contains(&path) {
+            tried.push(path);
+        }
+    }
     Err(Error::params(missing)
         .did_you_mean(
             Path::new(name)

@@ -245,12 +245,7 @@ impl IncludeCall {
             crate::playbook::scope::extend_vars(&mut vars, own);
         }
         vars.extend(self.vars.iter().map(|(k, v)| (k.clone(), v.clone())));
-        let mut keywords = Keywords::default();
-        for (key, value) in &self.apply {
-            if let Some(kw) = Kw::ALL.iter().find(|kw| kw.name() == key.to_string()) {
-                keywords.set(*kw, setting(value.clone(), span));
-            }
-        }
+        let mut keywords = crate::playbook::scope::applied(&self.apply, span);
         if let Some(applied) = keywords.get(Kw::Vars) {
             let mut all = Map::new();
             crate::playbook::scope::extend_vars(&mut all, applied);

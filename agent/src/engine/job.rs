@@ -188,6 +188,7 @@ fn read_playbooks(
     let mut out = Vec::new();
     let mut preflight = Preflight::new(&cx.templar, &cx.library);
     preflight.missing_handlers_are_errors = cx.options.error_on_missing_handler;
+    preflight.options = Some(&cx.options);
     for path in paths {
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let render = |value: &Value, vars: &Map| render(cx, &dir, vars, value);

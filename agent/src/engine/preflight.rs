@@ -9,6 +9,7 @@ use super::files;
 use super::invoke::no_module;
 use super::library::Library;
 use super::notify;
+use super::options::Options;
 use crate::error::{Error, ErrorKind};
 use crate::module::{ModuleDef, ParamSpec, about};
 use crate::modules::elsewhere;
@@ -59,6 +60,8 @@ pub struct Preflight<'a> {
     dynamic_handlers: bool,
     /// Whether a handler that nobody defined is an error (`error_on_missing_handler`).
     pub missing_handlers_are_errors: bool,
+    /// The run's options, where there is to be one: their tags leave tasks out.
+    pub options: Option<&'a Options>,
 }
 
 impl<'a> Preflight<'a> {
@@ -79,6 +82,7 @@ impl<'a> Preflight<'a> {
             // Alone, a file of tasks does not know the handlers of its play.
             dynamic_handlers: true,
             missing_handlers_are_errors: true,
+            options: None,
         }
     }
 
@@ -187,6 +191,16 @@ impl<'a> Preflight<'a> {
         self.handled = around;
     }
 
+    /// Whether the task may well not run: what it lacks is then no reason to refuse the playbook.
+    fn may_rest(&self, task: &Task) -> bool {
+        let tagged = task.scope.all(Kw::Tags);
+        let known = !tagged.iter().any(|s| s.value.has_template());
+        !task.scope.all(Kw::When).is_empty()
+            || self
+                .options
+                .is_some_and(|o| known && !o.selects_tags(&task.scope.tags()))
+    }
+
     fn parts(&mut self, task: &Task) {
         for (kw, setting) in task.scope.keywords.iter() {
             self.keyword(*kw, setting);
@@ -217,7 +231,7 @@ impl<'a> Preflight<'a> {
     fn no_module(&mut self, task: &Task) {
         let (name, span) = (&task.module, &task.module_span);
         let owner = elsewhere::collection_of(name);
-        match owner.filter(|_| !task.scope.all(Kw::When).is_empty()) {
+        match owner.filter(|_| self.may_rest(task)) {
             Some(owner) => self.problems.demote(
                 Error::params(format!(
                     "couldn't resolve module/action '{name}': lks has no such module of {owner}; \
@@ -332,13 +346,13 @@ impl<'a> Preflight<'a> {
             if !self.handlers.iter().any(|h| h == &**name) {
                 let known = self.handlers.clone();
                 let said = notify::no_such_handler(name);
-                if !self.missing_handlers_are_errors {
-                    self.problems.warn(said, Some(&setting.span));
+                if !self.missing_handlers_are_errors || self.may_rest(task) {
+                    self.problems.warn(said, Some(&setting.place_of(name)));
                     continue;
                 }
                 self.found(
                     Error::new(ErrorKind::Syntax, said)
-                        .at(&setting.span)
+                        .at(&setting.place_of(name))
                         .did_you_mean(name, known.iter().map(String::as_str)),
                 );
             }
@@ -517,7 +531,7 @@ impl<'a> Preflight<'a> {
     fn role(&mut self, task: &Task, def: &ModuleDef) {
         let named = task.args.get("name").or_else(|| task.args.get("role"));
         if def.short_name() == "include_role"
-            && task.scope.all(Kw::When).is_empty()
+            && !self.may_rest(task)
             && let Some(arg) = named
             && let Value::Str(name) = &arg.value
         {
@@ -553,7 +567,7 @@ impl<'a> Preflight<'a> {
         let path = Path::new(name);
         let near = |dir: &PathBuf| !dir.as_os_str().is_empty() && path.starts_with(dir);
         let elsewhere = path.is_absolute() && !dirs.iter().any(near);
-        if task.scope.all(Kw::When).is_empty() && !elsewhere {
+        if !self.may_rest(task) && !elsewhere {
             self.found(error.at(span));
         } else {
             // The condition may keep the task from ever needing the file; one outside the playbook's
@@ -570,7 +584,7 @@ impl<'a> Preflight<'a> {
             if let Value::Str(name) = &item
                 && let Err(error) = files::find_in(std::slice::from_ref(&play.dir), "vars", name)
             {
-                self.problems.error(error.at(&setting.span));
+                self.problems.error(error.at(&setting.place_of(name)));
             }
         }
     }

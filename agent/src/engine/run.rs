@@ -255,10 +255,13 @@ impl Run {
 
     /// A name, with the play's variables; as it is written where those do not suffice.
     pub(super) fn shown_name(&self, cx: &PlayCx, value: &Value) -> String {
-        match self.cx.templar.resolve(value, &self.play_stack(cx)) {
-            Ok(value) => plain_text(&value),
-            Err(_) => plain_text(value),
-        }
+        plain_text(&self.shown_value(cx, value))
+    }
+
+    /// A value, in the same way.
+    pub(super) fn shown_value(&self, cx: &PlayCx, value: &Value) -> Value {
+        let resolved = self.cx.templar.resolve(value, &self.play_stack(cx));
+        resolved.unwrap_or_else(|_| value.clone())
     }
 
     pub(super) fn flag(&self, cx: &PlayCx, kw: Kw) -> Result<bool> {

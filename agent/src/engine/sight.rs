@@ -6,6 +6,7 @@ use super::steps::others;
 use crate::error::Error;
 use crate::event::TaskInfo;
 use crate::inventory;
+use crate::playbook::keyword::{Kw, plain_text};
 use crate::playbook::play::Play;
 use crate::playbook::task::Task;
 use crate::value::Value;
@@ -23,13 +24,36 @@ pub struct Sight {
 impl Run {
     /// The hosts of a play, within the limit.
     #[must_use]
-    pub fn hosts_in(&self, play: &Play) -> Vec<Arc<str>> {
-        let hosts = play.get(crate::playbook::keyword::Kw::Hosts);
-        let pattern = hosts.map(|s| s.words_kept().join(",")).unwrap_or_default();
+    pub fn hosts_in(&self, play: &Arc<Play>) -> Vec<Arc<str>> {
+        let pattern = self.patterns_of(play).join(",");
         let limit = self.cx.options.limit.as_deref();
         self.groups
             .matching(&pattern, limit, "")
             .unwrap_or_default()
+    }
+
+    /// The patterns of a play's hosts, with what its own variables say in them.
+    #[must_use]
+    pub fn patterns_of(&self, play: &Arc<Play>) -> Vec<String> {
+        let cx = self.play_cx_plain(play);
+        let items = play.get(Kw::Hosts).map(|s| match &s.value {
+            Value::Template(_) => self.shown_value(&cx, &s.value),
+            _ => s.value.clone(),
+        });
+        match items {
+            None => Vec::new(),
+            Some(Value::List(items)) => items.iter().map(|v| self.shown_name(&cx, v)).collect(),
+            Some(single) => vec![plain_text(&single)],
+        }
+    }
+
+    /// A play's name, with what its own variables say in it.
+    #[must_use]
+    pub fn name_of(&self, play: &Arc<Play>) -> String {
+        match play.scope.keywords.get(Kw::Name) {
+            Some(name) => self.shown_name(&self.play_cx_plain(play), &name.value),
+            None => self.patterns_of(play).join(","),
+        }
     }
 
     /// The layers of a host's variables in inventory and files, with their places, the weakest first.

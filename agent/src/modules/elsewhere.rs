@@ -11,101 +11,47 @@ const BUILTIN: &str = "add_host apt apt_key apt_repository assemble assert async
     tempfile template unarchive uri user validate_argument_spec wait_for wait_for_connection yum \
     yum_repository";
 
-/// Short names that ansible-core still sends to collections (`plugin_routing` of its
-/// `ansible_builtin_runtime.yml`), as far as hosts of our kind use them.
-const SHORT: &[(&str, &str)] = &[
-    (
-        "ansible.posix",
-        "acl at authorized_key firewalld mount patch seboolean selinux synchronize sysctl",
-    ),
-    (
-        "community.general",
-        "alternatives apache2_module apk archive bower bundler bzr capabilities composer consul \
-         consul_kv cpanm cronvar crypttab dconf django_manage etcd3 facter filesystem flatpak gem \
-         git_config github_release haproxy helm hg homebrew homebrew_cask homebrew_tap htpasswd \
-         ini_file interfaces_file ip_netns iso_extract java_cert jenkins_job jenkins_plugin jira \
-         kernel_blacklist ldap_attr ldap_attrs ldap_entry ldap_passwd locale_gen lvg lvol \
-         lxc_container lxd_container mail make mattermost maven_artifact modprobe monit nagios nmcli \
-         npm nsupdate ohai opkg osx_defaults pacman pam_limits pamd parted pear pids pip_package_info \
-         pkgng proxmox puppet redhat_subscription redis rhsm_repository rundeck_job sefcontext selinux_permissive \
-         slack snap ssh_config sudoers supervisorctl svc swupd syslogger terraform timezone ufw \
-         xattr xfs_quota xml yarn zfs zypper zypper_repository",
-    ),
-    (
-        "kubernetes.core",
-        "k8s k8s_info k8s_facts k8s_raw k8s_scale k8s_service k8s_exec",
-    ),
-    ("community.libvirt", "virt virt_net virt_pool"),
-    (
-        "amazon.aws",
-        "aws_s3 ec2 s3_bucket cloudformation rds route53 lambda",
-    ),
-    ("community.crypto", "get_certificate luks_device x509_crl"),
-];
-
-/// Beginnings of short names that belong to one collection.
-const PREFIXES: &[(&str, &str)] = &[
-    ("docker_", "community.docker"),
-    ("podman_", "containers.podman"),
-    ("aws_", "amazon.aws"),
-    ("ec2_", "amazon.aws"),
-    ("rds_", "amazon.aws"),
-    ("elb_", "amazon.aws"),
-    ("iam_", "amazon.aws"),
-    ("azure_rm_", "azure.azcollection"),
-    ("gcp_", "google.cloud"),
-    ("os_", "openstack.cloud"),
-    ("win_", "ansible.windows"),
-    ("vmware_", "community.vmware"),
-    ("mysql_", "community.mysql"),
-    ("postgresql_", "community.postgresql"),
-    ("mongodb_", "community.mongodb"),
-    ("rabbitmq_", "community.rabbitmq"),
-    ("zabbix_", "community.zabbix"),
-    ("grafana_", "community.grafana"),
-    ("openssl_", "community.crypto"),
-    ("openssh_", "community.crypto"),
-    ("acme_", "community.crypto"),
-    ("ipa_", "community.general"),
-    ("influxdb_", "community.general"),
-    ("gitlab_", "community.general"),
-    ("nios_", "infoblox.nios_modules"),
-    ("ios_", "cisco.ios"),
-    ("nxos_", "cisco.nxos"),
-    ("eos_", "arista.eos"),
-    ("junos_", "junipernetworks.junos"),
-    ("vyos_", "vyos.vyos"),
-];
+/// What ansible-core once had and still finds by its short name: kind, collection, names (its
+/// `plugin_routing` of 2.19, of modules, lookups and filters).
+const MOVED: &str = include_str!("moved.txt");
 
 /// The collection that has a module of this name, if it is a name that Ansible users know. A name
 /// with a collection before it is believed, but for those of ansible-core, which are all known.
 #[must_use]
 pub fn collection_of(name: &str) -> Option<String> {
-    let short = name
-        .strip_prefix("ansible.builtin.")
-        .or_else(|| name.strip_prefix("ansible.legacy."));
-    if let Some(short) = short.or((!name.contains('.')).then_some(name))
-        && has(BUILTIN, short)
-    {
+    if has(BUILTIN, core_name(name).unwrap_or(name)) {
         return Some("ansible.builtin".into());
     }
+    plugin_collection_of("module", name)
+}
+
+/// The same of a `module`, `lookup`, `filter` or `test` that is none of ansible-core.
+#[must_use]
+pub fn plugin_collection_of(kind: &str, name: &str) -> Option<String> {
     let parts: Vec<&str> = name.split('.').collect();
-    match parts.as_slice() {
-        [short] => {
-            let listed = SHORT.iter().find(|(_, names)| has(names, short));
-            let begun = || PREFIXES.iter().find(|(start, _)| short.starts_with(start));
-            listed
-                .map(|(collection, _)| (*collection).to_string())
-                .or_else(|| begun().map(|(_, collection)| (*collection).to_string()))
-        }
-        ["ansible", "builtin" | "legacy", ..] => None,
-        [namespace, collection, .., last]
+    match (core_name(name), parts.as_slice()) {
+        (Some(short), _) | (_, &[short]) => moved_to(kind, short).map(str::to_owned),
+        (_, [namespace, collection, .., last])
             if parts.len() > 2 && [namespace, collection, last].iter().all(|p| is_name(p)) =>
         {
             Some(format!("{namespace}.{collection}"))
         }
         _ => None,
     }
+}
+
+/// A name that stands for one of ansible-core, without what says so.
+fn core_name(name: &str) -> Option<&str> {
+    name.strip_prefix("ansible.builtin.")
+        .or_else(|| name.strip_prefix("ansible.legacy."))
+}
+
+fn moved_to(kind: &str, short: &str) -> Option<&'static str> {
+    MOVED.lines().find_map(|line| {
+        let (of, rest) = line.split_once(' ')?;
+        let (collection, names) = rest.split_once(' ')?;
+        (of == kind && has(names, short)).then_some(collection)
+    })
 }
 
 fn has(names: &str, name: &str) -> bool {
@@ -133,6 +79,9 @@ mod tests {
             ("modprobe", Some("community.general")),
             ("k8s", Some("kubernetes.core")),
             ("a.b.deep.name", Some("a.b")),
+            ("ansible.builtin.ini_file", Some("community.general")),
+            ("efs", Some("community.aws")),
+            ("listen_ports_facts", Some("community.general")),
             ("ansible.builtin.dnff", None),
             ("commnad", None),
             ("one.two", None),

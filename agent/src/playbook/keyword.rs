@@ -217,6 +217,28 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// The place of an item of a list setting: of its first occurrence from the setting on.
+    #[must_use]
+    pub fn place_of(&self, item: &str) -> Span {
+        /// A list that goes on for longer is told of at its beginning.
+        const LINES: u32 = 100;
+        let span = &self.span;
+        let found = (span.line..span.line + LINES).find_map(|number| {
+            let line = span.file.line(number);
+            let skipped = if number == span.line {
+                span.column - 1
+            } else {
+                0
+            };
+            let from = line.char_indices().nth(skipped as usize)?.0;
+            let at = from + line[from..].find(item)?;
+            let column = line[..at].chars().count() + 1;
+            let len = item.chars().count();
+            Some(Span::new(&span.file, number, column as u32, len as u32))
+        });
+        found.unwrap_or_else(|| span.clone())
+    }
+
     /// The items of a list setting; a single value is a list of one, null an empty one.
     #[must_use]
     pub fn items(&self) -> Vec<Value> {

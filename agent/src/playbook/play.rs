@@ -153,7 +153,12 @@ impl Loader<'_> {
         let Some(name) = self.render_in(&setting.value, &file.span, Some(&scope)) else {
             return Vec::new();
         };
-        let path = dir.join(&name);
+        let mut path = dir.join(&name);
+        if !self.files.is_file(&path)
+            && let Some(found) = self.collection_playbook(&name)
+        {
+            path = found;
+        }
         if !self.files.is_file(&path) {
             let beside = self.files.list(dir).unwrap_or_default();
             self.problems.error(

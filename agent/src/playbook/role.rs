@@ -434,17 +434,35 @@ impl Loader<'_> {
 
     /// The folder of `NAMESPACE.COLLECTION.ROLE`, in the collections beside the playbook or elsewhere.
     fn collection_role(&self, name: &str) -> Option<PathBuf> {
+        let mut found = self.in_collection(name, "roles");
+        found.find(|dir| self.files.is_dir(dir))
+    }
+
+    /// The file of the playbook `NAMESPACE.COLLECTION.PLAYBOOK`.
+    pub(super) fn collection_playbook(&self, name: &str) -> Option<PathBuf> {
+        let mut found = self.in_collection(name, "playbooks").flat_map(|path| {
+            ["yml", "yaml"].map(|suffix| {
+                let file = path.file_name().unwrap_or_default().to_string_lossy();
+                path.with_file_name(format!("{file}.{suffix}"))
+            })
+        });
+        found.find(|path| self.files.is_file(path))
+    }
+
+    /// Where `NAMESPACE.COLLECTION.NAME` may lie in a folder of collections.
+    fn in_collection(&self, name: &str, folder: &str) -> impl Iterator<Item = PathBuf> {
         let mut parts = name.splitn(3, '.');
-        let (space, collection, role) = (parts.next()?, parts.next()?, parts.next()?);
-        let inside = Path::new("ansible_collections")
-            .join(space)
-            .join(collection)
-            .join("roles")
-            .join(role.replace('.', "/"));
-        std::iter::once(&self.base.join("collections"))
-            .chain(&self.collections_path)
-            .map(|dir| dir.join(&inside))
-            .find(|dir| self.files.is_dir(dir))
+        let inside = (parts.next().zip(parts.next()).zip(parts.next())).map(
+            |((space, collection), rest)| {
+                let collection = Path::new(space).join(collection).join(folder);
+                Path::new("ansible_collections")
+                    .join(collection)
+                    .join(rest.replace('.', "/"))
+            },
+        );
+        let near = std::iter::once(self.base.join("collections"));
+        near.chain(self.collections_path.iter().cloned())
+            .filter_map(move |dir| Some(dir.join(inside.as_ref()?)))
     }
 
     /// `import_role`, expanded in place.
@@ -468,6 +486,9 @@ impl Loader<'_> {
         };
         for arg in &task.args.named {
             if &*arg.name == "apply" {
+                if task.short_module() == "include_role" {
+                    continue;
+                }
                 self.problems.error(
                     Error::new(
                         ErrorKind::Params,

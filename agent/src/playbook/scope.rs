@@ -2,6 +2,7 @@
 
 use super::keyword::{Kw, Setting};
 use super::role::RoleUse;
+use crate::source::Span;
 use crate::value::{Key, Map};
 use std::sync::Arc;
 
@@ -192,6 +193,19 @@ fn merge_vars(scopes: &[&Scope]) -> Map {
         }
     }
     out
+}
+
+/// The keywords that a dynamic include hands on by `apply`.
+#[must_use]
+pub fn applied(apply: &Map, span: &Span) -> Keywords {
+    let mut keywords = Keywords::default();
+    for (key, value) in apply {
+        if let Some(kw) = Kw::ALL.iter().find(|kw| kw.name() == key.to_string()) {
+            let (value, span) = (value.clone(), span.clone());
+            keywords.set(*kw, Setting { value, span });
+        }
+    }
+    keywords
 }
 
 /// Adds a `vars:` setting (a mapping, or a list of mappings) to `out`.

@@ -10,7 +10,7 @@ use lks_agent::host::here;
 use lks_agent::playbook::load::Loader;
 use lks_agent::playbook::play::Play;
 use lks_agent::playbook::role::{RoleCall, RoleUse};
-use lks_agent::playbook::scope::{Keywords, Scope, ScopeKind};
+use lks_agent::playbook::scope::{self, Keywords, Scope, ScopeKind};
 use lks_agent::playbook::task::{Block, Item, Task};
 use lks_agent::playbook::yaml::{self, Node};
 use lks_agent::source::{SourceFile, Span};
@@ -63,6 +63,8 @@ pub struct Project {
     /// Whether every use of a variable can be seen, once that was worked out.
     pub whole: OnceCell<bool>,
     sources: HashSet<String>,
+    /// Files of variables that were read, each by its real path.
+    read: HashSet<PathBuf>,
     seen: HashSet<(String, u32, u32)>,
 }
 
@@ -76,6 +78,9 @@ pub fn targets(paths: &[String]) -> Result<Vec<Target>> {
         let path = PathBuf::from(path);
         if here::is_dir(&path) {
             folder(&path, &mut out);
+            if out.is_empty() {
+                below(&path, DEPTH, &mut out);
+            }
         } else if here::is_file(&path) {
             out.extend(file(&path));
         } else {
@@ -86,6 +91,24 @@ pub fn targets(paths: &[String]) -> Result<Vec<Target>> {
         }
     }
     Ok(out)
+}
+
+/// How deep below a repository's top its playbooks are looked for.
+const DEPTH: u8 = 3;
+
+/// The playbooks and roles in the folders of a folder that has none of its own, such as `deploy/ansible`.
+fn below(path: &Path, depth: u8, out: &mut Vec<Target>) {
+    for name in here::list(path).unwrap_or_default() {
+        let dir = path.join(&name);
+        if name.starts_with('.') || !here::is_dir(&dir) {
+            continue;
+        }
+        let before = out.len();
+        folder(&dir, out);
+        if out.len() == before && depth > 1 {
+            below(&dir, depth - 1, out);
+        }
+    }
 }
 
 fn is_role(path: &Path) -> bool {
@@ -375,7 +398,9 @@ impl Project {
         let Ok(Some(text)) = here::read_text(path) else {
             return;
         };
-        if text.starts_with("$ANSIBLE_VAULT;") || !self.sources.insert(name.clone()) {
+        // One file may be reached from here and by its whole path.
+        let is_new = self.read.insert(here::real_path(path));
+        if text.starts_with("$ANSIBLE_VAULT;") || !is_new || !self.sources.insert(name.clone()) {
             return;
         }
         if let Ok(loaded) = yaml::load(&SourceFile::new(name, text)) {
@@ -544,6 +569,7 @@ impl<'r> Reader<'r> {
             .parent
             .clone()
             .unwrap_or_else(|| Arc::clone(&task.scope));
+        let scope = with_applied(task, scope);
         let items = self.loader.tasks_file(&path, &scope, task.handler);
         self.check(&items);
         items
@@ -561,6 +587,7 @@ impl<'r> Reader<'r> {
             self.loader.problems.errors.truncate(before);
             return Vec::new();
         };
+        let parent = with_applied(task, parent);
         let key = PathBuf::from(format!("role {} {}", call.name, call.files.tasks));
         if !self.done.insert(key) {
             return Vec::new();
@@ -599,6 +626,17 @@ impl<'r> Reader<'r> {
             }
         }
         out
+    }
+}
+
+/// What a dynamic include puts around its tasks by `apply`.
+fn with_applied(task: &Task, scope: Arc<Scope>) -> Arc<Scope> {
+    match task.args.get("apply").map(|a| &a.value) {
+        Some(Value::Map(apply)) => {
+            let keywords = scope::applied(apply, &task.span);
+            Scope::inside(&scope, ScopeKind::Include, keywords)
+        }
+        _ => scope,
     }
 }
 

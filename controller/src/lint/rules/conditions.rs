@@ -55,12 +55,22 @@ fn place<'a>(setting: &'a Setting, item: &'a Value) -> &'a lks_agent::source::Sp
     }
 }
 
+/// `a and "b in c"`: a part of the condition that was meant to be one, too.
+fn ends_in_quotes(text: &str) -> bool {
+    let text = text.trim();
+    let joined = [" and \"", " and '", " or \"", " or '", " not \"", " not '"];
+    text.ends_with(['"', '\'']) && joined.iter().any(|j| text.contains(j))
+}
+
 fn not_a_condition(task: &Arc<Task>, out: &mut Vec<Found>) {
     each(task, &mut |text, setting, item| {
         if let Ok(Some(what)) = used::not_a_condition(text) {
             let how = match what {
                 "a number" => format!("write `{} > 0`", text.trim()),
                 "a list" | "a mapping" => format!("write `{} | length > 0`", text.trim()),
+                _ if ends_in_quotes(text) => {
+                    "what stands in quotes is a text, whatever it says: take the quotes away".into()
+                }
                 _ => format!("write `{} != ''`", text.trim()),
             };
             let said = format!("this condition gives {what}, and must give true or false");

@@ -233,7 +233,10 @@ fn undefined(project: &Project, out: &mut Vec<Found>) {
         if brought || optional.contains(&name) || is_given(&name) {
             continue;
         }
-        let near = nearest(&name, own.iter().map(String::as_str)).filter(|_| name.len() > 5);
+        // `size: "{{ role_size }}"` takes another's value under a shorter name: no slip.
+        let others = own.iter().map(String::as_str);
+        let others = others.filter(|own| !name.ends_with(&format!("_{own}")));
+        let near = nearest(&name, others).filter(|_| name.len() > 5);
         let slip = near.is_some() && words.uses(&name) == 1;
         if !project.closed && !slip {
             continue;
