@@ -59,6 +59,87 @@ fn a_playbook_runs_on_enrolled_hosts_and_all_of_it_is_on_the_controller() {
 }
 
 #[test]
+fn a_host_that_joins_runs_what_is_assigned_to_it_once() {
+    let mut fleet = Fleet::new("assigned");
+    fleet.enrol("web1");
+    let site = format!(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - shell: echo {{{{ inventory_hostname }}}} {{{{ who }}}} >> {}\n",
+        fleet.path("lines").display()
+    );
+    fleet.write("site/site.yml", &site);
+    let path = fleet.path("site/site.yml").display().to_string();
+    let assign = |who: &str, more: &[&str]| {
+        let variable = format!("who={who}");
+        let mut words = vec!["bundle", "assign", "--hosts", "web*", "-e", &variable];
+        words.extend(more);
+        words.push(&path);
+        fleet.ctl(&words)
+    };
+    assign("old", &[]);
+    let out = assign("new", &[]);
+    assert!(out.contains("`site` to hosts that join as web*"), "{out}");
+    assign("late", &["--name", "late", "--expires", "0"]);
+    let listed = fleet.ctl(&["bundle", "assigned"]);
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    // The controller comes back with what it was told.
+    fleet.server = None;
+    fleet.start_server();
+    for host in ["web2", "db1"] {
+        fleet.enrol(host);
+    }
+    let runs = |fleet: &Fleet| -> Vec<Value> {
+        serde_json::from_str(&fleet.ctl(&["runs", "--json"])).expect("JSON")
+    };
+    let over = |runs: &[Value]| runs.iter().all(|r| !r["hosts"][0][1].is_null());
+    let end = Instant::now() + Duration::from_secs(60);
+    while runs(&fleet).len() != 2 || !over(&runs(&fleet)) {
+        assert!(Instant::now() < end, "{:?}", runs(&fleet));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(
+        fleet.read("lines"),
+        "web2 new\n",
+        "web1 was in, db1 is none"
+    );
+    let mut ended: Vec<String> = runs(&fleet)
+        .iter()
+        .map(|run| {
+            let name = run["run"].as_str().expect("a name");
+            let told = fleet.call(&["events", name]).stdout;
+            format!("{} {}", run["hosts"][0], String::from_utf8_lossy(&told))
+        })
+        .collect();
+    ended.sort();
+    assert!(ended[0].starts_with("[\"web2\",0]"), "{ended:?}");
+    assert!(ended[1].contains("expired"), "{ended:?}");
+    // A host that never heard the answer asks again, with its key: it is given nothing twice.
+    let count = runs(&fleet).len();
+    fleet.agents.clear();
+    let identity = fleet.read("web2/identity.json");
+    let mut identity: Value = serde_json::from_str(&identity).expect("JSON");
+    identity["certificate"] = Value::Null;
+    fleet.write("web2/identity.json", &identity.to_string());
+    fleet.write("web2.log", "");
+    fleet.start_agent("web2");
+    // What is taken back is given to nobody.
+    for name in ["site", "late"] {
+        fleet.ctl(&["bundle", "unassign", name]);
+    }
+    fleet.enrol("web3");
+    while !fleet.read("web2.log").contains("this host is") {
+        assert!(Instant::now() < end, "{}", fleet.read("web2.log"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(
+        (runs(&fleet).len(), &*fleet.read("lines")),
+        (count, "web2 new\n")
+    );
+    let none = fleet.call(&["bundle", "unassign", "site"]);
+    assert!(!none.status.success());
+}
+
+#[test]
 fn nobody_gets_in_who_should_not_and_no_host_gets_what_is_not_its() {
     let mut fleet = Fleet::new("gates");
     fleet.enrol("web1");

@@ -3,8 +3,8 @@
 #![allow(clippy::print_stderr)] // a skipped test says why
 
 use lks_ctl::store::{
-    Audit, Batch, Enrolment, News, Operator, Postgres, Release, Role, Run, Seen, Sqlite, Store,
-    Token,
+    Assignment, Audit, Batch, Enrolment, News, Operator, Postgres, Release, Role, Run, Seen,
+    Sqlite, Store, Token,
 };
 use lks_tests::postgres;
 use serde_json::{Value, json};
@@ -419,6 +419,37 @@ fn facts_and_releases_are_kept() {
             Some(&b"five"[..])
         );
         assert_eq!(store.release(4).expect("asks"), None);
+    }
+}
+
+#[test]
+fn what_hosts_are_given_when_they_join_is_kept_by_name() {
+    for store in stores() {
+        let assignment = |name: &str, bundle: &str, at| Assignment {
+            name: name.into(),
+            bundle: bundle.into(),
+            hosts: vec!["web*".into(), "db1".into()],
+            made_by: "me".into(),
+            at,
+            expires_at: 100,
+        };
+        assert!(
+            store.assign(&assignment("site", "none", 1)).is_err(),
+            "a bundle that is not there"
+        );
+        for bundle in ["d1", "d2"] {
+            store.put_bundle(bundle, b"bytes").expect("kept");
+        }
+        for (name, bundle, at) in [("site", "d1", 1), ("base", "d1", 2), ("site", "d2", 3)] {
+            store.assign(&assignment(name, bundle, at)).expect("kept");
+        }
+        assert_eq!(
+            store.assignments().expect("all"),
+            [assignment("base", "d1", 2), assignment("site", "d2", 3)]
+        );
+        assert!(store.unassign("base").expect("asks"));
+        assert!(!store.unassign("base").expect("asks"));
+        assert_eq!(store.assignments().expect("all").len(), 1);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What agents ask. Each host gets its own work, and the bundles of its own work; nothing else.
 
 use super::auth;
-use super::{Answer, Refused, Shared, join, json, json_body, keys, now, tls::Peer};
+use super::{Answer, Refused, Shared, assignments, join, json, json_body, keys, now, tls::Peer};
 use crate::store::{Batch, Enrolment, Host, Run};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, State};
@@ -69,6 +69,7 @@ pub(super) async fn enrol(
             ));
         }
     }
+    assignments::give(&state, &asked.name, &hex(&key)).await?;
     let answer = keys::certify(&state, &asked.name, &key).await?;
     state.audit(&who, "enrolled", &how).await?;
     Ok(json(&answer))

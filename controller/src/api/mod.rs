@@ -4,6 +4,7 @@
 //! `auth` says who is who, `tls` accepts connections.
 
 mod agents;
+mod assignments;
 mod auth;
 mod join;
 mod keys;
@@ -300,6 +301,11 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/v1/hosts/{name}/rotate", post(operators::rotate_host))
         .route("/v1/facts", get(operators::facts))
         .route("/v1/releases", get(releases::list).put(releases::put))
+        .route(
+            "/v1/assignments",
+            get(assignments::list).put(assignments::put),
+        )
+        .route("/v1/assignments/{name}", delete(assignments::remove))
         .route(
             "/v1/tokens",
             get(operators::tokens).post(operators::new_token),

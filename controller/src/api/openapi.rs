@@ -149,6 +149,24 @@ pub(super) const OPERATIONS: &[(&str, &str, &str, &str)] = &[
         "admin",
     ),
     ("/v1/bundles", "put", "Takes a signed bundle", "operator"),
+    (
+        "/v1/assignments",
+        "get",
+        "Bundles that hosts run when they join",
+        "viewer",
+    ),
+    (
+        "/v1/assignments",
+        "put",
+        "Has hosts that join from now on run a bundle, where its patterns of hosts match",
+        "operator",
+    ),
+    (
+        "/v1/assignments/{name}",
+        "delete",
+        "Takes one back",
+        "operator",
+    ),
     ("/v1/runs", "get", "The newest runs", "viewer"),
     (
         "/v1/runs",

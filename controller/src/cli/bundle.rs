@@ -1,11 +1,15 @@
 //! `bundle`: makes, signs and checks what agents run.
 
 use super::agents::source_of;
+use super::connection::Connection;
+use super::look::answer_table;
 use crate::bundle::{self, LIFETIME, SigningKey};
 use lks_agent::bundle::{Keys, Parts, verify};
 use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, exit};
 use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::host::here::{self, durable};
+use lks_agent::uplink::wire::is_name;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 pub(super) const BUNDLE: Command = Command {
@@ -15,10 +19,15 @@ pub(super) const BUNDLE: Command = Command {
     details: "- `bundle make PLAYBOOK...` collects the folder of the playbook, and how it is to be run, into one file\n\
 - `bundle sign FILE` signs it; a new signature takes the place of an old one\n\
 - `bundle verify FILE` checks it as an agent would, and lists what is in it\n\
+- `bundle assign PLAYBOOK...` makes and signs one, and has every host whose name matches `--hosts` run it as \
+soon as it joins: new hosts configure themselves. `bundle assigned` lists what is assigned, `bundle unassign \
+NAME` takes it back. Hosts that are in already get nothing by it: that is `run -c agent`\n\
 - `bundle key` makes the signing key if there is none, and prints its public half\n",
     args: Args {
-        usage: "make|sign|verify|key [FILE...]",
-        complete: Complete::Words(&["make", "sign", "verify", "key"]),
+        usage: "make|sign|verify|assign|assigned|unassign|key [FILE...]",
+        complete: Complete::Words(&[
+            "make", "sign", "verify", "assign", "assigned", "unassign", "key",
+        ]),
     },
     flags: FLAGS,
     body: |call, io| {
@@ -31,13 +40,24 @@ pub(super) const BUNDLE: Command = Command {
             "make" => make(call, rest, io),
             "sign" => sign(call, one(rest)?, io),
             "verify" => check(call, one(rest)?, io),
+            "assign" => assign(call, rest, io),
+            "assigned" => answer_table(
+                call,
+                io,
+                &Connection::known()?.client()?.get("/v1/assignments")?,
+                &["name", "hosts", "made_by", "at", "expires_at"],
+            ),
+            "unassign" => unassign(rest, io),
             "key" => key(call, io),
-            _ => Err(usage("what is to be done: make, sign, verify or key?")),
+            _ => Err(usage(
+                "what is to be done: make, sign, verify, assign, assigned, unassign or key?",
+            )),
         }
     },
 };
 
 static FLAGS: &[Flag] = &[
+    Flag::switch(&["json"], "Print JSON (`assigned`)."),
     Flag::one(
         &["out"],
         "FILE",
@@ -76,7 +96,7 @@ static FLAGS: &[Flag] = &[
     Flag::one(
         &["expires"],
         "SECONDS",
-        "How long the signature holds. A day if not given.",
+        "How long the signature holds. A day if not given; 30 days for `assign`.",
     ),
     Flag::one(
         &["trusted"],
@@ -162,6 +182,54 @@ fn sign(call: &Call<'_>, path: &Path, io: &mut Io<'_>) -> Result<i32> {
     io.print(&format!(
         "{} signed as `{name}`, for {lifetime} seconds\n",
         path.display()
+    ));
+    Ok(exit::OK)
+}
+
+/// How long hosts that join may be given what was assigned.
+const ASSIGNED: u64 = 30 * LIFETIME;
+
+fn assign(call: &Call<'_>, playbooks: &[String], io: &mut Io<'_>) -> Result<i32> {
+    let mut source = source_of(&call.parsed, playbooks)?;
+    source.root = call.parsed.value("root").map(PathBuf::from);
+    let first = playbooks
+        .first()
+        .ok_or_else(|| usage("which playbook is to be assigned?"))?;
+    let name = call
+        .parsed
+        .value("name")
+        .map_or_else(|| stem(Path::new(first)), String::from);
+    let lifetime = call.parsed.number("expires")?.unwrap_or(ASSIGNED);
+    let key = SigningKey::read(&signing_key(call))?;
+    let signed = bundle::sign(&bundle::make(&source)?, &name, lifetime, &key)?;
+    let client = Connection::known()?.client()?;
+    let put: Value = client.put("/v1/bundles", signed)?.json()?;
+    let asked = json!({"bundle": put["bundle"]}).to_string();
+    let made: Value = client.put("/v1/assignments", asked.into_bytes())?.json()?;
+    io.print(&format!(
+        "assigned `{name}` to hosts that join as {}, for {lifetime} seconds\n",
+        made["hosts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    ));
+    Ok(exit::OK)
+}
+
+fn unassign(rest: &[String], io: &mut Io<'_>) -> Result<i32> {
+    let [name] = rest else {
+        return Err(usage("one name is needed (`bundle assigned` lists them)"));
+    };
+    if !is_name(name) {
+        return Err(usage(format!("`{name}` cannot be a name")));
+    }
+    let client = Connection::known()?.client()?;
+    client.delete(&format!("/v1/assignments/{name}"))?.body()?;
+    io.print(&format!(
+        "hosts that join are not given `{name}` any more\n"
     ));
     Ok(exit::OK)
 }

@@ -61,6 +61,23 @@ pub struct Release {
     pub at: u64,
 }
 
+/// What hosts run when they join: a bundle for those whose names match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Assignment {
+    /// The name under which the bundle is signed; a newer one of this name takes its place.
+    pub name: String,
+    /// The bundle.
+    pub bundle: String,
+    /// The names of hosts that get it: patterns.
+    pub hosts: Vec<String>,
+    /// Who assigned it.
+    pub made_by: String,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// From then on hosts refuse it.
+    pub expires_at: u64,
+}
+
 /// A join token; the secret itself is not kept, only its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Token {
@@ -293,6 +310,12 @@ pub trait Store: Send + Sync {
     fn put_bundle(&self, digest: &str, bytes: &[u8]) -> Result<()>;
     /// A bundle.
     fn bundle(&self, digest: &str) -> Result<Option<Vec<u8>>>;
+    /// Keeps what hosts that join are given, in the place of an older one of the same name.
+    fn assign(&self, assignment: &Assignment) -> Result<()>;
+    /// All of it, by name.
+    fn assignments(&self) -> Result<Vec<Assignment>>;
+    /// Gives it to no more hosts. `false` if there is none of this name.
+    fn unassign(&self, name: &str) -> Result<bool>;
     /// Gives hosts a run.
     fn create_run(&self, run: &Run) -> Result<()>;
     /// The newest runs.

@@ -8,8 +8,8 @@ mod pool;
 mod tls;
 
 use super::{
-    Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release, Role, Run, Seen,
-    Store, Stored, StoredEvent, Token,
+    Assignment, Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release, Role,
+    Run, Seen, Store, Stored, StoredEvent, Token,
 };
 use lks_agent::error::{Error, Result};
 use pool::{Pool, Tx, broken};
@@ -53,6 +53,10 @@ CREATE TABLE host_facts (host TEXT PRIMARY KEY REFERENCES host(name) ON DELETE C
     at BIGINT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE release (counter BIGINT PRIMARY KEY, machine TEXT NOT NULL, version TEXT NOT NULL,
     hosts TEXT NOT NULL, made_by TEXT NOT NULL, at BIGINT NOT NULL, bytes BYTEA NOT NULL);
+",
+    "
+CREATE TABLE assignment (name TEXT PRIMARY KEY, bundle TEXT NOT NULL REFERENCES bundle(digest),
+    hosts TEXT NOT NULL, made_by TEXT NOT NULL, at BIGINT NOT NULL, expires_at BIGINT NOT NULL);
 "];
 
 /// The number of the lock under which the layout is changed (any number that others do not use).
@@ -529,6 +533,54 @@ impl Store for Postgres {
                 .map(|r| r.try_get(0))
                 .transpose()
         })
+    }
+
+    fn assign(&self, a: &Assignment) -> Result<()> {
+        self.tx(|tx| {
+            tx.execute(
+                "INSERT INTO assignment (name, bundle, hosts, made_by, at, expires_at)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (name) DO UPDATE SET bundle = excluded.bundle, hosts = excluded.hosts,
+                    made_by = excluded.made_by, at = excluded.at, expires_at = excluded.expires_at",
+                &[
+                    &a.name,
+                    &a.bundle,
+                    &a.hosts.join("\n"),
+                    &a.made_by,
+                    &(a.at as i64),
+                    &(a.expires_at as i64),
+                ],
+            )
+        })
+        .map(drop)
+    }
+
+    fn assignments(&self) -> Result<Vec<Assignment>> {
+        self.tx(|tx| {
+            tx.query(
+                "SELECT name, bundle, hosts, made_by, at, expires_at FROM assignment
+                 ORDER BY name COLLATE \"C\"",
+                &[],
+            )?
+            .iter()
+            .map(|row| {
+                let hosts: &str = row.try_get(2)?;
+                Ok(Assignment {
+                    name: row.try_get(0)?,
+                    bundle: row.try_get(1)?,
+                    hosts: hosts.lines().map(String::from).collect(),
+                    made_by: row.try_get(3)?,
+                    at: unsigned(row, 4)?,
+                    expires_at: unsigned(row, 5)?,
+                })
+            })
+            .collect()
+        })
+    }
+
+    fn unassign(&self, name: &str) -> Result<bool> {
+        self.tx(|tx| tx.execute("DELETE FROM assignment WHERE name = $1", &[&name]))
+            .map(|n| n > 0)
     }
 
     fn create_run(&self, run: &Run) -> Result<()> {

@@ -3,8 +3,8 @@
 mod commit;
 
 use super::{
-    Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release, Role, Run, Seen,
-    Store, Stored, StoredEvent, Token,
+    Assignment, Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release, Role,
+    Run, Seen, Store, Stored, StoredEvent, Token,
 };
 use commit::Writer;
 use lks_agent::error::{Error, Result};
@@ -48,6 +48,10 @@ CREATE TABLE host_facts (host TEXT PRIMARY KEY REFERENCES host(name) ON DELETE C
     at INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE release (counter INTEGER PRIMARY KEY, machine TEXT NOT NULL, version TEXT NOT NULL,
     hosts TEXT NOT NULL, made_by TEXT NOT NULL, at INTEGER NOT NULL, bytes BLOB NOT NULL);
+",
+    "
+CREATE TABLE assignment (name TEXT PRIMARY KEY, bundle TEXT NOT NULL REFERENCES bundle(digest),
+    hosts TEXT NOT NULL, made_by TEXT NOT NULL, at INTEGER NOT NULL, expires_at INTEGER NOT NULL);
 ",
 ];
 
@@ -475,6 +479,49 @@ impl Store for Sqlite {
             })
             .optional()
         })
+    }
+
+    fn assign(&self, a: &Assignment) -> Result<()> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT OR REPLACE INTO assignment (name, bundle, hosts, made_by, at, expires_at)
+                 VALUES (?, ?, ?, ?, ?, ?)",
+                params![
+                    a.name,
+                    a.bundle,
+                    a.hosts.join("\n"),
+                    a.made_by,
+                    a.at,
+                    a.expires_at
+                ],
+            )
+        })
+        .map(drop)
+    }
+
+    fn assignments(&self) -> Result<Vec<Assignment>> {
+        self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT name, bundle, hosts, made_by, at, expires_at FROM assignment ORDER BY name",
+            )?
+            .query_map([], |row| {
+                let hosts: String = row.get(2)?;
+                Ok(Assignment {
+                    name: row.get(0)?,
+                    bundle: row.get(1)?,
+                    hosts: hosts.lines().map(String::from).collect(),
+                    made_by: row.get(3)?,
+                    at: row.get(4)?,
+                    expires_at: row.get(5)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    fn unassign(&self, name: &str) -> Result<bool> {
+        self.write(|tx| tx.execute("DELETE FROM assignment WHERE name = ?", [name]))
+            .map(|n| n > 0)
     }
 
     fn create_run(&self, run: &Run) -> Result<()> {
