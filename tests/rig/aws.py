@@ -1,10 +1,11 @@
 """A stand-in for what an EC2 instance finds around it: its metadata service, and AWS's endpoints.
 
-    aws.py PORT SETTINGS [UPSTREAM]
+    aws.py [ADDRESS:]PORT SETTINGS [UPSTREAM [CERTIFICATE KEY]]
 
 SETTINGS is a JSON file, read again for every request:
 
-    metadata      path below /latest/ -> text; served to whoever has a session's token, as IMDSv2 does
+    metadata      path below /latest/ (or a version's date) -> text; served to whoever has a session's
+                  token, as IMDSv2 does; a folder of such paths is listed
     keys          access key id -> secret access key
     tokens        access key id -> session token, where the key has one
     callers       access key id -> ARN, for sts:GetCallerIdentity
@@ -17,6 +18,8 @@ one is answered here (STS) or handed to UPSTREAM (moto). Each request is one lin
 
 import http.client
 import json
+import re
+import ssl
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,7 +29,8 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-PORT, SETTINGS = int(sys.argv[1]), sys.argv[2]
+ADDRESS, PORT = ("127.0.0.1:" + sys.argv[1]).rsplit(":", 2)[-2:]
+SETTINGS = sys.argv[2]
 UPSTREAM = urlsplit(sys.argv[3]) if len(sys.argv) > 3 else None
 SESSION = "SESSION-TOKEN"
 refused = 0
@@ -35,6 +39,13 @@ refused = 0
 def settings():
     with open(SETTINGS) as file:
         return json.load(file)
+
+
+def folder(paths, path):
+    """What lies in a folder of the metadata: a name a line, folders with a slash; nothing if it is none."""
+    begin = path.rstrip("/") + "/"
+    names = {p[len(begin):].partition("/")[:2] for p in paths if p.startswith(begin)} - {("", "")}
+    return "\n".join(sorted("".join(n) for n in names)) if names else None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -62,15 +73,16 @@ class Handler(BaseHTTPRequestHandler):
     def any(self):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        if self.path.startswith("/latest/"):
-            return self.metadata()
+        version = re.match(r"/(latest|20\d\d-\d\d-\d\d)/", self.path)
+        if version:
+            return self.metadata(version.end())
         return self.signed(body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = any
 
-    def metadata(self):
+    def metadata(self, begin):
         known = settings()
-        path = unquote(self.path[len("/latest/"):])
+        path = unquote(self.path[begin:])
         if path == "api/token":
             life = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds")
             if "silent" in known:
@@ -80,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, SESSION)
         if self.headers.get("X-aws-ec2-metadata-token") != SESSION:
             return self.answer(401, "")
-        text = known["metadata"].get(path)
+        text = known["metadata"].get(path, folder(known["metadata"], path))
         return self.answer(404, "") if text is None else self.answer(200, text)
 
     def signed(self, body):
@@ -177,4 +189,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+server = ThreadingHTTPServer((ADDRESS, int(PORT)), Handler)
+if len(sys.argv) > 4:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*sys.argv[4:6])
+    # The handshake belongs to the connection's own thread.
+    server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server.serve_forever()

@@ -10,7 +10,7 @@ use lks_tests::rig::options::Options;
 use lks_tests::rig::stage::{say, stage};
 use lks_tests::rig::vm::Vm;
 use lks_tests::rig::{
-    Result, Rig, can_run, disk, ensure, first_light, kill, ollama, rootfs, setup,
+    Result, Rig, can_run, disk, ensure, first_light, kill, launch, ollama, rootfs, setup,
 };
 
 const USAGE: &str = "usage: rig COMMAND
@@ -18,12 +18,14 @@ const USAGE: &str = "usage: rig COMMAND
   setup        install what the rigs need and build their images (quick when that is done)
   can-run      say which rigs can run here, and why not
   first-light  the first user's playbook on a real host: check, run, use, run again
+  launch [worker|llm]  an EC2 instance from its launch to a report, with user-data as all it gets: the first
+               user's playbook (worker), a model behind a load balancer and out again (llm), or both
   kill         kill -9 of the agent in the middle of each task; a rerun converges
   exec CMD     boot a real host, run one shell command on it, end it
   shell        boot a real host and log in on its serial line (Ctrl-] leaves)
   light [CMD]  boot a systemd container, run one shell command in it, end it
 
-first-light and kill take --agent PATH (default: built from this workspace), --playbook PATH and
+first-light, launch and kill take --agent PATH (default: built from this workspace), --playbook PATH and
 --reports DIR. Images are kept in $LKS_RIG_CACHE (default ~/.cache/lks-rig); nothing else remains,
 however the rig ends. LKS_RIG_ACCEL=kvm uses KVM; LKS_RIG_COMPOSE=FILE serves a real compose plugin in
 place of the stand-in. Exit code: 0 passed, 1 failed, 2 wrong usage, 75 cannot run here.";
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
     let rig = match command.as_str() {
         "setup" => return ended(set_up()),
         "can-run" => return report_rigs(),
-        "first-light" | "kill" | "exec" | "shell" => Rig::Vm,
+        "first-light" | "launch" | "kill" | "exec" | "shell" => Rig::Vm,
         "light" => Rig::Container,
         _ => {
             say(USAGE);
@@ -53,11 +55,27 @@ fn main() -> ExitCode {
     }
     ended(match command.as_str() {
         "first-light" => Options::parse(rest).and_then(|options| first_light::run(&options)),
+        "launch" => launched(rest),
         "kill" => Options::parse(rest).and_then(|options| kill::run_all(&options)),
         "exec" => exec(&rest.join(" ")),
         "shell" => shell(),
         _ => light(&rest.join(" ")),
     })
+}
+
+fn launched(words: &[String]) -> Result<()> {
+    let (which, rest) = match words.split_first() {
+        Some((which, rest)) if matches!(which.as_str(), "worker" | "llm") => (which.as_str(), rest),
+        _ => ("both", words),
+    };
+    let options = Options::parse(rest)?;
+    if which != "llm" {
+        launch::worker(&options)?;
+    }
+    if which != "worker" {
+        launch::llm(&options)?;
+    }
+    Ok(())
 }
 
 fn ended(result: Result<()>) -> ExitCode {

@@ -33,6 +33,17 @@ const NETWORK: &str = "[Match]\nName=eth0\n[Network]\nAddress=10.77.0.10/24\nGat
 const HOSTS: &str = "127.0.0.1 localhost
 127.0.1.1 host
 10.77.0.30 github.com release-assets.githubusercontent.com
+10.77.0.40 elasticloadbalancing.us-east-1.amazonaws.com sts.us-east-1.amazonaws.com
+";
+
+/// What an image for EC2 says to cloud-init beside the defaults: its address and the size of its disk are its
+/// own, and nobody logs in over SSH. Without a metadata service cloud-init does not run at all.
+const CLOUD_INIT: &str = "growpart: {mode: 'off'}
+locale: false
+network: {config: disabled}
+resize_rootfs: false
+ssh_deletekeys: false
+ssh_genkeytypes: []
 ";
 
 /// Images come from the rig's mirror. The file stands before the docker package does.
@@ -74,6 +85,8 @@ pub fn get() -> Result<PathBuf> {
 fn prepare(tree: &Path) -> Result<()> {
     write(tree, "etc/fstab", "/dev/vda / ext4 rw,noatime 0 0\n")?;
     write(tree, "etc/hosts", HOSTS)?;
+    write(tree, "etc/cloud/cloud.cfg.d/90_rig.cfg", CLOUD_INIT)?;
+    fs::remove_file(tree.join(rootfs::NO_CLOUD_INIT))?;
     write(tree, "etc/docker/daemon.json", DOCKER)?;
     write(tree, "etc/systemd/network/10-rig.network", NETWORK)?;
     write(tree, "etc/systemd/system/rig-console.service", CONSOLE_UNIT)?;

@@ -2,7 +2,8 @@
 //!
 //! - [`vm::Vm`]: Debian 12 in QEMU with a kernel of its own, an NFS server standing for EFS, an apt
 //!   repository, a release server and an image registry ([`services`]). A minute to boot.
-//!   [`first_light`] and [`kill`] run the first user's playbook on it.
+//!   [`first_light`] and [`kill`] run the first user's playbook on it. [`launch`] boots it as an
+//!   instance of EC2 ([`cloud`]) that gets nothing but user-data.
 //! - [`container::Container`]: the same root file system under systemd-nspawn, systemd as PID 1.
 //!   Seconds; for every test run.
 //!
@@ -10,11 +11,14 @@
 //! nothing to clean up by hand. What takes minutes to make is made once and kept ([`cache`]).
 
 pub mod cache;
+pub mod cloud;
 pub mod console;
 pub mod container;
+pub mod controller;
 pub mod disk;
 pub mod first_light;
 pub mod kill;
+pub mod launch;
 pub mod llm_host;
 pub mod namespace;
 pub mod ollama;
@@ -22,6 +26,7 @@ pub mod options;
 pub mod playbook_run;
 pub mod process;
 pub mod report;
+pub mod reported;
 pub mod rootfs;
 pub mod services;
 pub mod setup;

@@ -13,7 +13,10 @@ use super::{Attempt, Result, process};
 /// What the fresh host has, as cloud images do. Python is there for the console's end in the guest;
 /// a docker engine starts no container on a kernel with AppArmor where its parser is missing.
 const PACKAGES: &str = "apparmor,systemd,systemd-sysv,dbus,iproute2,ca-certificates,python3,procps,kmod,udev,netbase,\
-     initramfs-tools,busybox,linux-image-cloud-amd64";
+     cloud-init,wget,initramfs-tools,busybox,linux-image-cloud-amd64";
+
+/// A file that keeps cloud-init from running: a container has no metadata service.
+pub const NO_CLOUD_INIT: &str = "etc/cloud/cloud-init.disabled";
 
 /// What can be installed on it, with everything these need.
 const POOL: &[&str] = &[
@@ -137,7 +140,7 @@ fn certify(dir: &Path) -> Result<()> {
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -keyout ca.key -out ca.pem \
             -subj '/CN=lks rig test CA' -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign
         openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out tls.csr -subj '/CN=github.com'
-        printf '%s\\n' subjectAltName=DNS:github.com,DNS:release-assets.githubusercontent.com \
+        printf '%s\\n' subjectAltName=DNS:github.com,DNS:release-assets.githubusercontent.com,DNS:*.us-east-1.amazonaws.com \
             basicConstraints=CA:FALSE extendedKeyUsage=serverAuth > tls.ext
         openssl x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -extfile tls.ext -out tls.pem";
     process::run(Command::new("sh").args(["-euc", script]).current_dir(dir)).map(drop)
@@ -153,6 +156,7 @@ fn finish(root: &Path, authority: &Path) -> Result<()> {
             .arg(root)
             .arg("update-ca-certificates"),
     )?;
+    write(root, NO_CLOUD_INIT, "")?;
     write(root, "etc/hostname", "host\n")?;
     write(root, "etc/hosts", "127.0.0.1 localhost\n127.0.1.1 host\n")?;
     // Nobody answers there, at once: an address that nobody answers at all would cost half a minute.

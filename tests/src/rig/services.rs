@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use super::namespace::Namespace;
@@ -19,6 +19,47 @@ ip addr add 10.77.0.20/32 dev tap0
 ip addr add 10.77.0.30/32 dev tap0
 ip link set tap0 up
 ";
+
+/// A host's network with everything on it, before the host is there.
+pub struct Surroundings {
+    /// Its servers; they end first.
+    pub services: Services,
+    /// Where they live.
+    pub namespace: Namespace,
+}
+
+impl Surroundings {
+    /// Makes the network and starts every server.
+    ///
+    /// # Errors
+    /// When one does not come up.
+    pub fn open() -> Result<Self> {
+        let namespace = Namespace::open()?;
+        let services = Services::start(&namespace)?;
+        Ok(Self {
+            services,
+            namespace,
+        })
+    }
+
+    /// Starts one more server, and waits until it listens, where it is to.
+    ///
+    /// # Errors
+    /// When it ends, or does not listen within a minute.
+    pub fn serve(
+        &mut self,
+        name: &'static str,
+        command: &mut Command,
+        listener: Option<&str>,
+    ) -> Result<()> {
+        let child = self.namespace.serve(name, command)?;
+        self.services.running.push((name, child));
+        match listener {
+            Some(listener) => self.services.wait_for(&self.namespace, listener),
+            None => Ok(()),
+        }
+    }
+}
 
 /// The running servers.
 pub struct Services {

@@ -18,6 +18,8 @@ const TOOLS: &[(&str, &str, bool)] = &[
     ("curl", "curl", false),
     // Not the rigs, but tests/tests/ssh.rs.
     ("sshd", "openssh-server", false),
+    // An instance's address (launch).
+    ("dnsmasq", "dnsmasq-base", false),
     // tests/tests/nat.rs.
     ("iptables", "iptables", false),
     // tests/tests/kerberos.rs.

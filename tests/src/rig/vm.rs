@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::console::{Console, Output};
 use super::namespace::Namespace;
-use super::services::Services;
+use super::services::Surroundings;
 use super::{Attempt, Failure, Result, disk, ensure, process};
 
 /// A calm machine takes a tenth of it; an emulator on a busy one needs patience.
@@ -20,33 +20,46 @@ const SHORT: Duration = Duration::from_secs(300);
 pub struct Vm {
     console: Console,
     qemu: Child,
-    _services: Services,
     // Last: fields are dropped in order, and everything above lives inside it.
-    namespace: Namespace,
+    around: Surroundings,
 }
 
 impl Vm {
     /// Boots a fresh host and waits until its services are up.
     pub fn boot() -> Result<Self> {
+        let mut vm = Self::power_on(Surroundings::open()?, &[])?;
+        vm.wait()?;
+        Ok(vm)
+    }
+
+    /// Switches a fresh host on, and does not wait for it; `more` are words for QEMU.
+    pub fn power_on(around: Surroundings, more: &[&str]) -> Result<Self> {
         let disk = disk::get()?;
-        let namespace = Namespace::open()?;
-        let services = Services::start(&namespace)?;
+        let namespace = &around.namespace;
         let overlay = namespace.dir().join("overlay.qcow2");
         let mut image = Command::new("qemu-img");
         image.args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
         process::run(image.arg(disk.join("disk.ext4")).arg(&overlay))?;
         let mut qemu = namespace.command("qemu-system-x86_64");
-        qemu.args(machine(&disk, namespace.dir()));
+        qemu.args(machine(&disk, namespace.dir())).args(more);
         let mut qemu = namespace.serve("qemu", &mut qemu)?;
-        let console = connect(&namespace, &mut qemu)?;
-        let mut vm = Vm {
+        let console = connect(namespace, &mut qemu)?;
+        Ok(Vm {
             console,
             qemu,
-            _services: services,
-            namespace,
-        };
-        vm.wait_until_up()?;
-        Ok(vm)
+            around,
+        })
+    }
+
+    /// Waits until a host that was switched on is up.
+    pub fn wait(&mut self) -> Result<()> {
+        self.wait_for_hello()?;
+        self.wait_until_up()
+    }
+
+    /// What is around it.
+    pub fn around(&mut self) -> &mut Surroundings {
+        &mut self.around
     }
 
     /// Runs a shell command that should be quick; a non-zero end is an error.
@@ -88,27 +101,32 @@ impl Vm {
     /// Reboots the host and waits until it is up again.
     pub fn reboot(&mut self) -> Result<()> {
         self.try_exec("systemctl reboot --no-block")?.good()?;
-        self.wait_for_hello()?;
-        self.wait_until_up()
+        self.wait()
     }
 
     /// The directory that stands for the EFS file system, seen from the server's side.
     pub fn efs(&self) -> std::path::PathBuf {
-        self.namespace.dir().join("efs")
+        self.around.namespace.dir().join("efs")
     }
 
     /// What a server of the rig wrote: `efs`, `internet`, `qemu` or `serial`.
     pub fn log(&self, name: &str) -> String {
-        self.namespace.log(name)
+        self.around.namespace.log(name)
+    }
+
+    /// `Err` once the machine has ended.
+    pub fn still_runs(&mut self) -> Result<()> {
+        still_runs(&mut self.qemu, &self.around.namespace)
     }
 
     /// The socket of the host's serial line, on which root is logged in.
     pub fn serial(&self) -> std::path::PathBuf {
-        self.namespace.dir().join("serial")
+        self.around.namespace.dir().join("serial")
     }
 
     fn wait_for_hello(&mut self) -> Result<()> {
-        let (console, qemu, namespace) = (&mut self.console, &mut self.qemu, &self.namespace);
+        let (console, qemu, namespace) =
+            (&mut self.console, &mut self.qemu, &self.around.namespace);
         console.wait_for_hello(BOOT_LIMIT, || still_runs(qemu, namespace))
     }
 
@@ -174,9 +192,7 @@ fn connect(namespace: &Namespace, qemu: &mut Child) -> Result<Console> {
         )?;
         std::thread::sleep(Duration::from_millis(50));
     }
-    let mut console = Console::connect(&socket)?;
-    console.wait_for_hello(BOOT_LIMIT, || still_runs(qemu, namespace))?;
-    Ok(console)
+    Console::connect(&socket)
 }
 
 fn still_runs(qemu: &mut Child, namespace: &Namespace) -> Result<()> {

@@ -128,32 +128,6 @@ fn target(more: &str) -> String {
     format!("    - lks.llm.target: {{target_group: group, target: i-1, interval: 1, {more}}}\n")
 }
 
-/// What a host and its load balancer are in moto: two groups, one of which no listener forwards to.
-const WORLD: &str = r#"
-import boto3, sys
-def client(name):
-    return boto3.client(name, region_name="us-east-1", endpoint_url=sys.argv[1],
-                        aws_access_key_id="x", aws_secret_access_key="x")
-ec2, elb = client("ec2"), client("elbv2")
-vpc = ec2.create_vpc(CidrBlock="172.32.0.0/23")["Vpc"]["VpcId"]
-subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=c, AvailabilityZone=z)["Subnet"]["SubnetId"]
-           for c, z in (("172.32.1.0/25", "us-east-1a"), ("172.32.1.128/25", "us-east-1b"))]
-image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnets[0])["Instances"][0]["InstanceId"]
-group = elb.create_target_group(Name="lks-tg-chat", Protocol="HTTP", Port=11434, VpcId=vpc,
-                                HealthCheckPath="/api/version")["TargetGroups"][0]["TargetGroupArn"]
-balancer = elb.create_load_balancer(Name="lks-alb", Subnets=subnets, Scheme="internal")["LoadBalancers"][0]["LoadBalancerArn"]
-elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80,
-                    DefaultActions=[{"Type": "forward", "TargetGroupArn": group}])
-print(group, instance)
-"#;
-
-const STOP: &str = r#"
-import boto3, sys
-ec2 = boto3.client("ec2", region_name="us-east-1", endpoint_url=sys.argv[1], aws_access_key_id="x", aws_secret_access_key="x")
-ec2.stop_instances(InstanceIds=[sys.argv[2]])
-"#;
-
 #[test]
 fn a_host_goes_into_service_and_out_again_with_a_real_api() {
     let python = match aws::python() {
@@ -162,10 +136,13 @@ fn a_host_goes_into_service_and_out_again_with_a_real_api() {
     };
     let scratch = Scratch::new("moto");
     let moto = Server::moto(&scratch.0).expect("moto");
-    let say = |script: &str, words: &[&str]| {
-        process::run(Command::new(&python).args(["-c", script]).args(words)).expect("boto3")
+    // A group that a listener forwards to, and an instance, made by AWS's own library.
+    let world = |words: &[&str]| {
+        let mut command = Command::new(&python);
+        command.arg(data("world.py")).arg(&moto.url).args(words);
+        process::run(&mut command).expect("boto3")
     };
-    let made = say(WORLD, &[&moto.url]);
+    let made = world(&["make", "11434"]);
     let (group, instance) = made.trim().split_once(' ').expect("two names");
     let task = |more: &str| {
         format!(
@@ -189,7 +166,7 @@ fn a_host_goes_into_service_and_out_again_with_a_real_api() {
 
     let (code, said) = scratch.run(&moto.url, &task(""));
     assert_eq!(code, 0, "{said}");
-    say(STOP, &[&moto.url, instance]);
+    world(&["stop", instance]);
     let (code, said) = scratch.run(&moto.url, &task(", timeout: 20"));
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("unused (Target.InvalidState)"), "{said}");

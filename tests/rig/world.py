@@ -1,0 +1,44 @@
+"""An AWS account's worth of what a worker meets, made and looked at with boto3.
+
+    world.py ENDPOINT make PORT              a network, an instance, a load balancer that forwards to a target
+                                             group `lks-tg-chat` of that port; prints the group's ARN and the
+                                             instance's id
+    world.py ENDPOINT health GROUP INSTANCE  prints how the load balancer calls the instance
+    world.py ENDPOINT stop INSTANCE
+"""
+import sys
+
+import boto3
+
+
+def client(name):
+    return boto3.client(name, region_name="us-east-1", endpoint_url=sys.argv[1],
+                        aws_access_key_id="x", aws_secret_access_key="x")
+
+
+def make(port):
+    ec2, elb = client("ec2"), client("elbv2")
+    vpc = ec2.create_vpc(CidrBlock="172.32.0.0/23")["Vpc"]["VpcId"]
+    subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=c, AvailabilityZone=z)["Subnet"]["SubnetId"]
+               for c, z in (("172.32.1.0/25", "us-east-1a"), ("172.32.1.128/25", "us-east-1b"))]
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnets[0])
+    group = elb.create_target_group(Name="lks-tg-chat", Protocol="HTTP", Port=int(port), VpcId=vpc,
+                                    HealthCheckPath="/api/version")["TargetGroups"][0]["TargetGroupArn"]
+    made_too = elb.create_load_balancer(Name="lks-alb", Subnets=subnets, Scheme="internal")
+    balancer = made_too["LoadBalancers"][0]["LoadBalancerArn"]
+    elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80,
+                        DefaultActions=[{"Type": "forward", "TargetGroupArn": group}])
+    print(group, made["Instances"][0]["InstanceId"])
+
+
+def health(group, instance):
+    told = client("elbv2").describe_target_health(TargetGroupArn=group, Targets=[{"Id": instance}])
+    print(told["TargetHealthDescriptions"][0]["TargetHealth"]["State"])
+
+
+def stop(instance):
+    client("ec2").stop_instances(InstanceIds=[instance])
+
+
+{"make": make, "health": health, "stop": stop}[sys.argv[2]](*sys.argv[3:])
