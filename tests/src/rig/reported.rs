@@ -11,7 +11,7 @@ use super::{Failure, Result, ensure};
 pub struct Task {
     /// Its name.
     pub name: String,
-    /// `ok`, `changed`, `failed`, `skipped` …
+    /// `ok`, `changed`, `failed`, `skipped`; `ignored` where the playbook forgave it.
     pub status: String,
     /// How long it took.
     pub millis: u64,
@@ -68,7 +68,10 @@ fn tasks(events: &[Value]) -> Result<Vec<Task>> {
                 let (name, from) = begun
                     .remove(&id)
                     .ok_or_else(|| Failure::new(format!("task {id} ended and never began")))?;
-                let status = event["report"]["status"].as_str().unwrap_or_default();
+                let status = match event["report"]["ignored"].as_bool() {
+                    Some(true) => "ignored",
+                    _ => event["report"]["status"].as_str().unwrap_or_default(),
+                };
                 ended.push(Task {
                     name,
                     status: status.to_owned(),
