@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use crate::host::{Command, HostView, Outcome};
 use crate::module::command::complaint;
 use crate::module::systemd::{self, UnitState, UnitWish};
-use crate::module::{Diff, Module, Plan, PlanCx, Returns, Rule, shlex};
+use crate::module::{Diff, Module, Plan, PlanCx, Returns, shlex};
+use crate::modules::systemd::Scope;
 use crate::params;
 use std::path::Path;
 
@@ -32,10 +33,21 @@ params! {
         default("default".to_string()) runlevel: String,
         /// More arguments for the init script.
         default(String::new()) arguments | "args": String,
+        /// Whether existing links in the way are replaced (systemd only, as the next five).
+        optional force: Option<bool>,
+        /// Whether it cannot be started at all.
+        optional masked: Option<bool>,
+        /// Whether unit files are read anew, before anything else.
+        default(false) daemon_reload | "daemon-reload": bool,
+        /// Whether systemd itself is started anew, before anything else.
+        default(false) daemon_reexec | "daemon-reexec": bool,
+        /// Whose systemd: the machine's, the user's, or the configuration for all users.
+        default(Scope::System) scope: Scope,
+        /// Whether not to wait until it is done.
+        default(false) no_block: bool,
         /// The service manager, if it is not to be found out: `systemd`, `openrc`, `sysvinit` or `service`.
         default("auto".to_string()) r#use: String,
     }
-    rules [Rule::OneOf(&["state", "enabled"])]
 }
 
 /// What it returns.
@@ -61,7 +73,10 @@ impl Module for Service {
                 self.warn_ignored(&mut plan.returns);
                 Ok(plan)
             }
-            manager => self.plan_scripts(cx, manager),
+            manager => {
+                self.check_for_scripts()?;
+                self.plan_scripts(cx, manager)
+            }
         }
     }
 
@@ -122,8 +137,37 @@ impl Service {
             name: Some(self.name.clone()),
             enabled: self.enabled,
             state: self.state,
-            ..UnitWish::default()
+            scope: self.scope.into(),
+            daemon_reload: self.daemon_reload,
+            daemon_reexec: self.daemon_reexec,
+            masked: self.masked,
+            force: self.force.unwrap_or(false),
+            no_block: self.no_block,
         }
+    }
+
+    /// What only systemd knows, and what other managers need to be told.
+    fn check_for_scripts(&self) -> Result<()> {
+        let systemd_only = [
+            (self.force.is_some(), "force"),
+            (self.masked.is_some(), "masked"),
+            (self.daemon_reload, "daemon_reload"),
+            (self.daemon_reexec, "daemon_reexec"),
+            (self.scope != Scope::System, "scope"),
+            (self.no_block, "no_block"),
+        ];
+        if let Some((_, name)) = systemd_only.iter().find(|(given, _)| *given) {
+            return Err(Error::params(format!(
+                "Unsupported parameters for (service) module: {name}"
+            ))
+            .hint("only systemd knows it, and another service manager looks after this host"));
+        }
+        if self.state.is_none() && self.enabled.is_none() {
+            return Err(Error::params(
+                "one of the following is required: state, enabled",
+            ));
+        }
+        Ok(())
     }
 
     /// As Ansible, where the same parameters mean nothing.

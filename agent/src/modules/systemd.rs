@@ -72,14 +72,20 @@ pub const RETURNS: &[(&str, &str)] = &[
     ("status", "all properties, as `systemctl show` prints them"),
 ];
 
+impl From<Scope> for UnitScope {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::System => Self::System,
+            Scope::User => Self::User,
+            Scope::Global => Self::Global,
+        }
+    }
+}
+
 impl Systemd {
     fn wish(&self) -> UnitWish {
         UnitWish {
-            scope: match self.scope {
-                Scope::System => UnitScope::System,
-                Scope::User => UnitScope::User,
-                Scope::Global => UnitScope::Global,
-            },
+            scope: self.scope.into(),
             name: self.name.clone(),
             daemon_reload: self.daemon_reload,
             daemon_reexec: self.daemon_reexec,

@@ -7,6 +7,7 @@ use lks_agent::engine::preflight::Preflight;
 use lks_agent::engine::{Absent, HereFiles, Run};
 use lks_agent::error::{Error, ErrorKind, Result, nearest};
 use lks_agent::host::here;
+use lks_agent::playbook::keyword::Kw;
 use lks_agent::playbook::load::Loader;
 use lks_agent::playbook::play::Play;
 use lks_agent::playbook::role::{RoleCall, RoleUse};
@@ -18,7 +19,7 @@ use lks_agent::template::Variables;
 use lks_agent::value::{Map, Value};
 use lks_agent::vars::{Layer, Stack};
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -197,6 +198,7 @@ impl Project {
         for (path, plays) in &run.playbooks {
             project.plays(run, Path::new(path), plays);
         }
+        project.extra.extend(given_by_inventory(run));
         for target in targets {
             match target {
                 Target::Playbook(_) => {}
@@ -204,8 +206,23 @@ impl Project {
                 Target::Tasks(path) => project.lone_tasks(run, path),
             }
         }
+        project.take_in();
         project.missing();
         project
+    }
+
+    /// Whatever a playbook loads is part of the project, wherever it lies.
+    fn take_in(&mut self) {
+        let folders: Vec<PathBuf> = self.folders.iter().map(|f| here::real_path(f)).collect();
+        let outside: BTreeSet<PathBuf> = (self.sources.iter())
+            .filter_map(|name| {
+                here::real_path(Path::new(name))
+                    .parent()
+                    .map(Path::to_path_buf)
+            })
+            .filter(|dir| !folders.iter().any(|f| dir.starts_with(f)))
+            .collect();
+        self.folders.extend(outside);
     }
 
     /// The words of all files of the project.
@@ -592,7 +609,15 @@ impl<'r> Reader<'r> {
         if !self.done.insert(key) {
             return Vec::new();
         }
-        let Some(loaded) = self.loader.role(&call, &task.span, &parent) else {
+        let name = task.args.get("name").or_else(|| task.args.get("role"));
+        let span = name.map_or(&task.span, |arg| &arg.span);
+        let Some(loaded) = self.loader.role(&call, span, &parent) else {
+            if !task.scope.all(Kw::When).is_empty() {
+                // Perhaps no host ever needs it.
+                for error in self.loader.problems.errors.split_off(before) {
+                    self.loader.problems.demote(error);
+                }
+            }
             return Vec::new();
         };
         let mut items = vec![Item::Block(loaded.block)];
@@ -627,6 +652,23 @@ impl<'r> Reader<'r> {
         }
         out
     }
+}
+
+/// Names of the variables that inventories give the hosts of the plays.
+fn given_by_inventory(run: &Run) -> HashSet<String> {
+    let plays = run.playbooks.iter().flat_map(|(_, plays)| plays);
+    let hosts: BTreeSet<_> = plays.flat_map(|play| run.hosts_in(play)).collect();
+    let layers = hosts.iter().flat_map(|host| run.inventory_layers(host));
+    layers
+        .flat_map(|(_, layer)| {
+            layer
+                .vars
+                .values()
+                .keys()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// What a dynamic include puts around its tasks by `apply`.
