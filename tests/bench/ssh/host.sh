@@ -1,9 +1,8 @@
-# One host: `host.sh NUMBER FOLDER`, in network, mount and UTS namespaces of its own. Its home and
-# /mnt are folders of its own; the programs are this machine's.
+# One host: `host.sh NUMBER FOLDER`, in network, mount and UTS namespaces of its own. /mnt is
+# a folder of its own (as is its home, by sshd_config); the programs are this machine's.
 set -eu
 number=$1 dir=$2
 hostname "h$number"
-mount --bind "$dir/home" /root
 mount --bind "$dir/mnt" /mnt
 ip link set lo up
 while ! ip link show eth0 >/dev/null 2>&1; do sleep 0.02; done

@@ -195,8 +195,9 @@ fn prepare(root: &Path, number: usize) -> Result<()> {
     }
     key(&dir.join("host_key"))?;
     let config = format!(
-        "HostKey {}/host_key\nAuthorizedKeysFile {}/key.pub\nPidFile none\nStrictModes no\nUsePAM no\n\
-         PermitRootLogin yes\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n",
+        "HostKey {0}/host_key\nAuthorizedKeysFile {1}/key.pub\nPidFile none\nStrictModes no\nUsePAM no\n\
+         PermitRootLogin yes\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n\
+         SetEnv HOME={0}/home\n",
         dir.display(),
         root.display()
     );
