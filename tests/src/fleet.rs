@@ -225,15 +225,18 @@ impl Fleet {
 
     /// All events of a run, each with the agent that sent it.
     pub fn events(&self, run: &str) -> Vec<(String, Value)> {
-        self.ctl(&["events", run, "--json"])
-            .lines()
-            .map(|line| {
-                let stored: Value = serde_json::from_str(line).expect("JSON");
-                let agent = stored["agent"].as_str().expect("an agent").to_string();
-                (agent, stored["event"].clone())
-            })
-            .collect()
+        events_of(&self.ctl(&["events", run, "--json"]))
     }
+}
+
+/// What `lks-ctl events RUN --json` printed, each event with the agent that sent it.
+pub fn events_of(text: &str) -> Vec<(String, Value)> {
+    let lines = text.lines().map(|line| {
+        let stored: Value = serde_json::from_str(line).expect("JSON");
+        let agent = stored["agent"].as_str().expect("an agent").to_string();
+        (agent, stored["event"].clone())
+    });
+    lines.collect()
 }
 
 /// Random enough, and the same for the same seed.
@@ -264,11 +267,22 @@ pub fn newest_run(fleet: &Fleet, n: usize) -> String {
 
 /// Holds what the controller has of a run against what the hosts did.
 pub fn complete(fleet: &Fleet, run: &str, hosts: &[&str], tasks: usize) {
+    let read = |name: &str| std::fs::read_to_string(fleet.path(name)).ok();
+    judge(fleet.events(run), read, hosts, tasks);
+}
+
+/// Holds stored events, each with the agent that sent it, against the files of hosts.
+pub fn judge(
+    events: Vec<(String, Value)>,
+    read: impl Fn(&str) -> Option<String>,
+    hosts: &[&str],
+    tasks: usize,
+) {
     let mut numbers: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
     let mut names: BTreeMap<(String, u64), String> = BTreeMap::new();
     let mut ended: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     let mut once: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for (agent, event) in fleet.events(run) {
+    for (agent, event) in events {
         let text = |v: &Value| v.as_str().unwrap_or_default().to_string();
         let host = text(&event["host"]);
         numbers
@@ -308,7 +322,7 @@ pub fn complete(fleet: &Fleet, run: &str, hosts: &[&str], tasks: usize) {
     assert_eq!(of_every_task, BTreeSet::from([1]), "{ended:?}");
     assert_eq!(ended.len(), hosts.len() * tasks * 3, "{ended:?}");
     for host in hosts {
-        let lines = fleet.read(&format!("out/{host}/lines"));
+        let lines = read(&format!("out/{host}/lines")).unwrap_or_default();
         for n in 0..tasks {
             let count = lines.lines().filter(|l| *l == format!("c{n}")).count();
             let status = ended[&((*host).to_string(), format!("c{n}"))][0].as_str();
@@ -317,32 +331,43 @@ pub fn complete(fleet: &Fleet, run: &str, hosts: &[&str], tasks: usize) {
                 "skipped" => assert!(count <= 1, "c{n} on {host} ran twice: {lines}"),
                 other => panic!("c{n} on {host}: {other}"),
             }
-            let written = std::fs::read_to_string(fleet.path(&format!("out/{host}/w{n}")));
+            let written = read(&format!("out/{host}/w{n}"));
             let want = (0..=n).fold(String::from("0"), |kept, i| format!("k{i}-{kept}"));
-            assert_eq!(written.ok().as_deref(), Some(&*want), "w{n} on {host}");
+            assert_eq!(written.as_deref(), Some(&*want), "w{n} on {host}");
         }
     }
 }
 
 /// A playbook of `tasks` times three tasks that tell how often they ran, for [`complete`].
 pub fn counted_site(fleet: &Fleet, hosts: &[&str], tasks: usize) -> String {
+    slow_counted_site(fleet, hosts, tasks, 0.03)
+}
+
+/// The same, in which each round takes so many seconds.
+pub fn slow_counted_site(fleet: &Fleet, hosts: &[&str], tasks: usize, seconds: f64) -> String {
     for host in hosts {
         std::fs::create_dir_all(fleet.path(&format!("out/{host}"))).expect("a folder");
     }
+    let site = site_text(&fleet.dir, tasks, seconds);
+    fleet.write("site/site.yml", &site);
+    fleet.path("site/site.yml").display().to_string()
+}
+
+/// Such a playbook's text, of hosts that write below `DIR/out/NAME`.
+pub fn site_text(dir: &std::path::Path, tasks: usize, seconds: f64) -> String {
     let mut site = String::from(
         "- hosts: all\n  gather_facts: false\n  vars: {lks_in_flight: skip}\n  tasks:\n",
     );
     for n in 0..tasks {
-        let out = format!("{}/out/{{{{ inventory_hostname }}}}", fleet.dir.display());
+        let out = format!("{}/out/{{{{ inventory_hostname }}}}", dir.display());
         site.push_str(&format!(
-            "    - name: c{n}\n      shell: echo c{n} >> {out}/lines; sleep 0.03\n\
+            "    - name: c{n}\n      shell: echo c{n} >> {out}/lines; sleep {seconds}\n\
              \x20   - name: f{n}\n      set_fact: {{kept{n}: 'k{n}-{{{{ kept{} | default(0) }}}}'}}\n\
              \x20   - name: w{n}\n      copy: {{dest: '{out}/w{n}', content: '{{{{ kept{n} }}}}'}}\n",
             n.max(1) - 1
         ));
     }
-    fleet.write("site/site.yml", &site);
-    fleet.path("site/site.yml").display().to_string()
+    site
 }
 
 /// Forgets what hosts wrote in an earlier run.

@@ -293,6 +293,26 @@ fn a_playbook_runs_on_hosts_and_runs_again_without_changes() {
     assert_eq!(agents.count(), 1);
 }
 
+/// After a power failure a file may have its name and its size, and nothing in it.
+#[test]
+fn an_agent_that_was_damaged_on_the_host_is_brought_again() {
+    let sshd = server_or_skip!("damaged");
+    sshd.answers("", &[]);
+    let agent = || {
+        let mut found = std::fs::read_dir(sshd.path("home/.cache/lks")).expect("a folder");
+        found.next().expect("the agent").expect("an entry").path()
+    };
+    let whole = std::fs::read(agent()).expect("reads");
+    std::fs::write(agent(), vec![0; whole.len()]).expect("written");
+    sshd.answers("", &[]);
+    assert!(std::fs::read(agent()).expect("reads") == whole);
+    // What lies there is used as it is: nothing is written, and one login is all.
+    let written = std::fs::metadata(agent()).and_then(|m| m.modified());
+    sshd.answers("", &[]);
+    let after = std::fs::metadata(agent()).and_then(|m| m.modified());
+    assert_eq!(written.expect("a time"), after.expect("a time"));
+}
+
 /// Each keyword in each place: `GOOD` leads to the server, `BAD` to a port where nobody listens.
 const KEYWORDS: &str = "
 - hosts: web

@@ -1,8 +1,9 @@
 //! The agent's binary on a host: brought there once, found again by its digest.
 
-use super::exec::Done;
+use super::exec::{Complaint, Done, Exec};
 use super::session::Session;
 use super::target::Target;
+use lks_agent::engine::seat::{self, Line};
 use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::host::{Digest, digest_of, here};
 use lks_agent::module::shlex;
@@ -77,37 +78,88 @@ pub struct Found {
     pub is_root: bool,
     /// The name of that user, there.
     pub user: String,
-    /// Where the binary lies.
+    /// Where the binary lies, or is to lie.
     pub path: String,
 }
 
-/// Looks at a host and brings the binary there, if it lacks it.
+/// Looks at a host, by one command. If the binary lies there, the command has become its seat and is given,
+/// too: no second one need be started.
+///
+/// The binary is known by its name, which has its digest and is given to whole files only, and by its size.
+/// What has been damaged since does not come up; [`repair`] is for that.
 ///
 /// # Errors
-/// Of kind `Unreachable`: another architecture, no shell, no space, no right to write.
-pub fn deploy(session: &Arc<Session>, target: &Target, binary: &Binary) -> Result<Found> {
-    let done = run(session, target, &probe(binary), &[])?;
-    let found = answer(&done.output).ok_or_else(|| no_shell(target, &done))?;
+/// Of kind `Unreachable`: another architecture, no shell.
+pub fn look(
+    session: &Arc<Session>,
+    target: &Target,
+    binary: &Binary,
+) -> Result<(Found, Option<Exec>)> {
+    let no_commands = |e| target.unreachable("it starts no commands").caused_by(e);
+    let mut exec = session.exec(&probe(binary)).map_err(no_commands)?;
+    let mut others = Vec::new();
+    // The line may stand among others that a login prints.
+    let found = loop {
+        match exec.receive()? {
+            Some(line) => match answer(&line) {
+                Some(found) => break found,
+                None => others.push(line),
+            },
+            None => return Err(no_shell(target, &others, &exec.complaint())),
+        }
+    };
     if found.machine != binary.machine || found.system != "Linux" {
         return Err(other_machine(target, &found, binary));
     }
-    if !found.has_binary {
-        let path = &found.path;
-        let done = run(session, target, &upload(path, binary)?, &binary.bytes)?;
-        if done.status != Some(0) {
-            return Err(target
-                .unreachable(format!("cannot write {path}: {}", done.complaint))
-                .hint(format!(
-                    "{} needs some MiB in a home it may write to",
-                    target.user
-                )));
-        }
-    }
-    Ok(Found {
+    let is_there = found.has_binary;
+    let found = Found {
         is_root: found.uid == "0",
         user: found.user,
         path: found.path,
-    })
+    };
+    Ok((found, is_there.then_some(exec)))
+}
+
+/// Brings the binary to a host.
+///
+/// # Errors
+/// Of kind `Unreachable`: no space, no right to write.
+pub fn bring(
+    session: &Arc<Session>,
+    target: &Target,
+    binary: &Binary,
+    found: &Found,
+) -> Result<()> {
+    let path = &found.path;
+    let done = run(session, target, &upload(path, binary)?, &binary.bytes)?;
+    if done.status == Some(0) {
+        return Ok(());
+    }
+    Err(target
+        .unreachable(format!("cannot write {path}: {}", done.complaint))
+        .hint(format!(
+            "{} needs some MiB in a home it may write to",
+            target.user
+        )))
+}
+
+/// Brings the binary anew if what lies there is another file; whether it was.
+///
+/// # Errors
+/// As [`bring`].
+pub fn repair(
+    session: &Arc<Session>,
+    target: &Target,
+    binary: &Binary,
+    found: &Found,
+) -> Result<bool> {
+    let path = shlex::quote(&found.path);
+    let done = run(session, target, &shell(&format!("sha256sum <{path}")), &[])?;
+    if done.status != Some(0) || done.output.starts_with(&binary.digest) {
+        return Ok(false);
+    }
+    bring(session, target, binary, found)?;
+    Ok(true)
 }
 
 /// A copy of the binary where other users can run it, and the folder to remove once it runs.
@@ -157,14 +209,13 @@ fn shell(script: &str) -> String {
 }
 
 fn probe(binary: &Binary) -> String {
-    let (digest, size) = (&binary.digest, binary.bytes.len());
-    let name = &digest[..16];
+    let (name, size) = (&binary.digest[..16], binary.bytes.len());
     shell(&format!(
         "cd; f=\"$PWD/.cache/lks/lks-agent-{name}\"; have=no; \
-         if [ -x \"$f\" ] && [ \"$(wc -c <\"$f\")\" -eq {size} ]; then \
-         s=$(sha256sum <\"$f\" 2>/dev/null) || s={digest}; \
-         case $s in {digest}*) have=yes;; esac; fi; \
-         echo \"lks-probe $(uname -s) $(uname -m) $(id -u) $(id -un) $have $f\""
+         [ -x \"$f\" ] && [ \"$(wc -c <\"$f\")\" -eq {size} ] && have=yes; \
+         echo \"lks-probe $(uname -s) $(uname -m) $(id -u) $(id -un) $have $f\"; \
+         [ $have = no ] || exec \"$f\" {}",
+        seat::COMMAND
     ))
 }
 
@@ -201,9 +252,8 @@ struct Answer {
     path: String,
 }
 
-/// The line may stand among others that a login prints.
-fn answer(output: &str) -> Option<Answer> {
-    let line = output.lines().find_map(|l| l.strip_prefix("lks-probe "))?;
+fn answer(line: &str) -> Option<Answer> {
+    let line = line.strip_prefix("lks-probe ")?;
     let mut words = line.splitn(6, ' ').map(String::from);
     Some(Answer {
         system: words.next()?,
@@ -215,11 +265,11 @@ fn answer(output: &str) -> Option<Answer> {
     })
 }
 
-fn no_shell(target: &Target, done: &Done) -> Error {
-    let said = match (&done.complaint, &done.output) {
-        (complaint, _) if !complaint.is_empty() => complaint.clone(),
-        (_, output) if !output.is_empty() => output.clone(),
-        _ => format!("nothing, and ended with status {:?}", done.status),
+fn no_shell(target: &Target, output: &[String], complaint: &Complaint) -> Error {
+    let said = match (complaint.text(), output) {
+        (complaint, _) if !complaint.is_empty() => complaint,
+        (_, []) => format!("nothing, and ended with status {:?}", complaint.status()),
+        (_, output) => output.join("\n"),
     };
     target
         .unreachable(format!(
@@ -247,12 +297,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_is_found_among_greetings() {
-        let text = "Welcome!\nlks-probe Linux x86_64 1000 me no /home/my self/.cache/lks/a\nbye";
+    fn the_answer_is_told_from_greetings() {
+        let text = "lks-probe Linux x86_64 1000 me no /home/my self/.cache/lks/a";
         let found = answer(text).unwrap();
         assert_eq!((found.user.as_str(), found.has_binary), ("me", false));
         assert_eq!(found.path, "/home/my self/.cache/lks/a");
-        assert!(answer("This account is currently not available.").is_none());
+        assert!(answer("Welcome!").is_none());
     }
 
     #[test]

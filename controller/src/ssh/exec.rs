@@ -99,7 +99,7 @@ impl Exec {
     /// When the connection fails.
     pub fn finish(mut self, input: &[u8]) -> Result<Done, russh::Error> {
         let given = self.runtime.block_on(async {
-            self.write.data_bytes(input.to_vec()).await?;
+            self.write.data(input).await?;
             self.write.eof().await
         });
         while !self.ended {

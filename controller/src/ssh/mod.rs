@@ -116,7 +116,12 @@ struct Host {
     session: Arc<Session>,
     target: Target,
     found: Found,
+    /// The seat of the user who logged in, until a runner wants it.
+    ready: Mutex<Option<Taken>>,
 }
+
+/// A seat, and what its command complains about.
+type Taken = (Seat<Exec>, Complaint);
 
 impl Shared {
     /// The host's connection, opened if it is not there. Users to become share it.
@@ -144,12 +149,31 @@ impl Shared {
     fn open(&self, target: Target) -> Result<Host> {
         let network = self.network()?;
         let session = Arc::new(Session::open(&target, &self.keys, &network)?);
-        let found = deploy::deploy(&session, &target, self.binary()?)?;
-        Ok(Host {
+        let binary = self.binary()?;
+        let (found, begun) = deploy::look(&session, &target, binary)?;
+        let host = Host {
             session,
             target,
             found,
-        })
+            ready: Mutex::default(),
+        };
+        let Some(exec) = begun else {
+            deploy::bring(&host.session, &host.target, binary, &host.found)?;
+            return Ok(host);
+        };
+        match host.sit(exec, &host.found.path) {
+            Ok(seat) => {
+                let ready = Mutex::new(Some(seat));
+                return Ok(Host { ready, ..host });
+            }
+            // A power failure, say, may have left a file of the right size and no content.
+            Err(error) => {
+                if !deploy::repair(&host.session, &host.target, binary, &host.found)? {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(host)
     }
 
     fn binary(&self) -> Result<&Binary> {
@@ -182,10 +206,14 @@ impl Shared {
 
 impl Host {
     /// A seat as the user who logged in, or as the one to become.
-    fn seat(&self, login: &Login) -> Result<(Seat<Exec>, Complaint)> {
+    fn seat(&self, login: &Login) -> Result<Taken> {
         let path = &self.found.path;
         let user = login.become_user.as_deref();
         let Some(user) = user.filter(|user| *user != self.found.user) else {
+            let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(seat) = ready.take() {
+                return Ok(seat);
+            }
             let argv = [path.clone(), seat::COMMAND.to_string()];
             return self.start(&shlex::join(&argv), path, |_| Ok(()));
         };
@@ -200,12 +228,7 @@ impl Host {
         seat
     }
 
-    fn become_user(
-        &self,
-        user: &str,
-        login: &Login,
-        path: &str,
-    ) -> Result<(Seat<Exec>, Complaint)> {
+    fn become_user(&self, user: &str, login: &Login, path: &str) -> Result<Taken> {
         let mark = "[lks asks for the password]";
         let argv = seat::argv(user, login, path, self.found.is_root, mark)?;
         let (name, method) = (&self.target.name, &login.become_method);
@@ -229,15 +252,20 @@ impl Host {
         command: &str,
         path: &str,
         begin: impl FnOnce(&mut Exec) -> Result<()>,
-    ) -> Result<(Seat<Exec>, Complaint)> {
+    ) -> Result<Taken> {
         let no_exec = |e| {
             self.target
                 .unreachable("it starts no commands")
                 .caused_by(e)
         };
         let mut exec = self.session.exec(command).map_err(no_exec)?;
-        let complaint = exec.complaint();
         begin(&mut exec)?;
+        self.sit(exec, path)
+    }
+
+    /// Waits until a command is a seat; `path` is the program that it runs.
+    fn sit(&self, exec: Exec, path: &str) -> Result<Taken> {
+        let complaint = exec.complaint();
         let seat = Seat::open(exec, format!("lks on {}", self.target.name));
         match seat {
             Ok(seat) => Ok((seat, complaint)),
@@ -269,7 +297,7 @@ struct Remote {
     shared: Arc<Shared>,
     host: String,
     login: Login,
-    seat: Option<(Seat<Exec>, Complaint)>,
+    seat: Option<Taken>,
 }
 
 impl TaskRunner for Remote {

@@ -6,6 +6,7 @@
 //! - [`proof`]: what must be there afterwards. A run whose effects are missing fails the benchmark:
 //!   a tool that skips work is not fast.
 //! - [`models`]: a benchmark of its own, of `lks.llm.model` (`bench model`).
+//! - [`ssh`]: another, of twenty hosts over SSH (`bench ssh`).
 //! - [`series`]: rounds of runs; [`goals`], [`table`] and [`report`]: what is said of them.
 
 mod goals;
@@ -17,6 +18,7 @@ mod proof;
 mod report;
 mod series;
 mod shapes;
+mod ssh;
 mod table;
 mod tools;
 mod work;
@@ -44,6 +46,13 @@ fn main() -> ExitCode {
                 }
             })
         }
+        Some((first, rest)) if first == "ssh" => ssh::Options::parse(rest).and_then(|o| match o {
+            Some(options) => ssh::run(&options),
+            None => {
+                say(ssh::USAGE);
+                Ok(())
+            }
+        }),
         _ => Options::parse(&words).and_then(|mode| match mode {
             Mode::Run(options) => run(&options),
             Mode::Help => {

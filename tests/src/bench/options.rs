@@ -10,6 +10,7 @@ use super::tools::Tool;
 /// What `--help` prints.
 pub const USAGE: &str = "usage: bench [OPTION]...
        bench model [OPTION]...      fetching a large file: see `bench model --help`
+       bench ssh [OPTION]...        twenty hosts over SSH: see `bench ssh --help`
 
   --agent PATH     the lks-agent to measure (default: built from this workspace, as released);
                    `none` leaves lks out

@@ -80,7 +80,7 @@ fn empty(folder: &Path) -> Result<()> {
 
 /// Writes out what stands between the lines `# repeat 100` and `# end` a hundred times, with the
 /// number of each in place of `@N@`: a playbook has no loop that gives a hundred tasks.
-fn repeat(text: &str) -> String {
+pub fn repeat(text: &str) -> String {
     let mut written = String::new();
     let mut block: Option<(usize, String)> = None;
     for line in text.lines() {

@@ -6,11 +6,11 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use lks_tests::rig::container::Container;
-use lks_tests::rig::options::Options;
+use lks_tests::rig::options::{self, Options};
 use lks_tests::rig::stage::{say, stage};
 use lks_tests::rig::vm::Vm;
 use lks_tests::rig::{
-    Result, Rig, can_run, disk, ensure, first_light, kill, launch, ollama, rootfs, setup,
+    Result, Rig, can_run, clock, disk, ensure, first_light, kill, launch, ollama, rootfs, setup,
 };
 
 const USAGE: &str = "usage: rig COMMAND
@@ -21,11 +21,12 @@ const USAGE: &str = "usage: rig COMMAND
   launch [worker|llm]  an EC2 instance from its launch to a report, with user-data as all it gets: the first
                user's playbook (worker), a model behind a load balancer and out again (llm), or both
   kill         kill -9 of the agent in the middle of each task; a rerun converges
+  clock        a controller and an agent on a real host whose clock jumps while they work
   exec CMD     boot a real host, run one shell command on it, end it
   shell        boot a real host and log in on its serial line (Ctrl-] leaves)
   light [CMD]  boot a systemd container, run one shell command in it, end it
 
-first-light, launch and kill take --agent PATH (default: built from this workspace), --playbook PATH and
+first-light, launch, kill and clock take --agent PATH (default: built from this workspace), --playbook PATH and
 --reports DIR. Images are kept in $LKS_RIG_CACHE (default ~/.cache/lks-rig); nothing else remains,
 however the rig ends. LKS_RIG_ACCEL=kvm uses KVM; LKS_RIG_COMPOSE=FILE serves a real compose plugin in
 place of the stand-in. Exit code: 0 passed, 1 failed, 2 wrong usage, 75 cannot run here.";
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     let rig = match command.as_str() {
         "setup" => return ended(set_up()),
         "can-run" => return report_rigs(),
-        "first-light" | "launch" | "kill" | "exec" | "shell" => Rig::Vm,
+        "first-light" | "launch" | "kill" | "clock" | "exec" | "shell" => Rig::Vm,
         "light" => Rig::Container,
         _ => {
             say(USAGE);
@@ -57,6 +58,9 @@ fn main() -> ExitCode {
         "first-light" => Options::parse(rest).and_then(|options| first_light::run(&options)),
         "launch" => launched(rest),
         "kill" => Options::parse(rest).and_then(|options| kill::run_all(&options)),
+        "clock" => {
+            Options::parse(rest).and_then(|agent| clock::run(&agent, &options::released_ctl()?))
+        }
         "exec" => exec(&rest.join(" ")),
         "shell" => shell(),
         _ => light(&rest.join(" ")),

@@ -3,7 +3,8 @@
 //! - [`vm::Vm`]: Debian 12 in QEMU with a kernel of its own, an NFS server standing for EFS, an apt
 //!   repository, a release server and an image registry ([`services`]). A minute to boot.
 //!   [`first_light`] and [`kill`] run the first user's playbook on it. [`launch`] boots it as an
-//!   instance of EC2 ([`cloud`]) that gets nothing but user-data.
+//!   instance of EC2 ([`cloud`]) that gets nothing but user-data. [`clock`] sets its clock
+//!   while a fleet works on it.
 //! - [`container::Container`]: the same root file system under systemd-nspawn, systemd as PID 1.
 //!   Seconds; for every test run.
 //!
@@ -11,6 +12,7 @@
 //! nothing to clean up by hand. What takes minutes to make is made once and kept ([`cache`]).
 
 pub mod cache;
+pub mod clock;
 pub mod cloud;
 pub mod console;
 pub mod container;

@@ -69,6 +69,14 @@ pub fn ctl() -> Result<PathBuf> {
     }
 }
 
+/// `lks-ctl` as it is shipped: the one that `LKS_CTL` names, or a release build.
+pub fn released_ctl() -> Result<PathBuf> {
+    match std::env::var_os("LKS_CTL") {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => build("lks-ctl", &["--release"]),
+    }
+}
+
 /// Builds the agent as it is shipped.
 fn build_agent() -> Result<PathBuf> {
     say("building the agent");

@@ -6,7 +6,8 @@
 //!
 //! The others have no digest of their own: their fetch is followed by one, by `sha256sum` and, apart, by
 //! the faster `openssl dgst`. lks hashes and syncs to the disk before it says that it is done; the others
-//! do not sync.
+//! leave the file to the kernel, which may lose it with the power. A `sync` after the faster digest is what
+//! brings them to where lks is.
 
 mod clients;
 mod kills;
@@ -155,10 +156,19 @@ impl Drop for Place {
     }
 }
 
-/// One fetch, and the seconds of its digest by `sha256sum` and by `openssl`: none for lks, which has done it.
+/// One fetch, and what follows it.
 struct Once {
     run: Run,
-    digests: (f64, f64),
+    after: After,
+}
+
+/// Seconds of what follows a fetch: none of it for lks, which has done it.
+#[derive(Clone, Copy, Default)]
+struct After {
+    sha256sum: f64,
+    openssl: f64,
+    /// Of `sync`, right after `openssl`.
+    sync: f64,
 }
 
 /// What a client's runs gave, in seconds: medians.
@@ -168,16 +178,21 @@ struct Row {
     fetch: f64,
     cpu: f64,
     peak_mb: f64,
-    digests: (f64, f64),
+    after: After,
 }
 
-impl Row {
-    /// Seconds until the file is there and known to be right, by the slower and the faster digest.
-    fn whole(&self) -> (f64, f64) {
-        let (slow, fast) = self.digests;
-        (self.fetch + slow, self.fetch + fast)
-    }
-}
+/// When a client is through, in words, and the seconds that it took to get there.
+type Through = (&'static str, fn(&Row) -> f64);
+
+/// The ways to be through: the file is there and known to be right, by the slower and the faster digest, and
+/// it is on the disk as well, as it is by lks.
+const THROUGH: [Through; 3] = [
+    ("sha256sum", |row| row.fetch + row.after.sha256sum),
+    ("openssl dgst", |row| row.fetch + row.after.openssl),
+    ("openssl dgst and sync", |row| {
+        row.fetch + row.after.openssl + row.after.sync
+    }),
+];
 
 /// Measures all clients and says what came of it.
 pub fn run(options: &Options) -> Result<()> {
@@ -204,10 +219,11 @@ pub fn run(options: &Options) -> Result<()> {
             fetch: median(runs.iter().map(|once| once.run.wall_s)),
             cpu: median(runs.iter().map(|once| once.run.cpu_s)),
             peak_mb: median(runs.iter().map(|once| once.run.peak_kib as f64 / 1024.0)),
-            digests: (
-                median(runs.iter().map(|once| once.digests.0)),
-                median(runs.iter().map(|once| once.digests.1)),
-            ),
+            after: After {
+                sha256sum: median(runs.iter().map(|once| once.after.sha256sum)),
+                openssl: median(runs.iter().map(|once| once.after.openssl)),
+                sync: median(runs.iter().map(|once| once.after.sync)),
+            },
         })
         .collect();
     tell(&rows, &limits::median(&limits), &place);
@@ -231,46 +247,50 @@ fn once(client: &Client, place: &Place) -> Result<Once> {
     if client.verifies {
         let found = limits::digest(&dest)?;
         ensure(found == place.sha256, "lks put another file in place")?;
-        let digests = (0.0, 0.0);
-        return Ok(Once { run, digests });
+        let after = After::default();
+        return Ok(Once { run, after });
     }
     let (sha256sum, openssl) = clients::digests(&dest, &place.sha256);
-    let slow = place.measure(&sha256sum)?.wall_s;
-    let digests = (slow, place.measure(&openssl)?.wall_s);
-    Ok(Once { run, digests })
+    let sync = ["sync".to_owned(), dest.display().to_string()];
+    // In this order: the kernel writes on while a digest is made.
+    let openssl = place.measure(&openssl)?.wall_s;
+    let sync = place.measure(&sync)?.wall_s;
+    let after = After {
+        sha256sum: place.measure(&sha256sum)?.wall_s,
+        openssl,
+        sync,
+    };
+    Ok(Once { run, after })
 }
 
 fn tell(rows: &[Row], limits: &Limits, place: &Place) {
     let mb = place.size as f64 / 1e6;
     say(format_args!(
         "one file of {mb:.0} MB over loopback, medians, in seconds\n\n\
-         | client | fetch | + sha256sum | + openssl dgst | CPU | peak MB | MB/s in all |\n\
-         |---|---|---|---|---|---|---|"
+         | client | fetch | + sha256sum | + openssl dgst | + openssl dgst, sync | CPU | peak MB | MB/s in all |\n\
+         |---|---|---|---|---|---|---|---|"
     ));
     for row in rows {
-        let (slow, fast) = row.whole();
+        let [slow, fast, synced] = THROUGH.map(|(_, seconds)| seconds(row));
         say(format_args!(
-            "| {} | {:.2} | {slow:.2} | {fast:.2} | {:.2} | {:.0} | {:.0} |",
+            "| {} | {:.2} | {slow:.2} | {fast:.2} | {synced:.2} | {:.2} | {:.0} | {:.0} |",
             row.client.words(),
             row.fetch,
             row.cpu,
             row.peak_mb,
-            mb / fast
+            mb / synced
         ));
     }
     let Some((lks, others)) = rows.split_first() else {
         return;
     };
     let own = lks.fetch;
-    for (what, pick) in [
-        ("sha256sum", (|w| w.0) as fn((f64, f64)) -> f64),
-        ("openssl dgst", |w| w.1),
-    ] {
+    for (what, seconds) in THROUGH {
         let best = others
             .iter()
-            .min_by(|a, b| pick(a.whole()).total_cmp(&pick(b.whole())));
+            .min_by(|a, b| seconds(a).total_cmp(&seconds(b)));
         if let Some(best) = best {
-            let time = pick(best.whole());
+            let time = seconds(best);
             let verdict = if own <= time { "met" } else { "MISSED" };
             say(format_args!(
                 "at least as fast as the fastest with {what} ({}, {time:.2} s): {:.2} times as fast: {verdict}",
@@ -282,7 +302,8 @@ fn tell(rows: &[Row], limits: &Limits, place: &Place) {
     say(limits.describe(own));
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// The middle one.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
