@@ -256,6 +256,13 @@ mod tests {
         assert!(!script.contains("openssl"), "nothing is fetched from S3");
     }
 
+    /// The umask of `login.defs(5)`: what a command of a playbook makes must be no more private than over
+    /// SSH, or a service's own account cannot read its program.
+    #[test]
+    fn playbooks_run_with_the_umask_of_a_login() {
+        assert!(UNIT.contains("\nUMask=0022\n") && UNIT.contains("\nStateDirectoryMode=0700\n"));
+    }
+
     #[test]
     fn what_a_shell_would_understand_is_refused() {
         let bad = |change: fn(&mut Bootstrap)| {

@@ -3,12 +3,12 @@
 //! told of any of it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::services::Surroundings;
-use super::{Attempt, Result, data, process, rootfs};
+use super::{Attempt, Result, data, disk, ensure, process, rootfs};
 use crate::aws;
 
 /// The account and role that instances have, as `lks-ctl serve --allow` is told them.
@@ -22,10 +22,10 @@ const MAC: &str = "52:54:00:12:34:56";
 /// What moto listens at, inside.
 const MOTO: &str = "http://127.0.0.1:5555";
 
-/// Routes of the network that EC2's has; names that the controller asks are AWS's here, too.
+/// Addresses of the network that EC2's has; names that the controller asks are AWS's here, too.
 const NETWORK: &str = "
-ip addr add 169.254.169.254/32 dev tap0
-ip addr add 10.77.0.40/32 dev tap0
+ip addr add 169.254.169.254/32 dev $2
+ip addr add 10.77.0.40/32 dev $2
 printf '%s\\n' '127.0.0.1 localhost' '10.77.0.40 sts.us-east-1.amazonaws.com' >$1/hosts
 mount --bind $1/hosts /etc/hosts
 ";
@@ -47,20 +47,13 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Starts everything; the instance's user-data come later. `port` is that of the target group.
+    /// Starts everything around a virtual machine; the instance's user-data come later. `port` is that of
+    /// the target group.
     ///
     /// # Errors
     /// When a server does not come up.
     pub fn start(around: &mut Surroundings, port: u16) -> Result<Self> {
-        let dir = around.namespace.dir().to_path_buf();
-        process::run(
-            around
-                .namespace
-                .command("sh")
-                .args(["-euc", NETWORK, "sh"])
-                .arg(&dir),
-        )
-        .attempt("cannot make EC2's network")?;
+        network(around, "tap0")?;
         let mut dhcp = around.namespace.command("dnsmasq");
         dhcp.args(["--keep-in-foreground", "--conf-file=/dev/null", "--port=0"])
             .args(["--interface=tap0", "--bind-interfaces", "--user=root"])
@@ -74,8 +67,25 @@ impl Cloud {
         around.serve("moto", &mut moto, Some("127.0.0.1:5555"))?;
         let made = world(around, &["make", &port.to_string()])?;
         let (group, instance) = made.trim().split_once(' ').unwrap_or_default();
+        Self::region(around, instance, group)
+    }
+
+    /// What a container needs, which shares the loopback of its network: metadata and STS, no more.
+    ///
+    /// # Errors
+    /// When a server does not come up.
+    pub fn on_loopback(around: &mut Surroundings) -> Result<Self> {
+        network(around, "lo")?;
+        around
+            .namespace
+            .script("ip addr add 10.77.0.1/32 dev lo")
+            .attempt("cannot make the controller's address")?;
+        Self::region(around, "i-0123456789abcdef0", "")
+    }
+
+    fn region(around: &mut Surroundings, instance: &str, group: &str) -> Result<Self> {
         let cloud = Self {
-            file: dir.join("aws.json"),
+            file: around.namespace.dir().join("aws.json"),
             settings: settings(instance),
             instance: instance.to_owned(),
             group: group.to_owned(),
@@ -129,6 +139,46 @@ impl Cloud {
         let said = world(around, &["health", &self.group, &self.instance])?;
         Ok(said.trim().to_owned())
     }
+}
+
+fn network(around: &Surroundings, device: &str) -> Result<()> {
+    let mut script = around.namespace.command("sh");
+    script
+        .args(["-euc", NETWORK, "sh"])
+        .arg(around.namespace.dir());
+    process::run(script.arg(device))
+        .attempt("cannot make EC2's network")
+        .map(drop)
+}
+
+/// Makes a container's files those of an image for EC2. In a container cloud-init looks at no DMI, since
+/// that is the machine's; here it is told to look, and at that of an instance.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn container_image(root: &Path) -> Result<()> {
+    fs::remove_file(root.join(rootfs::NO_CLOUD_INIT))?;
+    let settings = format!("{}datasource_list: [Ec2]\n", disk::CLOUD_INIT);
+    rootfs::write(root, "etc/cloud/cloud.cfg.d/90_rig.cfg", &settings)?;
+    rootfs::write(root, "etc/cloud/ds-identify.cfg", "policy: enabled\n")?;
+    let id = "ec2e1916-9099-7caf-fd21-012345abcdef";
+    for (name, text) in [
+        ("product_uuid", id),
+        ("product_serial", id),
+        ("sys_vendor", "Amazon EC2"),
+        ("chassis_asset_tag", "Amazon EC2"),
+    ] {
+        rootfs::write(root, &format!("var/lib/rig-dmi/{name}"), text)?;
+    }
+    let path = "usr/lib/python3/dist-packages/cloudinit/dmi.py";
+    let code = fs::read_to_string(root.join(path))?
+        .replace("    if is_container():", "    if False:")
+        .replace("\"/sys/class/dmi/id\"", "\"/var/lib/rig-dmi\"");
+    ensure(
+        code.contains("if False:") && code.contains("rig-dmi"),
+        "cloud-init reads DMI in another way than it did",
+    )?;
+    rootfs::write(root, path, &code)
 }
 
 /// What is in the account, by AWS's own library and not by ours.

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::namespace::Namespace;
+use super::services::Surroundings;
 use super::{Attempt, Failure, Result, ensure, process, rootfs};
 
 /// How long systemd may take to come up or to end, on a busy machine.
@@ -46,25 +47,42 @@ pub struct Container {
     nspawn: Child,
     init: u32,
     // Last: fields are dropped in order, and everything above lives inside it.
-    namespace: Namespace,
+    around: Surroundings,
 }
 
 impl Container {
     /// Boots a fresh one and waits until its services are up.
     pub fn boot() -> Result<Self> {
-        let namespace = Namespace::open()?;
+        Self::boot_in(Surroundings::bare()?, |_| Ok(()))
+    }
+
+    /// Boots a fresh one whose files were prepared, on a network with servers on it, and waits until its
+    /// services are up.
+    pub fn boot_in(
+        around: Surroundings,
+        prepare: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
+        let namespace = &around.namespace;
         let mut overlay = namespace.command("sh");
         overlay
             .args(["-euc", OVERLAY])
             .env("DIR", namespace.dir())
             .env("LOWER", rootfs::root()?);
         process::run(&mut overlay).attempt("cannot mount the container's file system")?;
-        let (nspawn, init) = launch(&namespace)?;
+        // Seen through the namespace: the overlay is mounted there and nowhere else.
+        let root = namespace.dir().join("host/root");
+        prepare(&namespace.see(&root))?;
+        let (nspawn, init) = launch(namespace)?;
         Ok(Container {
             nspawn,
             init,
-            namespace,
+            around,
         })
+    }
+
+    /// What is around it.
+    pub fn around(&mut self) -> &mut Surroundings {
+        &mut self.around
     }
 
     /// Its root directory, seen from this machine.
@@ -113,13 +131,13 @@ impl Container {
             ensure(start.elapsed() < LIMIT, "the container does not go down")?;
             std::thread::sleep(Duration::from_millis(20));
         }
-        (self.nspawn, self.init) = launch(&self.namespace)?;
+        (self.nspawn, self.init) = launch(&self.around.namespace)?;
         Ok(())
     }
 
     /// What systemd and the kernel's console said since the last start.
     pub fn console(&self) -> String {
-        self.namespace.log("nspawn")
+        self.around.namespace.log("nspawn")
     }
 }
 

@@ -38,7 +38,7 @@ const HOSTS: &str = "127.0.0.1 localhost
 
 /// What an image for EC2 says to cloud-init beside the defaults: its address and the size of its disk are its
 /// own, and nobody logs in over SSH. Without a metadata service cloud-init does not run at all.
-const CLOUD_INIT: &str = "growpart: {mode: 'off'}
+pub const CLOUD_INIT: &str = "growpart: {mode: 'off'}
 locale: false
 network: {config: disabled}
 resize_rootfs: false

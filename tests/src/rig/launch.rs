@@ -193,9 +193,12 @@ impl Launch {
         let events = self.controller.events(self.vm.around(), &run)?;
         if status != 0 {
             let said = self.controller.call(self.vm.around(), &["events", &run]);
+            self.vm.wait()?;
+            let journal = self.vm.exec("journalctl --no-pager --lines 30")?;
             return Err(Failure::new(format!(
-                "the run ended with {status}:\n{}",
-                said.unwrap_or_else(|failure| failure.to_string())
+                "the run ended with {status}:\n{}\nthe host's journal:\n{}",
+                said.unwrap_or_else(|failure| failure.to_string()),
+                process::tail(&journal)
             )));
         }
         stage("the report is complete", || {

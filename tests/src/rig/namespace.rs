@@ -72,6 +72,12 @@ impl Namespace {
         &self.dir
     }
 
+    /// A path of the namespace, with what is mounted there, as this process reaches it.
+    pub fn see(&self, path: &Path) -> PathBuf {
+        let inside = path.strip_prefix("/").unwrap_or(path);
+        PathBuf::from(format!("/proc/{}/root", self.init)).join(inside)
+    }
+
     /// The namespace's name, unique on this machine; also that of its cgroup.
     pub fn name(&self) -> &str {
         &self.name

@@ -42,6 +42,18 @@ impl Surroundings {
         })
     }
 
+    /// A network with nothing on it but its loopback.
+    ///
+    /// # Errors
+    /// When there are no namespaces.
+    pub fn bare() -> Result<Self> {
+        let running = Vec::new();
+        Ok(Self {
+            services: Services { running },
+            namespace: Namespace::open()?,
+        })
+    }
+
     /// Starts one more server, and waits until it listens, where it is to.
     ///
     /// # Errors
