@@ -174,7 +174,7 @@ fn a_server_that_wants_a_ticket_gets_one() {
          \x20   - assert:\n        that:\n\
          \x20         - \"answer.content == 'GET by someone@LKS.TEST: '\"\n\
          \x20         - lookup('file', 'DIR/got') == answer.content | trim\n\
-         \x20         - lookup('url', 'URL', use_gssapi=true) == answer.content | trim\n",
+         \x20         - lookup('url', 'URL', use_gssapi=true) | trim == answer.content | trim\n",
     );
     assert!(done.status.success(), "{}", said(&done));
 }
