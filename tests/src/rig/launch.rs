@@ -31,6 +31,8 @@ const GLANCE: Duration = Duration::from_millis(500);
 const MOST_USER_DATA: usize = 16 << 10;
 /// Where the model's server listens.
 const PORT: u16 = 8080;
+/// Tokens of an answer: half a minute or more under an emulator, and less than `drain.yml` waits.
+const ANSWER: u32 = 150;
 /// Answers under way while the host is drained.
 const STREAMS: usize = 4;
 
@@ -316,7 +318,7 @@ impl Launch {
 
     /// An answer that takes a while, asked for from outside the host, as a load balancer's clients do.
     fn stream(&mut self, url: &str) -> Result<Child> {
-        let body = json!({"model": "tiny", "prompt": "hello", "max_tokens": 1500, "stream": true, "ignore_eos": true});
+        let body = json!({"model": "tiny", "prompt": "hello", "max_tokens": ANSWER, "stream": true, "ignore_eos": true});
         let mut curl = self.vm.around().namespace.command("curl");
         curl.args(["-sSN", "--fail", "--max-time", "600", "-H"])
             .args(["Content-Type: application/json", "-d", &body.to_string()])
