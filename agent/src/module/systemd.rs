@@ -17,6 +17,25 @@ choices! {
     }
 }
 
+choices! {
+    /// Whose systemd.
+    pub enum Scope {
+        System = "system",
+        User = "user",
+        Global = "global",
+    }
+}
+
+impl From<Scope> for UnitScope {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::System => Self::System,
+            Scope::User => Self::User,
+            Scope::Global => Self::Global,
+        }
+    }
+}
+
 /// What is wanted of a unit. The steps are taken in the order of the fields below `name`.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]

@@ -3,9 +3,8 @@
 use crate::error::{Error, Result};
 use crate::host::{Command, HostView, Outcome};
 use crate::module::command::complaint;
-use crate::module::systemd::{self, UnitState, UnitWish};
+use crate::module::systemd::{self, Scope, UnitState, UnitWish};
 use crate::module::{Diff, Module, Plan, PlanCx, Returns, shlex};
-use crate::modules::systemd::Scope;
 use crate::params;
 use std::path::Path;
 

@@ -1,19 +1,10 @@
 //! `ansible.builtin.systemd_service`, also known as `systemd`.
 
 use crate::error::Result;
-use crate::host::{Outcome, UnitScope};
-use crate::module::systemd::{UnitState, UnitWish};
+use crate::host::Outcome;
+use crate::module::systemd::{Scope, UnitState, UnitWish};
 use crate::module::{Module, Plan, PlanCx, Returns, Rule};
-use crate::{choices, params};
-
-choices! {
-    /// Whose systemd.
-    pub enum Scope {
-        System = "system",
-        User = "user",
-        Global = "global",
-    }
-}
+use crate::params;
 
 params! {
     /// Starts, stops, enables and masks systemd units.
@@ -71,16 +62,6 @@ pub const RETURNS: &[(&str, &str)] = &[
     ("enabled", "whether it starts at boot"),
     ("status", "all properties, as `systemctl show` prints them"),
 ];
-
-impl From<Scope> for UnitScope {
-    fn from(scope: Scope) -> Self {
-        match scope {
-            Scope::System => Self::System,
-            Scope::User => Self::User,
-            Scope::Global => Self::Global,
-        }
-    }
-}
 
 impl Systemd {
     fn wish(&self) -> UnitWish {
