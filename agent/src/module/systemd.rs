@@ -1,10 +1,10 @@
 //! Bringing a systemd unit into a state: what `systemd`, `systemd_service` and `service` share.
 
 use super::{Diff, Plan, PlanCx, Returns};
-use crate::choices;
 use crate::error::{Error, Result};
 use crate::host::{Command, Consequence, Effect, HostView, Outcome, Output, Unit, UnitScope};
 use crate::value::{Key, Map, Value};
+use crate::{choices, params};
 use std::path::Path;
 
 choices! {
@@ -33,6 +33,55 @@ impl From<Scope> for UnitScope {
             Scope::User => Self::User,
             Scope::Global => Self::Global,
         }
+    }
+}
+
+params! {
+    /// What only systemd knows of a service.
+    pub struct UnitParams {
+        /// Whether existing links in the way are replaced (systemd).
+        optional force: Option<bool>,
+        /// Whether it cannot be started at all (systemd).
+        optional masked: Option<bool>,
+        /// Whether unit files are read anew, before anything else (systemd).
+        default(false) daemon_reload | "daemon-reload": bool,
+        /// Whether systemd itself is started anew, before anything else.
+        default(false) daemon_reexec | "daemon-reexec": bool,
+        /// Whose systemd: the machine's, the user's, or the configuration for all users.
+        default(Scope::System) scope: Scope,
+        /// Whether not to wait until it is done (systemd).
+        default(false) no_block: bool,
+    }
+}
+
+impl UnitParams {
+    /// What these want of a unit that somebody else names.
+    #[must_use]
+    pub fn wish(&self) -> UnitWish {
+        UnitWish {
+            scope: self.scope.into(),
+            daemon_reload: self.daemon_reload,
+            daemon_reexec: self.daemon_reexec,
+            masked: self.masked,
+            force: self.force.unwrap_or(false),
+            no_block: self.no_block,
+            ..UnitWish::default()
+        }
+    }
+
+    /// The first of them that says something.
+    #[must_use]
+    pub fn given(&self) -> Option<&'static str> {
+        let all = [
+            (self.force.is_some(), "force"),
+            (self.masked.is_some(), "masked"),
+            (self.daemon_reload, "daemon_reload"),
+            (self.daemon_reexec, "daemon_reexec"),
+            (self.scope != Scope::System, "scope"),
+            (self.no_block, "no_block"),
+        ];
+        all.into_iter()
+            .find_map(|(given, name)| given.then_some(name))
     }
 }
 

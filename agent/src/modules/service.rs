@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::host::{Command, HostView, Outcome};
 use crate::module::command::complaint;
-use crate::module::systemd::{self, Scope, UnitState, UnitWish};
+use crate::module::systemd::{self, UnitParams, UnitState, UnitWish};
 use crate::module::{Diff, Module, Plan, PlanCx, Returns, shlex};
 use crate::params;
 use std::path::Path;
@@ -32,18 +32,7 @@ params! {
         default("default".to_string()) runlevel: String,
         /// More arguments for the init script.
         default(String::new()) arguments | "args": String,
-        /// Whether existing links in the way are replaced (systemd only, as the next five).
-        optional force: Option<bool>,
-        /// Whether it cannot be started at all.
-        optional masked: Option<bool>,
-        /// Whether unit files are read anew, before anything else.
-        default(false) daemon_reload | "daemon-reload": bool,
-        /// Whether systemd itself is started anew, before anything else.
-        default(false) daemon_reexec | "daemon-reexec": bool,
-        /// Whose systemd: the machine's, the user's, or the configuration for all users.
-        default(Scope::System) scope: Scope,
-        /// Whether not to wait until it is done.
-        default(false) no_block: bool,
+        flatten unit: UnitParams,
         /// The service manager, if it is not to be found out: `systemd`, `openrc`, `sysvinit` or `service`.
         default("auto".to_string()) r#use: String,
     }
@@ -136,26 +125,13 @@ impl Service {
             name: Some(self.name.clone()),
             enabled: self.enabled,
             state: self.state,
-            scope: self.scope.into(),
-            daemon_reload: self.daemon_reload,
-            daemon_reexec: self.daemon_reexec,
-            masked: self.masked,
-            force: self.force.unwrap_or(false),
-            no_block: self.no_block,
+            ..self.unit.wish()
         }
     }
 
     /// What only systemd knows, and what other managers need to be told.
     fn check_for_scripts(&self) -> Result<()> {
-        let systemd_only = [
-            (self.force.is_some(), "force"),
-            (self.masked.is_some(), "masked"),
-            (self.daemon_reload, "daemon_reload"),
-            (self.daemon_reexec, "daemon_reexec"),
-            (self.scope != Scope::System, "scope"),
-            (self.no_block, "no_block"),
-        ];
-        if let Some((_, name)) = systemd_only.iter().find(|(given, _)| *given) {
+        if let Some(name) = self.unit.given() {
             return Err(Error::params(format!(
                 "Unsupported parameters for (service) module: {name}"
             ))

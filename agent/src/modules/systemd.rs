@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::host::Outcome;
-use crate::module::systemd::{Scope, UnitState, UnitWish};
+use crate::module::systemd::{UnitParams, UnitState, UnitWish};
 use crate::module::{Module, Plan, PlanCx, Returns, Rule};
 use crate::params;
 
@@ -33,18 +33,7 @@ params! {
         optional state: Option<UnitState>,
         /// Whether it starts at boot.
         optional enabled: Option<bool>,
-        /// Whether existing links in the way are replaced.
-        optional force: Option<bool>,
-        /// Whether it cannot be started at all.
-        optional masked: Option<bool>,
-        /// Whether unit files are read anew, before anything else.
-        default(false) daemon_reload | "daemon-reload": bool,
-        /// Whether systemd itself is started anew, before anything else.
-        default(false) daemon_reexec | "daemon-reexec": bool,
-        /// Whose systemd: the machine's, the user's, or the configuration for all users.
-        default(Scope::System) scope: Scope,
-        /// Whether not to wait until it is done.
-        default(false) no_block: bool,
+        flatten unit: UnitParams,
     }
     rules [
         // With a name alone the unit's status is asked for, as Ansible's module allows: its rule that
@@ -66,15 +55,10 @@ pub const RETURNS: &[(&str, &str)] = &[
 impl Systemd {
     fn wish(&self) -> UnitWish {
         UnitWish {
-            scope: self.scope.into(),
             name: self.name.clone(),
-            daemon_reload: self.daemon_reload,
-            daemon_reexec: self.daemon_reexec,
-            masked: self.masked,
             enabled: self.enabled,
             state: self.state,
-            force: self.force.unwrap_or(false),
-            no_block: self.no_block,
+            ..self.unit.wish()
         }
     }
 }
