@@ -112,6 +112,24 @@ fn rows(file: Option<&SettingsFile>) -> Result<Vec<(String, Shown)>> {
     Ok(rows)
 }
 
+/// A setting by Ansible's name for it, for the lookup `config`: its value, and who says it. A switch that
+/// nobody set is off.
+///
+/// # Errors
+/// When the settings cannot be read.
+pub(super) fn setting(name: &str) -> Result<Option<(Value, String)>> {
+    let file = settings_file();
+    let rows = rows(file.as_ref())?;
+    let found = rows.into_iter().find(|(known, _)| known == name);
+    Ok(found.map(|(_, row)| {
+        let value = match &row.value {
+            Value::Null if row.type_name == "boolean" => Value::Bool(false),
+            value => value.clone(),
+        };
+        (value, origin(&row, file.as_ref()))
+    }))
+}
+
 /// Who says a setting: the file's path, `env: NAME`, or `default`.
 fn origin(row: &Shown, file: Option<&SettingsFile>) -> String {
     match (&row.origin, file) {

@@ -118,6 +118,7 @@ pub(super) fn read_inventory(
         vault: vault.clone(),
         managed: settings.ansible_managed.clone(),
         lenient: options.compat,
+        setting: super::config::setting,
         aws: AwsMemory::default(),
         trusted: Default::default(),
     }));
@@ -313,6 +314,7 @@ pub fn job(
         become_: options.become_,
         become_user: text(&options.become_user, "root"),
         become_method: text(&options.become_method, "sudo"),
+        setting: super::config::setting,
         merge_hashes: settings.hash_behaviour == "merge",
         become_same_user: settings.become_allow_same_user,
         become_password: passwords::become_password(options)?,

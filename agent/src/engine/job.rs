@@ -122,6 +122,7 @@ impl Job {
             vault: self.vault.clone(),
             managed: self.options.managed.clone(),
             lenient: self.options.compat,
+            setting: self.options.setting,
             aws: AwsMemory::default(),
             trusted: Default::default(),
         }))

@@ -1,9 +1,13 @@
 //! What a run is asked to do, apart from the playbook.
 
+use crate::error::Result;
 use crate::playbook::load::DuplicateKeys;
-use crate::value::Map;
+use crate::value::{Map, Value};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A setting's value by the name that `ansible-config` gives it, and who says it.
+pub type SettingNamed = fn(&str) -> Result<Option<(Value, String)>>;
 
 /// Options of a run. [`Default`] is what `ansible-playbook` does without flags.
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ pub struct Options {
     pub become_user: String,
     /// Go through the method even to become the user who is there (`become_allow_same_user`).
     pub become_same_user: bool,
+    /// What the lookup `config` finds.
+    pub setting: SettingNamed,
     /// Mappings of the same name add up, all the way down (`hash_behaviour = merge`).
     pub merge_hashes: bool,
     pub become_method: String,
@@ -105,6 +111,7 @@ impl Default for Options {
             become_: false,
             become_user: "root".into(),
             become_same_user: false,
+            setting: |_| Ok(None),
             merge_hashes: false,
             become_method: "sudo".into(),
             become_password: None,

@@ -23,6 +23,8 @@ pub struct Controller {
     pub managed: String,
     /// Whether conditions may be of any type.
     pub lenient: bool,
+    /// What the lookup `config` finds.
+    pub setting: super::options::SettingNamed,
     /// What AWS answered.
     pub aws: AwsMemory,
     /// Texts without markers that a template trusted.
@@ -158,6 +160,7 @@ impl Outside for Controller {
                 let value = become_default(name, method);
                 value.map(|value| (Value::from(value), "default".into()))
             }
+            (name, None) => (self.setting)(name)?,
             _ => None,
         })
     }

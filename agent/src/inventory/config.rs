@@ -22,6 +22,8 @@ pub struct Config {
     pub unparsed_warning: bool,
     /// What becomes of group names that would not do as a variable's.
     pub group_chars: GroupChars,
+    /// Mappings that several sources give a host or group under one name add up (`hash_behaviour = merge`).
+    pub merge_hashes: bool,
     /// Endings of files in an inventory directory that are no inventory.
     pub ignored_endings: Vec<String>,
     /// Regular expressions for names in an inventory directory that are no inventory.
@@ -43,6 +45,7 @@ impl Default for Config {
             unparsed_is_failed: false,
             unparsed_warning: true,
             group_chars: GroupChars::Never,
+            merge_hashes: false,
             ignored_endings: words(IGNORED_ENDINGS),
             ignored_patterns: Vec::new(),
             script_stderr: false,

@@ -59,6 +59,8 @@ pub struct Inventory {
     pub dirs: Vec<PathBuf>,
     /// What becomes of odd group names.
     pub group_chars: GroupChars,
+    /// Whether mappings add up that are set under one name again.
+    pub merge_hashes: bool,
 }
 
 /// One host.
@@ -113,6 +115,7 @@ impl Inventory {
             warnings: Vec::new(),
             dirs: Vec::new(),
             group_chars: GroupChars::Never,
+            merge_hashes: false,
         };
         inventory.add_group(ALL);
         inventory.group_mut(ALL).children.insert(UNGROUPED.into());
@@ -253,8 +256,9 @@ impl Inventory {
 
     /// Sets a variable of a host of the inventory; of an unknown host, does nothing.
     pub fn set_host_var(&mut self, host: &str, key: Key, value: Value, span: Option<&Span>) {
+        let merge = self.merge_hashes;
         if let Some(host) = self.hosts.get_mut(host) {
-            Arc::make_mut(&mut host.vars).set(key, value, span);
+            Arc::make_mut(&mut host.vars).add(key, value, span, merge);
         }
     }
 
@@ -269,9 +273,10 @@ impl Inventory {
         value: Value,
         span: Option<&Span>,
     ) -> Result<()> {
+        let merge = self.merge_hashes;
         let group = self.group_mut(group);
         if key.as_str() != Some("ansible_group_priority") {
-            Arc::make_mut(&mut group.vars).set(key, value, span);
+            Arc::make_mut(&mut group.vars).add(key, value, span, merge);
             return Ok(());
         }
         let text = value.as_str().and_then(|text| text.trim().parse().ok());

@@ -89,6 +89,7 @@ pub fn load(sources: &[String], tools: &Tools<'_>) -> Result<Inventory> {
         inventory: Inventory::new(),
     };
     loader.inventory.group_chars = tools.config.group_chars;
+    loader.inventory.merge_hashes = tools.config.merge_hashes;
     let mut parsed = false;
     for source in sources.iter().filter(|s| !s.is_empty()) {
         parsed |= loader.source(source)?;

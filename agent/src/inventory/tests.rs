@@ -489,6 +489,37 @@ fn odd_group_names_are_changed_where_the_settings_ask_for_it() {
 }
 
 #[test]
+fn mappings_of_several_sources_add_up_where_the_settings_ask_for_it() {
+    let one = "all:\n  hosts:\n    a: {h: {x: 1, deep: {p: 1}}}\n  vars: {g: {x: 1}}\n";
+    let two = "all:\n  hosts:\n    a: {h: {y: 2, deep: {q: 2}}}\n  vars: {g: {y: 2}}\n";
+    let files = Memory::of(&[("one.yml", one), ("two.yml", two)]);
+    let read = |merge_hashes| {
+        let config = Config {
+            merge_hashes,
+            ..Config::default()
+        };
+        let sources = ["one.yml".into(), "two.yml".into()];
+        let inventory = load_by(&sources, &files, &VaultKeys::none(), &config).unwrap();
+        let of = |vars: &Vars, name: &str| vars.get(name).unwrap().to_json().to_string();
+        (
+            of(&inventory.host("a").unwrap().vars, "h"),
+            of(&inventory.group(ALL).unwrap().vars, "g"),
+        )
+    };
+    assert_eq!(
+        read(true),
+        (
+            r#"{"x":1,"deep":{"p":1,"q":2},"y":2}"#.into(),
+            r#"{"x":1,"y":2}"#.into()
+        )
+    );
+    assert_eq!(
+        read(false),
+        (r#"{"y":2,"deep":{"q":2}}"#.into(), r#"{"y":2}"#.into())
+    );
+}
+
+#[test]
 fn hosts_and_groups_can_be_added_later() {
     let mut inventory = load_one("hosts", "[web]\nw1\n").unwrap();
     inventory.add_host("w2", "web");

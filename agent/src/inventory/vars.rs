@@ -34,6 +34,15 @@ impl Vars {
         self.values.insert(key, value);
     }
 
+    /// As [`Vars::set`]; with `merge`, a mapping over a mapping adds to it.
+    pub(super) fn add(&mut self, key: Key, value: Value, span: Option<&Span>, merge: bool) {
+        let value = match self.values.get(&key) {
+            Some(present) if merge => present.clone().merged(value),
+            _ => value,
+        };
+        self.set(key, value, span);
+    }
+
     /// The value of a variable.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {

@@ -8,6 +8,7 @@ use super::eval;
 use super::fault::{Fault, Res};
 use super::lookups;
 use super::val::{Args, Object, Val, ValMap};
+use crate::error::ErrorKind;
 use crate::value::Key;
 use std::cell::{Cell, RefCell};
 
@@ -69,7 +70,7 @@ static GLOBALS: &[GlobalFn] = &[
         }))
     }),
     global("now", &["utc", "fmt"], datetime::now),
-    global("undef", &["hint"], undef),
+    global("undef", &["hint", "locked"], undef),
     global(
         "lipsum",
         &["n", "html", "min", "max"],
@@ -268,8 +269,16 @@ impl Object for Constant {
     }
 }
 
+/// `locked` is for values of the playbook that no vault password opens: their use is an error of another
+/// kind, which `debug` does not show as if it were a value.
 fn undef(c: &Call) -> Res<Val> {
     let hint = c.text_or(0, "")?;
+    if c.truth_or(1, false)? {
+        let message = format!("Attempt to use undecryptable variable: {hint}");
+        let fault = Fault::new(ErrorKind::Host, message);
+        return Err(fault
+            .hint("give its password with --vault-password-file, --vault-id or --ask-vault-pass"));
+    }
     Ok(Val::Missing(Fault::undefined(if hint.is_empty() {
         NOT_OVERRIDDEN.to_owned()
     } else {

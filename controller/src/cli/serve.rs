@@ -127,7 +127,8 @@ document), iid (the document alone). If not given: token, and iam with --allow."
     Flag::one(
         &["identity-certificates"],
         "FILE",
-        "AWS's RSA-2048 certificates for identity documents (PEM), each behind a line `# REGION`.",
+        "Certificates for identity documents (RSA-2048, PEM), each behind a line `# REGION`, in place of those that \
+AWS publishes, which are built in.",
     )
     .complete(Complete::File),
     Flag::one(
@@ -176,15 +177,15 @@ fn gate(parsed: &Parsed, authority: &Authority) -> Result<Gate> {
             let text = here::read_text(Path::new(file))?;
             Certificates::read(&text.ok_or_else(|| usage(format!("{file} does not exist")))?)?
         }
-        None => Certificates::default(),
+        None => Certificates::published()?,
     };
     if methods.takes_aws() && rules.is_empty() {
         return Err(usage("--join lets instances in, and no --allow says whose"));
     }
     if methods.takes_documents() && certificates.is_empty() {
-        return Err(usage("identity documents need --identity-certificates").hint(
-            "they are on AWS's page \"AWS public certificates for instance identity document signatures\" \
-             (the ones called RSA-2048)",
+        return Err(usage("--identity-certificates has no certificate in it").hint(
+            "leave it out for the ones that AWS publishes, or give those of its page \"AWS public certificates for \
+             instance identity document signatures\" that are called RSA-2048",
         ));
     }
     let window = parsed.number::<u64>("identity-window")?.unwrap_or(3600);

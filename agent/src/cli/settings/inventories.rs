@@ -50,6 +50,7 @@ impl Settings {
             unparsed_is_failed: self.unparsed_is_failed,
             unparsed_warning: self.unparsed_warning,
             group_chars,
+            merge_hashes: self.hash_behaviour == "merge",
             ignored_endings: self.inventory_ignore_extensions.clone(),
             ignored_patterns: self.inventory_ignore_patterns.clone(),
             script_stderr: self.inventory_script_stderr,

@@ -51,6 +51,7 @@ const DEFAULTS: &[&str] = &[
     "strategy",
     "force_handlers",
     "poll_interval",
+    "private_role_vars",
     "no_log",
     "executable",
     "verbosity",

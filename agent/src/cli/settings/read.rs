@@ -107,7 +107,7 @@ impl<T: Setting> Setting for Option<T> {
     }
 
     fn type_name() -> &'static str {
-        "string"
+        T::type_name()
     }
 }
 

@@ -213,7 +213,7 @@ impl Node {
     /// error, since many values of a file are those of other hosts.
     fn locked(&self, error: &Error) -> Value {
         let hint = error.message().replace('\\', "\\\\").replace('\'', "\\'");
-        let text = format!("{{{{ undef(hint='{hint}') }}}}");
+        let text = format!("{{{{ undef(hint='{hint}', locked=true) }}}}");
         Value::written(text, Some(&self.span))
     }
 

@@ -311,8 +311,11 @@ fn unique(c: &Call) -> Res<Val> {
         let asked = c.given(1).is_some() || c.given(2).is_some();
         if asked && matches!(key, Val::Map(_) | Val::List(_)) {
             return Err(
-                Fault::error(format!("unhashable type: '{}'", key.type_name()))
-                    .hint("`unique` without options compares lists and dicts, too"),
+                Fault::error(format!(
+                    "unhashable type: '{}', and `unique` cannot fall back to comparing items with these parameters",
+                    key.type_name()
+                ))
+                .hint("`unique` without options compares lists and dicts, too"),
             );
         }
         if !access::has(c.ctx, &seen, &key)? {

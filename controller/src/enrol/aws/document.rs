@@ -19,6 +19,9 @@ const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 
 /// `2.16.840.1.101.3.4.2.1`: SHA-256.
 const OID_SHA256: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
 
+/// AWS's certificates, a region each.
+const PUBLISHED: &str = include_str!("certificates.pem");
+
 /// What an instance identity document says, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,6 +46,15 @@ struct Certificate {
 }
 
 impl Certificates {
+    /// Those that AWS's EC2 user guide publishes ("AWS public certificates for instance identity document
+    /// signatures"), a region each.
+    ///
+    /// # Errors
+    /// When one cannot be read, which a test rules out.
+    pub fn published() -> Result<Self> {
+        Self::read(PUBLISHED)
+    }
+
     /// Reads certificates in PEM. A line before one with regions' names (`# us-east-1 us-west-2`) says
     /// whose it is; one without is believed for every region.
     ///
@@ -90,6 +102,15 @@ impl Certificates {
     fn of(&self, region: &str) -> Vec<&Certificate> {
         let fits = |c: &&Certificate| c.regions.is_empty() || c.regions.iter().any(|r| r == region);
         self.0.iter().filter(fits).collect()
+    }
+}
+
+#[cfg(test)]
+impl Certificates {
+    /// The region of each, and its key.
+    pub fn named(&self) -> Vec<(String, Vec<u8>)> {
+        let named = |c: &Certificate| (c.regions.join(" "), c.key.clone());
+        self.0.iter().map(named).collect()
     }
 }
 

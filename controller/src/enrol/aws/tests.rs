@@ -1,11 +1,15 @@
 //! What is let in, and what is not.
 
+use super::der::{BIT_STRING, Reader, SEQUENCE};
 use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lks_agent::cloud::{Cloud, amz_date};
 use lks_agent::error::ErrorKind;
 use lks_agent::host::FakeHost;
 use lks_agent::uplink::join::caller as call;
 use lks_agent::uplink::wire::{JOIN_HEADER, SignedCaller};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
@@ -482,4 +486,36 @@ fn certificates_are_read_as_a_person_copies_them() {
         error.contains("line 4") && error.contains("RSA-2048"),
         "{error}"
     );
+}
+
+/// Each was copied by hand at some time: that its own key signed it says that no letter was lost.
+#[test]
+fn every_published_certificate_is_one_regions_and_whole() {
+    let text = include_str!("certificates.pem");
+    let named = Certificates::published().expect("reads").named();
+    let bodies: Vec<String> = text
+        .split("-----BEGIN CERTIFICATE-----")
+        .skip(1)
+        .map(|part| {
+            part.split("-----END")
+                .next()
+                .unwrap_or("")
+                .replace('\n', "")
+        })
+        .collect();
+    assert_eq!(named.len(), bodies.len());
+    assert!(named.len() >= 36);
+    let mut seen = std::collections::BTreeSet::new();
+    for ((region, key), body) in named.iter().zip(bodies) {
+        assert!(lks_agent::cloud::service::is_region(region), "{region}");
+        assert!(seen.insert(key.clone()), "{region} has another's key");
+        let der = STANDARD.decode(body).expect("base64");
+        let mut parts = Reader::new(&der).take(SEQUENCE).expect("DER").inside();
+        let signed = parts.take(SEQUENCE).expect("what is signed").whole;
+        parts.take(SEQUENCE).expect("the algorithm");
+        let signature = &parts.take(BIT_STRING).expect("the signature").content[1..];
+        let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key);
+        key.verify(signed, signature)
+            .unwrap_or_else(|_| panic!("the certificate of {region} is damaged"));
+    }
 }

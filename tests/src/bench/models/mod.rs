@@ -226,7 +226,7 @@ pub fn run(options: &Options) -> Result<()> {
             },
         })
         .collect();
-    tell(&rows, &limits::median(&limits), &place);
+    tell(&rows, &limits::best(&limits), &place);
     if options.kills > 0 {
         kills::run(&lks.program, &place, options.kills, options.seed)?;
     }
