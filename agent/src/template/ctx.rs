@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, Place, Res};
 use super::program::Program;
-use super::scope::{Home, Scope};
+use super::scope::{Home, Rings, Scope};
 use super::syntax::Syntax;
 use super::val::{Dict, List, Val};
 use super::{FileOptions, Outside, Templar, eval, finish};
@@ -33,6 +33,7 @@ pub(super) struct Run<'t> {
     pub syntax: Syntax,
     /// Texts of which it is known where they came from; they are told by their address.
     origins: RefCell<Vec<(Arc<str>, String)>>,
+    pub rings: Rings,
 }
 
 /// Expressions may nest this deep, the variables they use included: the stack is finite.
@@ -71,6 +72,7 @@ impl<'t> Run<'t> {
             search: Vec::new(),
             syntax: Syntax::default(),
             origins: RefCell::default(),
+            rings: Rings::default(),
         }
     }
 

@@ -163,6 +163,7 @@ impl<'c, 't> Exec<'c, 't> {
                 }
             }
             Node::Macro(m) => {
+                self.ctx.run.rings.note(scope);
                 scope.set(&m.name, Val::object(MacroObject::new(self.ctx, m, scope)));
             }
             Node::CallBlock(call, caller) => {

@@ -80,8 +80,57 @@ impl Scope {
         }
     }
 
+    /// Forgets the names of this frame.
+    fn clear(&self) {
+        // Dropped after the borrow ends: what goes may look at the frame.
+        let names = std::mem::take(&mut *self.0.names.borrow_mut());
+        drop(names);
+    }
+
     /// The names set in this frame.
     pub fn own(&self) -> Vec<(Arc<str>, Val)> {
         self.0.names.borrow().clone()
+    }
+}
+
+/// Frames that hold a macro which sees them, and so themselves: emptied at the end, or they would stay for
+/// ever.
+#[derive(Debug, Default)]
+pub(super) struct Rings(RefCell<Vec<Scope>>);
+
+impl Rings {
+    pub fn note(&self, scope: &Scope) {
+        self.0.borrow_mut().push(scope.clone());
+    }
+}
+
+impl Drop for Rings {
+    fn drop(&mut self) {
+        self.0.take().iter().for_each(Scope::clear);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_holds_itself_goes_with_the_run() {
+        #[derive(Debug)]
+        struct Sees(#[allow(dead_code)] Scope);
+        impl super::super::val::Object for Sees {
+            fn type_name(&self) -> &'static str {
+                "Sees"
+            }
+        }
+        let rings = Rings::default();
+        let scope = Scope::default();
+        let frame = Rc::downgrade(&scope.0);
+        scope.set(&"macro".into(), Val::object(Sees(scope.clone())));
+        rings.note(&scope);
+        drop(scope);
+        assert!(frame.upgrade().is_some());
+        drop(rings);
+        assert!(frame.upgrade().is_none());
     }
 }
