@@ -12,4 +12,5 @@ pub mod fleet;
 pub mod lint;
 pub mod ssh;
 pub mod store;
+pub mod told;
 pub mod trace;

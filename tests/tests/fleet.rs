@@ -43,7 +43,10 @@ fn a_playbook_runs_on_enrolled_hosts_and_all_of_it_is_on_the_controller() {
     );
     // A limit leaves the other alone, and no match is said.
     let out = fleet.ctl(&["run", "-c", "agent", "-l", "web2", "-e", "who=x", &path]);
-    assert!(out.contains("on 1 hosts") && !out.contains("web1"), "{out}");
+    assert!(
+        out.contains("on 1 host\n") && !out.contains("web1"),
+        "{out}"
+    );
     let none = fleet.call(&["run", "-c", "agent", "-l", "db*", &path]);
     assert!(String::from_utf8_lossy(&none.stderr).contains("no enrolled host matches"));
     // A playbook that is wrong is reported, and the agent goes on.
@@ -236,7 +239,7 @@ fn nobody_gets_in_who_should_not_and_no_host_gets_what_is_not_its() {
         std::thread::sleep(Duration::from_millis(50));
     }
     let out = fleet.ctl(&["run", "-c", "agent", &path]);
-    assert!(out.contains("on 1 hosts"), "{out}");
+    assert!(out.contains("on 1 host\n"), "{out}");
     assert!(fleet.path("written").exists());
 }
 

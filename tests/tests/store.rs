@@ -210,8 +210,11 @@ fn work_is_given_until_its_end_is_stored() {
             Some("r1"),
             "asking takes nothing away"
         );
+        let unfinished = |run: &str| store.unfinished(run).expect("asks");
+        assert_eq!([unfinished("r1"), unfinished("r9")], [Some(2), None]);
         let end = json!({"host": "", "seq": 9, "type": "run_finished", "status": 2});
         assert_eq!(send(&*store, "web1", "r1", &[end]), Some(1));
+        assert_eq!(unfinished("r1"), Some(1));
         assert_eq!(work("web1").as_deref(), Some("r2"));
         assert_eq!(
             work("web2").as_deref(),
@@ -221,6 +224,9 @@ fn work_is_given_until_its_end_is_stored() {
         let run = store.run("r1").expect("asks").expect("is there");
         assert_eq!(run.hosts, [("web1".into(), Some(2)), ("web2".into(), None)]);
         assert_eq!(work("web3"), None);
+        let end = json!({"host": "", "seq": 9, "type": "run_finished", "status": 0});
+        assert_eq!(send(&*store, "web2", "r1", &[end]), Some(1));
+        assert_eq!(unfinished("r1"), Some(0));
     }
 }
 
@@ -347,6 +353,10 @@ fn who_was_heard_of_is_written_down() {
             (70, "2"),
             "time does not go back"
         );
+        // But for one that a clock wrote which was wrong.
+        store.seen(&[seen("web1", 200_000, None)]).expect("kept");
+        store.seen(&[seen("web1", 80, None)]).expect("kept");
+        assert_eq!(store.hosts().expect("hosts")[0].seen_at, 80);
     }
 }
 

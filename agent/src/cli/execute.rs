@@ -225,8 +225,13 @@ fn warn_absent(findings: &Findings, io: &mut Io<'_>) {
         names.sort_unstable();
         names.dedup();
         io.complain(&format!(
-            "[WARNING]: not available in lks, a run would be refused: {} (of {from}, used {uses} times)\n",
-            names.join(", ")
+            "[WARNING]: not available in lks, a run would be refused: {} (of {from}, used {})\n",
+            names.join(", "),
+            if uses == 1 {
+                "once".into()
+            } else {
+                format!("{uses} times")
+            }
         ));
     }
 }

@@ -25,6 +25,8 @@ pub const AGENT_HEADER: &str = "lks-agent";
 pub const RENEW_HEADER: &str = "lks-renew";
 /// The header of an answer that tells the counter of a release for this host.
 pub const RELEASE_HEADER: &str = "lks-release";
+/// The header of a run's events that tells how many hosts have not ended their part of it.
+pub const UNFINISHED_HEADER: &str = "lks-unfinished";
 
 /// Major and minor version in a header: `1` is 1.0.
 #[must_use]

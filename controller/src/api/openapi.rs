@@ -183,7 +183,7 @@ pub(super) const OPERATIONS: &[(&str, &str, &str, &str)] = &[
     (
         "/v1/runs/{run}/events",
         "get",
-        "Events behind `after`; waits up to `wait` seconds",
+        "Events behind `after`; waits up to `wait` seconds. `lks-unfinished` tells how many hosts are not over",
         "viewer",
     ),
     (

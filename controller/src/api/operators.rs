@@ -3,20 +3,23 @@
 use super::auth::{digest, operator};
 use super::{Answer, Refused, Shared, body, json, json_body, now};
 use crate::store::{Operator, Role, Run, Store, Token};
+use crate::told::counted;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use lks_agent::bundle::{Index, MAX_BUNDLE, Parts};
 use lks_agent::encoding::hex;
 use lks_agent::host::here;
 use lks_agent::pattern::wildcard;
-use lks_agent::uplink::wire::{MAX_WAIT, TOKEN_PREFIX, is_name};
+use lks_agent::uplink::wire::{MAX_WAIT, TOKEN_PREFIX, UNFINISHED_HEADER, is_name};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 const MAX_SMALL: usize = 1 << 20;
+/// Events in an answer.
+const PAGE: u32 = 1000;
 
 /// A random secret in hex, of as many bytes.
 fn random(bytes: usize) -> Answer<String> {
@@ -324,7 +327,7 @@ pub(super) async fn new_run(
     if !there {
         return Err(Refused::missing("bundle"));
     }
-    let detail = format!("{} on {} hosts", run.run, run.hosts.len());
+    let detail = format!("{} on {}", run.run, counted(run.hosts.len(), "host"));
     state.audit(&who.name, "started a run", &detail).await?;
     for (host, _) in &run.hosts {
         state.waiting.wake(host);
@@ -367,15 +370,19 @@ pub(super) async fn events(
     loop {
         changed.borrow_and_update();
         let run = run.clone();
-        let found = state
-            .ask(move |store| match store.run(&run)? {
-                Some(_) => store.events(&run, since.after, 1000).map(Some),
+        // In this order: of a run that is over, all events are there.
+        let (unfinished, found) = state
+            .ask(move |store| match store.unfinished(&run)? {
+                Some(left) => Ok(Some((left, store.events(&run, since.after, PAGE)?))),
                 None => Ok(None),
             })
             .await?
             .ok_or_else(|| Refused::missing("run"))?;
-        if !found.is_empty() || Instant::now() >= end {
-            return Ok(json(&found));
+        if !found.is_empty() || unfinished == 0 || Instant::now() >= end {
+            let mut answer = json(&found);
+            let headers = answer.headers_mut();
+            headers.insert(UNFINISHED_HEADER, HeaderValue::from(unfinished));
+            return Ok(answer);
         }
         let glance = Instant::now() + Duration::from_secs(5);
         let _ = timeout_at(end.min(glance), changed.changed()).await;

@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use crate::bundle::{self, LIFETIME, SigningKey, Source};
 use crate::fleet::{self, Follow};
+use crate::told::counted;
 use lks_agent::cli::{Call, Io, Parsed};
 use lks_agent::engine::journal::OnInterrupt;
 use lks_agent::error::{Error, ErrorKind, Result};
@@ -65,9 +66,9 @@ pub(super) fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
     let client = Connection::known()?.client()?;
     let started = fleet::start(&client, signed, &source.hosts)?;
     io.print(&format!(
-        "run {} on {} hosts\n",
+        "run {} on {}\n",
         started.run,
-        started.hosts.len()
+        counted(started.hosts.len(), "host")
     ));
     fleet::follow(&client, &started.run, Follow::UntilOver, io)
 }

@@ -2,8 +2,9 @@
 
 use super::agents::source_of;
 use super::connection::Connection;
-use super::look::answer_table;
+use super::table::answer_table;
 use crate::bundle::{self, LIFETIME, SigningKey};
+use crate::told::{lasting, moment};
 use lks_agent::bundle::{Keys, Parts, verify};
 use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, exit};
 use lks_agent::error::{Error, ErrorKind, Result};
@@ -180,8 +181,9 @@ fn sign(call: &Call<'_>, path: &Path, io: &mut Io<'_>) -> Result<i32> {
     let signed = bundle::sign(&read(path)?, &name, lifetime, &key)?;
     durable::replace(path, &signed, 0o644)?;
     io.print(&format!(
-        "{} signed as `{name}`, for {lifetime} seconds\n",
-        path.display()
+        "{} signed as `{name}`, for {}\n",
+        path.display(),
+        lasting(lifetime)
     ));
     Ok(exit::OK)
 }
@@ -207,14 +209,15 @@ fn assign(call: &Call<'_>, playbooks: &[String], io: &mut Io<'_>) -> Result<i32>
     let asked = json!({"bundle": put["bundle"]}).to_string();
     let made: Value = client.put("/v1/assignments", asked.into_bytes())?.json()?;
     io.print(&format!(
-        "assigned `{name}` to hosts that join as {}, for {lifetime} seconds\n",
+        "assigned `{name}` to hosts that join as {}, for {}\n",
         made["hosts"]
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(Value::as_str)
             .collect::<Vec<_>>()
-            .join(", ")
+            .join(", "),
+        lasting(lifetime)
     ));
     Ok(exit::OK)
 }
@@ -243,12 +246,12 @@ fn check(call: &Call<'_>, path: &Path, io: &mut Io<'_>) -> Result<i32> {
     let bundle = verify(&bytes, &Keys::read(&keys)?, here::now() as u64)?;
     let (statement, entry) = (&bundle.statement, &bundle.index.entry);
     io.print(&format!(
-        "id {}\nsigned by {} as `{}`, counter {}, expires at {}\nruns {} on {}\n",
+        "id {}\nsigned by {} as `{}`, counter {}, expires {}\nruns {} on {}\n",
         bundle.id,
         bundle.key,
         statement.name,
         statement.counter,
-        statement.expires_at,
+        moment(statement.expires_at),
         entry.playbooks.join(", "),
         entry.hosts.join(", "),
     ));

@@ -1,8 +1,9 @@
 //! `hosts`, `runs`, `events`, `token`, `operator`: looking at a controller, and managing who may do what.
 
 use super::connection::Connection;
+use super::table::{answer_table, pretty, print_table, raw, text};
 use crate::fleet::{self, Follow};
-use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, exit};
+use lks_agent::cli::{Args, Call, Command, Complete, Flag, exit};
 use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::pattern::wildcard;
 use lks_agent::uplink::Answer;
@@ -155,25 +156,9 @@ pub(super) const RUNS: Command = Command {
                 if call.parsed.has("json") {
                     return raw(io, &answer);
                 }
-                let runs: Vec<Value> = answer.json()?;
-                io.print(&format!(
-                    "{:<24} {:<12} {:<12} hosts\n",
-                    "run", "by", "created_at"
-                ));
-                for run in &runs {
-                    let hosts = run["hosts"]
-                        .as_array()
-                        .map(Vec::as_slice)
-                        .unwrap_or_default();
-                    let over = hosts.iter().filter(|h| !h[1].is_null()).count();
-                    io.print(&format!(
-                        "{:<24} {:<12} {:<12} {over} of {} over\n",
-                        text(&run["run"]),
-                        text(&run["by"]),
-                        text(&run["created_at"]),
-                        hosts.len()
-                    ));
-                }
+                let mut runs: Vec<Value> = answer.json()?;
+                runs.iter_mut().for_each(sum_up);
+                print_table(io, &runs, &["run", "by", "created_at", "hosts"]);
                 Ok(exit::OK)
             }
             [run] => {
@@ -189,6 +174,13 @@ pub(super) const RUNS: Command = Command {
         }
     },
 };
+
+/// How many hosts of a run are over, in their place.
+fn sum_up(run: &mut Value) {
+    let hosts = run["hosts"].as_array().map_or(&[][..], Vec::as_slice);
+    let over = hosts.iter().filter(|h| !h[1].is_null()).count();
+    run["hosts"] = json!(format!("{over} of {} over", hosts.len()));
+}
 
 pub(super) const EVENTS: Command = Command {
     name: "events",
@@ -206,14 +198,18 @@ pub(super) const EVENTS: Command = Command {
             return Err(usage("events RUN"));
         };
         let run = named(run)?;
-        if call.parsed.has("json") {
-            return lines(&client, run, io);
-        }
         let how = if call.parsed.has("follow") {
             Follow::UntilOver
         } else {
             Follow::Once
         };
+        if call.parsed.has("json") {
+            // An object a line.
+            let ended = fleet::each_event(&client, run, how, io, |stored, io| {
+                io.print(&format!("{stored}\n"));
+            })?;
+            return Ok(if ended { exit::OK } else { exit::INTERRUPTED });
+        }
         fleet::follow(&client, run, how, io)
     },
 };
@@ -332,78 +328,4 @@ pub(super) fn usage(text: &str) -> Error {
 
 fn done(answer: &Answer) -> Result<i32> {
     answer.body().map(|_| exit::OK)
-}
-
-fn raw(io: &mut Io<'_>, answer: &Answer) -> Result<i32> {
-    pretty(io, &answer.json()?)
-}
-
-fn pretty(io: &mut Io<'_>, value: &Value) -> Result<i32> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|e| Error::host("cannot write JSON").caused_by(e))?;
-    io.print(&format!("{text}\n"));
-    Ok(exit::OK)
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(s) => s.clone(),
-        Value::Null => "-".into(),
-        other => other.to_string(),
-    }
-}
-
-/// Rows of an answer, as a table or as JSON.
-pub(super) fn answer_table(
-    call: &Call<'_>,
-    io: &mut Io<'_>,
-    answer: &Answer,
-    columns: &[&str],
-) -> Result<i32> {
-    if call.parsed.has("json") {
-        return raw(io, answer);
-    }
-    print_table(io, &answer.json::<Vec<Value>>()?, columns);
-    Ok(exit::OK)
-}
-
-fn print_table(io: &mut Io<'_>, rows: &[Value], columns: &[&str]) {
-    let cells: Vec<Vec<String>> =
-        std::iter::once(columns.iter().map(|c| (*c).to_string()).collect())
-            .chain(
-                rows.iter()
-                    .map(|row| columns.iter().map(|c| text(&row[*c])).collect()),
-            )
-            .collect();
-    for row in &cells {
-        let line: String = row
-            .iter()
-            .enumerate()
-            .map(|(i, cell)| {
-                let width = cells
-                    .iter()
-                    .map(|r| r[i].chars().count())
-                    .max()
-                    .unwrap_or(0);
-                format!("{cell:<width$}  ")
-            })
-            .collect();
-        io.print(&format!("{}\n", line.trim_end()));
-    }
-}
-
-/// All events of a run, one JSON object a line.
-fn lines(client: &lks_agent::uplink::Client, run: &str, io: &mut Io<'_>) -> Result<i32> {
-    let mut after = 0;
-    loop {
-        let path = format!("/v1/runs/{run}/events?after={after}");
-        let events: Vec<Value> = client.get(&path)?.json()?;
-        let Some(last) = events.last() else {
-            return Ok(exit::OK);
-        };
-        after = last["id"].as_i64().unwrap_or(after);
-        for event in &events {
-            io.print(&format!("{event}\n"));
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod lint;
 mod look;
 mod release;
 mod serve;
+mod table;
 mod tour;
 
 use crate::ssh::{SshConnector, SshOptions};

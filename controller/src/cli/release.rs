@@ -1,7 +1,8 @@
 //! `agent`: brings a new version of the agent to the hosts.
 
 use super::connection::Connection;
-use super::look::{answer_table, usage};
+use super::look::usage;
+use super::table::answer_table;
 use crate::bundle::SigningKey;
 use lks_agent::bundle::{FORMAT, Release};
 use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, exit};

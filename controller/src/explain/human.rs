@@ -1,5 +1,6 @@
 //! The reports of `explain` for people.
 
+use crate::told::counted;
 use serde_json::Value as Json;
 
 fn text(json: &Json) -> String {
@@ -87,9 +88,9 @@ pub fn task(report: &Json) -> String {
     if let Some(looped) = report["loop"].as_object() {
         let items = looped["items"]
             .as_u64()
-            .map_or("?".to_string(), |n| n.to_string());
+            .map_or("? items".to_string(), |n| counted(n as usize, "item"));
         out.push_str(&format!(
-            "  {}: {} items as `{}` (the arguments show the first): {}\n",
+            "  {}: {} as `{}` (the arguments show the first): {}\n",
             text(&looped["kind"]),
             items,
             text(&looped["variable"]),

@@ -1,6 +1,7 @@
 //! Findings for people: place, excerpt, hint. The line of a secret is not shown.
 
 use super::{Finding, Level, Report};
+use crate::told::counted;
 
 /// One finding.
 #[must_use]
@@ -36,16 +37,10 @@ pub fn report(report: &Report) -> String {
 }
 
 fn summary(report: &Report) -> String {
-    let counts = [Level::Error, Level::Warning, Level::Note].map(|level| {
-        let n = report.count(level);
-        format!("{n} {}{}", level.name(), if n == 1 { "" } else { "s" })
-    });
-    let files = report.files;
-    let mut out = format!(
-        "{files} file{} read: {}",
-        if files == 1 { "" } else { "s" },
-        counts.join(", ")
-    );
+    let counts = [Level::Error, Level::Warning, Level::Note]
+        .map(|level| counted(report.count(level), level.name()));
+    let files = counted(report.files, "file");
+    let mut out = format!("{files} read: {}", counts.join(", "));
     if report.silenced > 0 {
         out.push_str(&format!(", {} silenced by `# noqa`", report.silenced));
     }

@@ -11,6 +11,10 @@ use lks_agent::error::Result;
 use serde::Serialize;
 use std::time::Duration;
 
+/// A time that is further ahead, in seconds, was written by a clock that was wrong: those of several
+/// controllers differ by less.
+pub(crate) const AHEAD: u64 = 3600;
+
 /// An enrolled host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Host {
@@ -290,7 +294,7 @@ pub trait Store: Send + Sync {
     fn release(&self, counter: u64) -> Result<Option<Vec<u8>>>;
     /// The host that has this certificate.
     fn host_of(&self, fingerprint: &str) -> Result<Option<Host>>;
-    /// Hosts were heard of.
+    /// Hosts were heard of. The later time stays, but for one that is an hour ahead.
     fn seen(&self, hosts: &[Seen]) -> Result<()>;
     /// All hosts, by name.
     fn hosts(&self) -> Result<Vec<Host>>;
@@ -322,6 +326,8 @@ pub trait Store: Send + Sync {
     fn runs(&self, most: u32) -> Result<Vec<Run>>;
     /// One run.
     fn run(&self, run: &str) -> Result<Option<Run>>;
+    /// How many hosts have not ended their part of a run. `None` if there is no such run.
+    fn unfinished(&self, run: &str) -> Result<Option<u64>>;
     /// The oldest run that the host has not ended: the run and its bundle.
     fn work(&self, host: &str) -> Result<Option<(String, String)>>;
     /// Keeps events, all batches or none. What is there already stays as it is, and counts as taken.

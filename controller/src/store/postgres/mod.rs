@@ -8,8 +8,8 @@ mod pool;
 mod tls;
 
 use super::{
-    Assignment, Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release, Role,
-    Run, Seen, Store, Stored, StoredEvent, Token,
+    AHEAD, Assignment, Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release,
+    Role, Run, Seen, Store, Stored, StoredEvent, Token,
 };
 use lks_agent::error::{Error, Result};
 use pool::{Pool, Tx, broken};
@@ -434,10 +434,11 @@ impl Store for Postgres {
         self.tx(|tx| {
             tx.query("SELECT 1 FROM host WHERE name = ANY ($1) ORDER BY name FOR UPDATE", &[&names])?;
             tx.execute(
-                "UPDATE host SET seen_at = greatest(seen_at, new.at), version = coalesce(new.version, host.version)
+                "UPDATE host SET version = coalesce(new.version, host.version),
+                     seen_at = CASE WHEN seen_at > new.at + $4 THEN new.at ELSE greatest(seen_at, new.at) END
                  FROM unnest($1::text[], $2::bigint[], $3::text[]) AS new (name, at, version)
                  WHERE host.name = new.name",
-                &[&names, &at, &versions],
+                &[&names, &at, &versions, &(AHEAD as i64)],
             )
         })
         .map(drop)
@@ -615,6 +616,17 @@ impl Store for Postgres {
                 &[&run],
             )?;
             row.map(|row| full_run(tx, &row)).transpose()
+        })
+    }
+
+    fn unfinished(&self, run: &str) -> Result<Option<u64>> {
+        self.tx(|tx| {
+            tx.row(
+                "SELECT (SELECT COUNT(*) FROM part WHERE run = $1 AND NOT over) FROM run WHERE run = $1",
+                &[&run],
+            )?
+            .map(|row| unsigned(&row, 0))
+            .transpose()
         })
     }
 

@@ -3,8 +3,8 @@
 mod commit;
 
 use super::{
-    Assignment, Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release, Role,
-    Run, Seen, Store, Stored, StoredEvent, Token,
+    AHEAD, Assignment, Audit, Batch, Counts, Enrolment, Host, HostFacts, News, Operator, Release,
+    Role, Run, Seen, Store, Stored, StoredEvent, Token,
 };
 use commit::Writer;
 use lks_agent::error::{Error, Result};
@@ -393,10 +393,11 @@ impl Store for Sqlite {
     fn seen(&self, hosts: &[Seen]) -> Result<()> {
         self.write(|tx| {
             let mut update = tx.prepare_cached(
-                "UPDATE host SET seen_at = max(seen_at, ?), version = ifnull(?, version) WHERE name = ?",
+                "UPDATE host SET seen_at = CASE WHEN seen_at > ?1 + ?4 THEN ?1 ELSE max(seen_at, ?1) END,
+                    version = ifnull(?2, version) WHERE name = ?3",
             )?;
             for host in hosts {
-                update.execute(params![host.at, host.version, host.name])?;
+                update.execute(params![host.at, host.version, host.name, AHEAD])?;
             }
             Ok(())
         })
@@ -560,6 +561,16 @@ impl Store for Sqlite {
             .optional()?
             .map(|run| full_run(tx, run))
             .transpose()
+        })
+    }
+
+    fn unfinished(&self, run: &str) -> Result<Option<u64>> {
+        self.read(|tx| {
+            tx.prepare_cached(
+                "SELECT (SELECT COUNT(*) FROM part WHERE run = ?1 AND over = 0) FROM run WHERE run = ?1",
+            )?
+            .query_row([run], |row| row.get(0))
+            .optional()
         })
     }
 
