@@ -241,6 +241,55 @@ fn a_signed_agent_replaces_the_old_one_and_what_does_not_work_is_not_taken() {
         audited(&fleet, "did not take a new agent") > before
     });
     works(&fleet);
+    // One that reports and then crashes, however often systemd starts it: the old one comes back, too.
+    let crashing = [original.as_slice(), b"crashes"].concat();
+    publish(&fleet, "crashing", &crashing);
+    until("taken", &fleet, || audited(&fleet, "took a new agent") == 2);
+    let crash = |fleet: &mut Fleet| {
+        fleet.agents.remove("web1");
+        std::fs::write(fleet.path("web1.log"), "").expect("emptied");
+        let running = start(fleet);
+        fleet.agents.insert("web1".into(), running);
+        until("it lives", fleet, || {
+            fleet.read("web1.log").contains("this host is")
+        });
+    };
+    for _ in 0..4 {
+        crash(&mut fleet);
+        assert!(std::fs::read(&agent).expect("reads") == crashing);
+    }
+    let before = audited(&fleet, "did not take a new agent");
+    crash(&mut fleet);
+    let why = "crashing ended 5 times soon after its start; the previous program is back";
+    assert!(
+        fleet.read("web1.log").contains(why),
+        "{}",
+        fleet.read("web1.log")
+    );
+    assert!(std::fs::read(&agent).expect("reads") == original);
+    until("told", &fleet, || {
+        audited(&fleet, "did not take a new agent") > before
+    });
+    works(&fleet);
+    // One that ran for long enough has settled, and may be killed as often as one likes.
+    fleet.agents.remove("web1");
+    let settling = r#"{"Settling":{"counter":1,"version":"calm","starts":4}}"#;
+    fleet.write("web1/update.json", settling);
+    let mut command = Command::new(&agent);
+    command.args(fleet.agent_command("web1").get_args());
+    command.args(["--probation", "1"]);
+    command
+        .stdout(fleet.log("web1.log"))
+        .stderr(fleet.log("web1.log"));
+    let running = Running(command.spawn().expect("starts"));
+    fleet.agents.insert("web1".into(), running);
+    until("settled", &fleet, || {
+        !fleet.path("web1/update.json").exists()
+    });
+    crash(&mut fleet);
+    assert!(!fleet.read("web1.log").contains("calm"));
+    assert!(std::fs::read(&agent).expect("reads") == original);
+    works(&fleet);
 }
 
 #[test]
@@ -274,48 +323,5 @@ fn an_agent_one_minor_version_apart_works_and_one_further_is_told_why_not() {
                     .contains("this controller speaks version")
             });
         }
-    }
-}
-
-#[test]
-fn facts_and_lists_come_as_tables_and_as_json() {
-    let mut fleet = Fleet::new("facts");
-    fleet.enrol("web1");
-    works(&fleet);
-    until("facts", &fleet, || fleet.ctl(&["facts"]).contains("web1"));
-    let table = fleet.ctl(&["facts", "web*"]);
-    assert!(
-        table.starts_with("host") && table.lines().count() == 2,
-        "{table}"
-    );
-    let facts = json(&fleet, &["facts"]);
-    let told = &facts[0]["facts"];
-    assert!(
-        told["kernel"].is_string() && told["memtotal_mb"].is_u64(),
-        "{told}"
-    );
-    assert!(told["env"].is_null(), "an environment may hold secrets");
-    assert_eq!(fleet.ctl(&["facts", "db*"]).lines().count(), 1);
-    let run = json(&fleet, &["runs"])[0]["run"]
-        .as_str()
-        .expect("a name")
-        .to_string();
-    for words in [
-        &["hosts"][..],
-        &["runs"],
-        &["runs", &run],
-        &["token"],
-        &["operator"],
-        &["agent"],
-    ] {
-        assert!(
-            json(&fleet, words).is_array() || json(&fleet, words).is_object(),
-            "{words:?}"
-        );
-        assert!(!fleet.ctl(words).is_empty(), "{words:?}");
-    }
-    assert!(fleet.ctl(&["events", &run]).contains("over"));
-    for line in fleet.ctl(&["events", &run, "--json"]).lines() {
-        serde_json::from_str::<Value>(line).expect("JSON");
     }
 }

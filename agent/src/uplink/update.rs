@@ -8,9 +8,12 @@
 //!    sees no restart). The old one stays beside it as `.previous`.
 //! 4. The new program is on probation until its first answer from the controller. If none comes in time,
 //!    or it is started a fourth time without one, it puts the old one back and becomes that.
+//! 5. Then it settles: once it has run for five minutes on end, the update is over. If it is started a sixth
+//!    time before that, it has ended five times (systemd starts it again whenever it crashes), and the old one
+//!    is put back, too. A program that crashes before it comes to count its starts is not helped by this.
 //!
 //! ```text
-//! STATE/update.json     on probation, or what went wrong, until the controller was told
+//! STATE/update.json     on probation, settling, or what went wrong, until the controller was told
 //! ```
 
 use super::client::Client;
@@ -24,11 +27,16 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// How long a new program has until it must have reported, in seconds.
 pub const PROBATION: f64 = 60.0;
 /// How often it may be started without having reported.
 const STARTS: u32 = 3;
+/// How long a program that reported must run on end to be kept for good, in times of its probation.
+const SETTLED: f64 = 5.0;
+/// How often it may be started before it has.
+const UNSETTLED: u32 = 5;
 /// The flag of `daemon` that only tries.
 pub const TRIAL: &str = "--trial";
 
@@ -36,13 +44,52 @@ pub const TRIAL: &str = "--trial";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Kept {
     /// A new program has not reported yet.
-    Probation {
-        counter: u64,
-        version: String,
-        starts: u32,
-    },
+    Probation(Tried),
+    /// It reported, and has not run for long yet.
+    Settling(Tried),
     /// It did not work out, and the controller does not know yet.
     Failed { counter: u64, text: String },
+}
+
+/// A release whose program is in its place.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Tried {
+    counter: u64,
+    version: String,
+    starts: u32,
+}
+
+/// A release that does not work out: its counter, and why.
+type GoesBack = (u64, String);
+
+impl Kept {
+    /// What is kept from a start of the program on.
+    fn started(self) -> std::result::Result<Self, GoesBack> {
+        match self {
+            Self::Probation(tried) => tried
+                .again(STARTS, |n| {
+                    format!("was started {n} times and did not report")
+                })
+                .map(Self::Probation),
+            Self::Settling(tried) => tried
+                .again(UNSETTLED, |n| {
+                    format!("ended {n} times soon after its start")
+                })
+                .map(Self::Settling),
+            failed @ Self::Failed { .. } => Ok(failed),
+        }
+    }
+}
+
+impl Tried {
+    /// One start more, if there were not `most` already.
+    fn again(self, most: u32, what: impl Fn(u32) -> String) -> std::result::Result<Self, GoesBack> {
+        if self.starts >= most {
+            return Err((self.counter, format!("{} {}", self.version, what(most))));
+        }
+        let starts = self.starts + 1;
+        Ok(Self { starts, ..self })
+    }
 }
 
 /// Version and the beginning of the digest of this program, for the controller's list of hosts.
@@ -69,7 +116,8 @@ pub(super) struct Updates {
 }
 
 impl Updates {
-    /// Looks whether this program is on probation; if so, it goes back unless it reports in time.
+    /// Looks whether this program is on probation; if so, it goes back unless it reports in time, or if it
+    /// was started too often.
     ///
     /// # Errors
     /// When what is kept cannot be read, or written.
@@ -84,55 +132,44 @@ impl Updates {
             newest: Counters::open(&state.join("counters.json"))?.release(),
             reported: Arc::default(),
         };
-        if let Some(Kept::Probation {
-            counter,
-            version,
-            starts,
-        }) = updates.kept()
-        {
-            if starts >= STARTS {
-                let text = format!("{version} was started {starts} times and did not report");
-                return Err(go_back(
-                    &updates.program,
-                    &updates.arguments,
-                    state,
-                    counter,
-                    &text,
-                ));
-            }
-            updates.keep(&Kept::Probation {
-                counter,
-                version: version.clone(),
-                starts: starts + 1,
-            })?;
-            let (program, arguments, state) = (
-                updates.program.clone(),
-                updates.arguments.clone(),
-                state.to_path_buf(),
-            );
-            let reported = Arc::clone(&updates.reported);
-            here::later(std::time::Duration::from_secs_f64(seconds), move || {
-                if !reported.load(Ordering::SeqCst) {
-                    let text = format!("{version} did not report within {seconds} seconds");
-                    let error = go_back(&program, &arguments, &state, counter, &text);
-                    here::print_error(&format!("{error}\n"));
-                }
-            });
+        let Some(kept) = kept(state) else {
+            return Ok(updates);
+        };
+        let now = kept.started().map_err(|(counter, text)| {
+            go_back(&updates.program, &updates.arguments, state, counter, &text)
+        })?;
+        keep(state, &now)?;
+        match now {
+            Kept::Probation(tried) => updates.go_back_unless_reported(tried),
+            Kept::Settling(tried) => updates.settle_in_time(tried.counter),
+            Kept::Failed { .. } => {}
         }
         Ok(updates)
     }
 
-    fn path(&self) -> PathBuf {
-        self.state.join("update.json")
+    fn go_back_unless_reported(&self, tried: Tried) {
+        let (program, arguments) = (self.program.clone(), self.arguments.clone());
+        let (state, reported) = (self.state.clone(), Arc::clone(&self.reported));
+        let seconds = self.seconds;
+        here::later(Duration::from_secs_f64(seconds), move || {
+            if !reported.load(Ordering::SeqCst) {
+                let text = format!("{} did not report within {seconds} seconds", tried.version);
+                let error = go_back(&program, &arguments, &state, tried.counter, &text);
+                here::print_error(&format!("{error}\n"));
+            }
+        });
     }
 
-    fn kept(&self) -> Option<Kept> {
-        let bytes = here::read(&self.path()).ok().flatten()?;
-        serde_json::from_slice(&bytes).ok()
-    }
-
-    fn keep(&self, kept: &Kept) -> Result<()> {
-        keep(&self.state, kept)
+    /// Lets the update be over when this process has run for long enough.
+    fn settle_in_time(&self, counter: u64) {
+        let state = self.state.clone();
+        let long = Duration::from_secs_f64(self.seconds * SETTLED);
+        here::later(long, move || {
+            // Another release may have been taken meanwhile.
+            if matches!(kept(&state), Some(Kept::Settling(tried)) if tried.counter == counter) {
+                here::remove_file(&path(&state));
+            }
+        });
     }
 
     /// What is asked with a question for work.
@@ -140,35 +177,42 @@ impl Updates {
         format!("machine={}&release={}", std::env::consts::ARCH, self.newest)
     }
 
-    /// The controller answered: who was on probation is trusted, and what went wrong before is told.
+    /// The controller answered: who was on probation settles now, and what went wrong before is told.
     pub fn reported(&self, client: &Client) {
         if self.reported.load(Ordering::SeqCst) {
             return;
         }
-        let outcome = match self.kept() {
-            None => {
+        let kept = kept(&self.state);
+        let outcome = match &kept {
+            None | Some(Kept::Settling(_)) => {
                 self.reported.store(true, Ordering::SeqCst);
                 return;
             }
-            Some(Kept::Probation {
-                counter, version, ..
-            }) => Outcome {
-                counter,
+            Some(Kept::Probation(tried)) => Outcome {
+                counter: tried.counter,
                 taken: true,
-                text: format!("runs {version} now"),
+                text: format!("runs {} now", tried.version),
             },
             Some(Kept::Failed { counter, text }) => Outcome {
-                counter,
+                counter: *counter,
                 taken: false,
-                text,
+                text: text.clone(),
             },
         };
         let told = client.post("/v1/agent/update", &outcome);
         // A controller that refuses to hear of it has answered, too.
-        if told.is_ok() {
-            self.reported.store(true, Ordering::SeqCst);
-            here::remove_file(&self.path());
+        if told.is_err() {
+            return;
         }
+        self.reported.store(true, Ordering::SeqCst);
+        if let Some(Kept::Probation(tried)) = kept {
+            let counter = tried.counter;
+            let settling = Kept::Settling(Tried { starts: 1, ..tried });
+            if keep(&self.state, &settling).is_ok() {
+                return self.settle_in_time(counter);
+            }
+        }
+        here::remove_file(&path(&self.state));
     }
 
     /// Whether an answer tells of a release that was not looked at yet.
@@ -187,7 +231,7 @@ impl Updates {
                 text: error.to_string(),
             };
             self.reported
-                .store(self.keep(&kept).is_err(), Ordering::SeqCst);
+                .store(keep(&self.state, &kept).is_err(), Ordering::SeqCst);
             self.reported(client);
         } else {
             // Nothing was learnt of it (a busy controller): not all hosts ask again at once.
@@ -247,20 +291,30 @@ impl Updates {
                 release.version
             )));
         }
-        self.keep(&Kept::Probation {
+        let tried = Tried {
             counter,
             version: release.version,
             starts: 0,
-        })?;
+        };
+        keep(&self.state, &Kept::Probation(tried))?;
         here::swap_program(&new, &self.program, &previous)?;
         Err(here::become_program(&self.program, &self.arguments))
     }
 }
 
+fn path(state: &Path) -> PathBuf {
+    state.join("update.json")
+}
+
+fn kept(state: &Path) -> Option<Kept> {
+    let bytes = here::read(&path(state)).ok().flatten()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
 fn keep(state: &Path, kept: &Kept) -> Result<()> {
     let bytes = serde_json::to_vec(kept)
         .map_err(|e| Error::new(crate::error::ErrorKind::Internal, e.to_string()))?;
-    durable::replace(&state.join("update.json"), &bytes, 0o600)
+    durable::replace(&path(state), &bytes, 0o600)
 }
 
 /// Puts the previous program back and becomes it; returns only if that fails.
@@ -275,5 +329,52 @@ fn go_back(program: &Path, arguments: &[String], state: &Path, counter: u64, why
     match back {
         Ok(()) => here::become_program(program, arguments),
         Err(error) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often a program may be started from here on before it goes back, and why it does.
+    fn starts(mut kept: Kept) -> (u32, String) {
+        for n in 0.. {
+            match kept.started() {
+                Ok(next) => kept = next,
+                Err((7, why)) => return (n, why),
+                Err((other, _)) => panic!("release {other} is another one"),
+            }
+        }
+        unreachable!()
+    }
+
+    #[test]
+    fn who_is_started_too_often_goes_back() {
+        let tried = |starts| Tried {
+            counter: 7,
+            version: "1.2".into(),
+            starts,
+        };
+        assert_eq!(
+            starts(Kept::Probation(tried(0))),
+            (3, "1.2 was started 3 times and did not report".to_owned())
+        );
+        // The start in which it reported is one of five.
+        assert_eq!(
+            starts(Kept::Settling(tried(1))),
+            (4, "1.2 ended 5 times soon after its start".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_went_wrong_is_kept_over_any_number_of_starts() {
+        let mut kept = Kept::Failed {
+            counter: 7,
+            text: "no luck".into(),
+        };
+        for _ in 0..20 {
+            kept = kept.started().expect("it stays");
+        }
+        assert!(matches!(kept, Kept::Failed { counter: 7, .. }));
     }
 }
