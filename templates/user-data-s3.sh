@@ -1,14 +1,20 @@
 # An object of S3 by a signed URL (Signature Version 4, in its query), with the credentials of the
-# instance's role. Needs curl and openssl; nothing of AWS's.
+# instance's role. Needs openssl besides; nothing of AWS's.
 imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
-meta() {
-    curl -fsS --noproxy '*' --max-time 5 -H "X-aws-ec2-metadata-token: $session" "$imds/latest/meta-data/$1"
+# Asks the metadata service: method, header, path.
+ask() {
+    if command -v curl >/dev/null 2>&1; then
+        curl -fsS --noproxy '*' --max-time 5 -X "$1" -H "$2" "$imds/latest/$3"
+    else
+        wget -q --no-proxy -T 5 -t 1 --method="$1" --header="$2" -O - "$imds/latest/$3"
+    fi
 }
+meta() { ask GET "X-aws-ec2-metadata-token: $session" "meta-data/$1"; }
 encoded() { printf '%s' "$1" | sed 's/%/%25/g; s/+/%2B/g; s/=/%3D/g; s/ /%20/g; s,/,%2F,g'; }
 mac() { printf '%s' "$2" | openssl dgst -sha256 -mac HMAC -macopt "$1" | sed 's/.* //'; }
 member() { printf '%s' "$credentials" | tr -d '\n' | sed -n "s/.*\"$1\" *: *\"\([^\"]*\)\".*/\1/p"; }
 get_s3() {
-    session=$(curl -fsS --noproxy '*' --max-time 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' "$imds/latest/api/token") || return 1
+    session=$(ask PUT 'X-aws-ec2-metadata-token-ttl-seconds: 300' api/token) || return 1
     role=$(meta iam/security-credentials/) && credentials=$(meta "iam/security-credentials/$role") || return 1
     place=${1#s3://}
     region=${place#*\?region=}

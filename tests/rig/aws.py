@@ -10,6 +10,7 @@ SETTINGS is a JSON file, read again for every request:
     tokens        access key id -> session token, where the key has one
     callers       access key id -> ARN, for sts:GetCallerIdentity
     busy          how many signed requests are first refused as throttled
+    clock         seconds by which this clock is ahead of the machine's
     silent        refuse the session's token itself with this status
 
 Every signature is computed again by botocore, AWS's own implementation, and compared. What has a good
@@ -129,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("X-Amz-Security-Token") != known.get("tokens", {}).get(key):
             return "InvalidClientTokenId", "The session token is another one."
         at = self.headers.get("X-Amz-Date", "")
-        age = time.time() - time.mktime(time.strptime(at, "%Y%m%dT%H%M%SZ")) + time.timezone
+        age = time.time() + known.get("clock", 0) - time.mktime(time.strptime(at, "%Y%m%dT%H%M%SZ")) + time.timezone
         if abs(age) > 900:
             return "RequestExpired", "Signature expired"
         url = f"http://{self.headers['Host']}{self.path}"

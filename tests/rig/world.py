@@ -5,6 +5,7 @@
                                              instance's id
     world.py ENDPOINT health GROUP INSTANCE  prints how the load balancer calls the instance
     world.py ENDPOINT stop INSTANCE
+    world.py ENDPOINT keep BUCKET KEY FILE   puts a file into a bucket of its own
 """
 import sys
 
@@ -41,4 +42,9 @@ def stop(instance):
     client("ec2").stop_instances(InstanceIds=[instance])
 
 
-{"make": make, "health": health, "stop": stop}[sys.argv[2]](*sys.argv[3:])
+def keep(bucket, key, file):
+    client("s3").create_bucket(Bucket=bucket)
+    client("s3").upload_file(file, bucket, key)
+
+
+{"make": make, "health": health, "stop": stop, "keep": keep}[sys.argv[2]](*sys.argv[3:])

@@ -104,3 +104,59 @@ fn start(
     }
     Ok(server)
 }
+
+/// A made-up region that signs identity documents.
+pub struct Signer {
+    dir: PathBuf,
+}
+
+impl Signer {
+    /// Makes its key and certificate in a folder of its own, which need not be there yet.
+    ///
+    /// # Errors
+    /// When there is no openssl.
+    pub fn make(dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir)?;
+        let signer = Self { dir: dir.into() };
+        let words = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj";
+        let mut openssl = signer.openssl(words);
+        process::run(openssl.arg("/O=Amazon Web Services LLC"))?;
+        Ok(signer)
+    }
+
+    fn openssl(&self, words: &str) -> Command {
+        let mut openssl = Command::new("openssl");
+        openssl
+            .args(words.split_whitespace())
+            .current_dir(&self.dir);
+        openssl
+    }
+
+    /// Its certificate (PEM), for `lks-ctl serve --identity-certificates`.
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.dir.join("cert.pem")
+    }
+
+    /// A document as the metadata service gives it at `instance-identity/rsa2048`: PKCS#7 without its
+    /// first and last line ("Instance identity documents" in EC2's user guide).
+    ///
+    /// # Errors
+    /// When openssl fails.
+    pub fn sign(&self, document: &str) -> Result<String> {
+        std::fs::write(self.dir.join("document"), document)?;
+        let words = "cms -sign -binary -nodetach -md sha256 -signer cert.pem -inkey key.pem -in document -outform PEM";
+        let pem = process::run(&mut self.openssl(words))?;
+        let lines = pem.lines().filter(|l| !l.starts_with("-----"));
+        Ok(lines.map(|l| format!("{l}\n")).collect())
+    }
+}
+
+/// Now, as documents of AWS write it.
+///
+/// # Errors
+/// When there is no `date`.
+pub fn now() -> Result<String> {
+    let said = process::run(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]))?;
+    Ok(said.trim().to_owned())
+}

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::services::Surroundings;
 use super::{Attempt, Result, data, disk, ensure, process, rootfs};
-use crate::aws;
+use crate::aws::{self, Signer};
 
 /// The account and role that instances have, as `lks-ctl serve --allow` is told them.
 pub const RULE: &str = "123456789012/worker-*@us-east-1";
@@ -18,6 +18,9 @@ const ACCOUNT: &str = "123456789012";
 const KEY: &str = "ASIARIGRIGRIGRIGRIGR";
 const ADDRESS: &str = "10.77.0.10";
 const MAC: &str = "52:54:00:12:34:56";
+
+/// Where the metadata service has the identity document.
+const DOCUMENT: &str = "dynamic/instance-identity/document";
 
 /// What moto listens at, inside.
 const MOTO: &str = "http://127.0.0.1:5555";
@@ -61,10 +64,7 @@ impl Cloud {
             .args(["--dhcp-option=3,10.77.0.1", "--log-facility=-"])
             .arg(format!("--dhcp-range={ADDRESS},{ADDRESS},1h"));
         around.serve("dhcp", &mut dhcp, None)?;
-        let python = aws::python()?;
-        let mut moto = around.namespace.command(&python.display().to_string());
-        moto.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "5555"]);
-        around.serve("moto", &mut moto, Some("127.0.0.1:5555"))?;
+        serve_moto(around)?;
         let made = world(around, &["make", &port.to_string()])?;
         let (group, instance) = made.trim().split_once(' ').unwrap_or_default();
         Self::region(around, instance, group)
@@ -86,7 +86,7 @@ impl Cloud {
     fn region(around: &mut Surroundings, instance: &str, group: &str) -> Result<Self> {
         let cloud = Self {
             file: around.namespace.dir().join("aws.json"),
-            settings: settings(instance),
+            settings: settings(instance)?,
             instance: instance.to_owned(),
             group: group.to_owned(),
         };
@@ -131,6 +131,32 @@ impl Cloud {
         self.save()
     }
 
+    /// Puts a file into S3, in a bucket of its own. For a region without other services.
+    ///
+    /// # Errors
+    /// When S3 does not come up, or takes it not.
+    pub fn keep(
+        &self,
+        around: &mut Surroundings,
+        bucket: &str,
+        key: &str,
+        file: &Path,
+    ) -> Result<()> {
+        serve_moto(around)?;
+        world(around, &["keep", bucket, key, &file.display().to_string()]).map(drop)
+    }
+
+    /// From now on, this region's key has signed the instance's identity document.
+    ///
+    /// # Errors
+    /// When there is no openssl.
+    pub fn sign_identity(&mut self, signer: &Signer) -> Result<()> {
+        let metadata = &mut self.settings["metadata"];
+        let document = metadata[DOCUMENT].as_str().unwrap_or_default();
+        metadata["dynamic/instance-identity/rsa2048"] = json!(signer.sign(document)?);
+        self.save()
+    }
+
     /// How the load balancer calls the instance: `healthy`, `unused` …
     ///
     /// # Errors
@@ -139,6 +165,13 @@ impl Cloud {
         let said = world(around, &["health", &self.group, &self.instance])?;
         Ok(said.trim().to_owned())
     }
+}
+
+fn serve_moto(around: &mut Surroundings) -> Result<()> {
+    let python = aws::python()?.display().to_string();
+    let mut moto = around.namespace.command(&python);
+    moto.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "5555"]);
+    around.serve("moto", &mut moto, Some("127.0.0.1:5555"))
 }
 
 fn network(around: &Surroundings, device: &str) -> Result<()> {
@@ -161,6 +194,8 @@ pub fn container_image(root: &Path) -> Result<()> {
     let settings = format!("{}datasource_list: [Ec2]\n", disk::CLOUD_INIT);
     rootfs::write(root, "etc/cloud/cloud.cfg.d/90_rig.cfg", &settings)?;
     rootfs::write(root, "etc/cloud/ds-identify.cfg", "policy: enabled\n")?;
+    let names = "127.0.0.1 localhost\n127.0.1.1 host\n10.77.0.40 s3.us-east-1.amazonaws.com\n";
+    rootfs::write(root, "etc/hosts", names)?;
     let id = "ec2e1916-9099-7caf-fd21-012345abcdef";
     for (name, text) in [
         ("product_uuid", id),
@@ -189,17 +224,17 @@ fn world(around: &Surroundings, words: &[&str]) -> Result<String> {
     process::run(&mut command)
 }
 
-fn settings(instance: &str) -> Value {
-    json!({
-        "metadata": metadata(instance),
+fn settings(instance: &str) -> Result<Value> {
+    Ok(json!({
+        "metadata": metadata(instance)?,
         "keys": {KEY: "secret-of-the-rig"},
         "tokens": {KEY: "session-of-the-rig"},
         "callers": {KEY: format!("arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/{instance}")},
-    })
+    }))
 }
 
 /// The categories that cloud-init and the agent read ("Instance metadata categories" in EC2's user guide).
-fn metadata(instance: &str) -> Value {
+fn metadata(instance: &str) -> Result<Value> {
     let credentials = json!({"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": "2026-01-01T00:00:00Z",
         "AccessKeyId": KEY, "SecretAccessKey": "secret-of-the-rig", "Token": "session-of-the-rig",
         "Expiration": "2099-01-01T00:00:00Z"});
@@ -207,7 +242,8 @@ fn metadata(instance: &str) -> Value {
     let info = json!({"Code": "Success", "InstanceProfileArn": profile, "InstanceProfileId": "AIPAEXAMPLE"});
     let document = json!({"accountId": ACCOUNT, "instanceId": instance, "region": "us-east-1",
         "availabilityZone": "us-east-1a", "privateIp": ADDRESS, "imageId": "ami-0e2e0000000000001",
-        "instanceType": "m7i.large", "architecture": "x86_64", "version": "2017-09-30"});
+        "instanceType": "m7i.large", "architecture": "x86_64", "version": "2017-09-30",
+        "pendingTime": aws::now()?});
     let rows = [
         ("ami-id", "ami-0e2e0000000000001"),
         ("ami-launch-index", "0"),
@@ -240,9 +276,6 @@ fn metadata(instance: &str) -> Value {
     ]
     .map(|(path, text)| (format!("meta-data/{path}"), json!(text)));
     let mut all = Map::from_iter(rows);
-    all.insert(
-        "dynamic/instance-identity/document".into(),
-        json!(document.to_string()),
-    );
-    Value::Object(all)
+    all.insert(DOCUMENT.into(), json!(document.to_string()));
+    Ok(Value::Object(all))
 }

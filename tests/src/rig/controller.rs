@@ -26,6 +26,14 @@ impl Controller {
     /// # Errors
     /// When it does not come up.
     pub fn start(around: &mut Surroundings, agent: &Path) -> Result<Self> {
+        Self::start_with(around, agent, &[])
+    }
+
+    /// The same, with more flags of `serve`.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_with(around: &mut Surroundings, agent: &Path, more: &[&str]) -> Result<Self> {
         let controller = Self {
             ctl: options::ctl()?,
             dir: around.namespace.dir().join("operator"),
@@ -37,6 +45,7 @@ impl Controller {
             .arg(controller.dir.join("data"))
             .arg("--agent")
             .arg(agent)
+            .args(more)
             // The rig's STS has a certificate of the rig's authority.
             .env("SSL_CERT_FILE", rootfs::certificates()?.join("ca.pem"));
         around.serve("controller", &mut serve, Some(ADDRESS))?;
@@ -93,6 +102,24 @@ impl Controller {
         let hosts = self.list(around, &["hosts", "--json"])?;
         let names = hosts.iter().filter_map(|host| host["name"].as_str());
         Ok(names.map(ToOwned::to_owned).collect())
+    }
+
+    /// The audit log, as JSON.
+    ///
+    /// # Errors
+    /// When the controller does not answer.
+    pub fn audit(&self, around: &Surroundings) -> Result<String> {
+        let admin: Value = serde_json::from_slice(&fs::read(self.connection())?)
+            .attempt("admin.json is no JSON")?;
+        let token = admin["token"].as_str().unwrap_or_default();
+        let mut curl = around.namespace.command("curl");
+        curl.args([
+            "-sSk",
+            "--fail",
+            "-H",
+            &format!("Authorization: Bearer {token}"),
+        ]);
+        process::run(curl.arg(format!("https://{ADDRESS}/v1/audit")))
     }
 
     /// The one run that there is, with the status of its one host when that is over.

@@ -1,6 +1,7 @@
 //! Joining by what AWS says of a host.
 
 use super::*;
+use lks_tests::aws::Signer;
 
 #[test]
 fn an_instance_joins_by_its_role_and_another_key_for_it_is_an_alarm() {
@@ -86,23 +87,22 @@ fn who_is_not_allowed_stays_out_whatever_they_sign() {
     scene.settings["keys"][&key] = json!("another key");
     scene.save();
     assert!(word(&scene, "d").contains("SignatureDoesNotMatch"));
+    // A host whose clock is two days behind.
+    scene.settings["keys"][&key] = json!(format!("secret-of-{key}"));
+    scene.settings["clock"] = json!(172_800);
+    scene.save();
+    let told = word(&scene, "clock");
+    assert!(told.contains("Signature expired"), "{told}");
+    scene.settings["clock"] = json!(0);
     assert!(scene.host_names().is_empty());
     // A controller that takes identity documents wants them signed by the region.
-    let made = Command::new("openssl")
-        .args([
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out",
-            "cert.pem", "-days", "2",
-        ])
-        .args(["-subj", "/O=Amazon Web Services LLC"])
-        .current_dir(&scene.dir)
-        .output();
-    if !made.is_ok_and(|m| m.status.success()) {
-        skipped("identity documents: there is no openssl");
-        return;
-    }
+    let signer = match Signer::make(&scene.path("region")) {
+        Ok(signer) => signer,
+        Err(why) => return skipped(&format!("identity documents: {why}")),
+    };
     scene.settings["keys"][&key] = json!(format!("secret-of-{key}"));
     scene.save();
-    let pem = scene.path("cert.pem").display().to_string();
+    let pem = signer.certificate().display().to_string();
     let alone = "123456789012/*@us-east-1";
     scene.serve(&[
         "--allow",
@@ -113,7 +113,7 @@ fn who_is_not_allowed_stays_out_whatever_they_sign() {
         &pem,
     ]);
     assert!(word(&scene, "e").contains("identity document is needed"));
-    scene.settings["metadata"]["dynamic/instance-identity/rsa2048"] = json!(document(&scene, ONE));
+    scene.settings["metadata"]["dynamic/instance-identity/rsa2048"] = json!(document(&signer, ONE));
     scene.save();
     let both = scene.join("f", &["--join", "iam"]);
     assert!(
@@ -137,7 +137,7 @@ fn who_is_not_allowed_stays_out_whatever_they_sign() {
             .contains("another key is enrolled")
     );
     scene.be(TWO);
-    scene.settings["metadata"]["dynamic/instance-identity/rsa2048"] = json!(document(&scene, TWO));
+    scene.settings["metadata"]["dynamic/instance-identity/rsa2048"] = json!(document(&signer, TWO));
     scene.save();
     let other = scene.join("h", &["--join", "iid"]);
     assert!(
@@ -158,34 +158,8 @@ fn who_is_not_allowed_stays_out_whatever_they_sign() {
 }
 
 /// An identity document of an instance that began now, as the metadata service gives it.
-fn document(scene: &Scene, instance: &str) -> String {
-    let date = Command::new("date")
-        .args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])
-        .output()
-        .expect("date");
-    let began = String::from_utf8_lossy(&date.stdout).trim().to_owned();
+fn document(signer: &Signer, instance: &str) -> String {
+    let began = lks_tests::aws::now().expect("date");
     let text = json!({"accountId": "123456789012", "region": "us-east-1", "instanceId": instance, "pendingTime": began});
-    std::fs::write(scene.path("document"), text.to_string()).expect("written");
-    let signed = Command::new("openssl")
-        .args([
-            "cms",
-            "-sign",
-            "-binary",
-            "-nodetach",
-            "-md",
-            "sha256",
-            "-signer",
-            "cert.pem",
-            "-inkey",
-            "key.pem",
-        ])
-        .args(["-in", "document", "-outform", "PEM"])
-        .current_dir(&scene.dir)
-        .output()
-        .expect("openssl");
-    let pem = String::from_utf8_lossy(&signed.stdout).into_owned();
-    pem.lines()
-        .filter(|l| !l.starts_with("-----"))
-        .map(|l| format!("{l}\n"))
-        .collect()
+    signer.sign(&text.to_string()).expect("openssl")
 }
