@@ -1,7 +1,7 @@
 //! Who asks: an agent, by the certificate of its connection; an operator, by a token.
 
 use super::{Answer, Refused, Shared, now, tls::Peer};
-use crate::store::{Host, Operator, Role, Store};
+use crate::store::{AHEAD, Host, Operator, Role, Store};
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use lks_agent::error::Result;
 use lks_agent::host::{Digest, digest_of};
@@ -70,7 +70,7 @@ pub(super) async fn agent_asks<T: Send + 'static>(
         (Some(host), Some(answer)) => {
             // To the minute: a fleet that waits for work does not keep the disk busy.
             let now = now();
-            if now > host.seen_at + 60 {
+            if now > host.seen_at + 60 || host.seen_at > now + AHEAD {
                 state.queue.heard(&host.name, now, None);
             }
             Ok(answer)

@@ -11,6 +11,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use lks_agent::encoding::{hex, unhex};
+use lks_agent::error::ErrorKind;
 use lks_agent::host::{Digest, digest_of};
 use lks_agent::uplink::wire::{EnrolAnswer, RenewRequest};
 use ring::signature::{ED25519, UnparsedPublicKey};
@@ -34,7 +35,10 @@ pub(super) async fn certify(state: &Shared, name: &str, key: &[u8]) -> Answer<En
     let certificate = state
         .authority
         .welcome(name, key, state.lifetime)
-        .map_err(|e| Refused(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+        .map_err(|e| match e.kind() {
+            ErrorKind::Unreachable => Refused(StatusCode::SERVICE_UNAVAILABLE, e.message()),
+            _ => Refused(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()),
+        })?;
     let fingerprint = digest_of(&certificate, Digest::Sha256);
     let (host, key, end) = (name.to_string(), hex(key), now() + state.lifetime);
     state

@@ -3,7 +3,8 @@
 
 pub mod aws;
 
-use lks_agent::error::{Error, Result};
+use crate::told::moment;
+use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::host::here::{self, durable};
 use lks_agent::host::{Digest, digest_of};
 use rcgen::{
@@ -14,6 +15,11 @@ use rcgen::{
 use std::path::Path;
 use std::time::Duration;
 
+/// Every certificate is good from here on, whenever it was made: hosts' clocks may be behind, and this
+/// machine's may have been ahead. lks is younger, so that a clock that shows less is wrong.
+const BEGIN: (i32, u8, u8) = (2025, 1, 1);
+/// The same, in seconds since 1970.
+const BEGIN_SECONDS: u64 = 1_735_689_600;
 /// How many years the server's own certificate holds; it is made anew at every start.
 const YEARS: i32 = 5;
 /// How long a host's certificate holds if nothing is said, in seconds: a year, renewed after half of it.
@@ -112,14 +118,19 @@ impl Authority {
     /// nothing else.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be made. Of kind `Unreachable` when this machine's clock is certainly wrong: a
+    /// certificate that was given now would be over as soon as the clock is right.
     pub fn welcome(&self, name: &str, public_key: &[u8], lifetime: u64) -> Result<Vec<u8>> {
+        let now = here::now() as u64;
+        if now < BEGIN_SECONDS {
+            let text = format!("the controller's clock is wrong: it shows {}", moment(now));
+            return Err(Error::new(ErrorKind::Unreachable, text));
+        }
         let mut params = CertificateParams::new(Vec::<String>::new()).map_err(bad)?;
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         validity(&mut params, YEARS);
-        params.not_after =
-            date_time_ymd(1970, 1, 1) + Duration::from_secs(here::now() as u64 + lifetime);
+        params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(now + lifetime);
         let key = HostKey(public_key.to_vec());
         let certificate = params.signed_by(&key, &self.issuer).map_err(bad)?;
         Ok(certificate.der().to_vec())
@@ -149,13 +160,25 @@ fn own_params() -> Result<CertificateParams> {
     Ok(params)
 }
 
-/// From the beginning of last year: hosts' clocks may be wrong when they enrol.
 fn validity(params: &mut CertificateParams, years: i32) {
+    let (begin, month, day) = BEGIN;
     let year = 1970 + (here::now() / 31_556_952.0) as i32;
-    params.not_before = date_time_ymd(year - 1, 1, 1);
-    params.not_after = date_time_ymd(year + years, 1, 1);
+    params.not_before = date_time_ymd(begin, month, day);
+    params.not_after = date_time_ymd(year.max(begin) + years, 1, 1);
 }
 
 fn bad(error: rcgen::Error) -> Error {
     Error::host("a certificate cannot be made").caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_day_of_certificates_is_one() {
+        let (year, month, day) = BEGIN;
+        let since = date_time_ymd(year, month, day) - date_time_ymd(1970, 1, 1);
+        assert_eq!(since.whole_seconds(), BEGIN_SECONDS as i64);
+    }
 }
