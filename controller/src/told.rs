@@ -8,6 +8,13 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// One of something, in English: `a viewer`, `an operator`.
+#[must_use]
+pub fn one(noun: &str) -> String {
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {noun}", if vowel { "an" } else { "a" })
+}
+
 /// Seconds since 1970 as a date and a time of day in UTC: `2026-11-30 15:04:05Z`. 0 stands for what is not known.
 #[must_use]
 pub fn moment(at: u64) -> String {
@@ -48,6 +55,7 @@ mod tests {
     fn one_is_no_plural() {
         assert_eq!(counted(1, "host"), "1 host");
         assert_eq!(counted(0, "host"), "0 hosts");
+        assert_eq!([one("viewer"), one("admin")], ["a viewer", "an admin"]);
         assert_eq!(lasting(86_400), "1 day");
         assert_eq!(lasting(30 * 86_400), "30 days");
         assert_eq!(lasting(5400), "90 minutes");

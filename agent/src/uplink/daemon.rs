@@ -92,7 +92,7 @@ impl Daemon {
         let keys = Keys::read(&keys)?;
         let updates = Updates::start(&settings.state, settings.probation)?;
         let identity = enrolled(&settings)?;
-        here::print(&format!("this host is {}\n", identity.name));
+        here::print(&format!("this host is {}", identity.name));
         Ok(Self {
             standing: Arc::new(Standing::new(&settings, identity)),
             settings,
@@ -154,7 +154,7 @@ impl Daemon {
                 Ok(None) => pause = 0.0,
                 Err(error) => {
                     if pause == 0.0 {
-                        here::print_error(&format!("no work: {error}\n"));
+                        here::print_error(&format!("no work: {error}"));
                     }
                     pause = f64::clamp(pause * 2.0, 0.5, 30.0);
                     // Not all hosts at once, when a controller comes back.
@@ -282,7 +282,7 @@ impl Daemon {
             Ok(log) => Arc::new(log),
             Err(error) => {
                 // Nothing may be run of which it is not known whether it ran.
-                here::print_error(&format!("run {} is left as it is: {error}\n", work.run));
+                here::print_error(&format!("run {} is left as it is: {error}", work.run));
                 return;
             }
         };
@@ -299,7 +299,7 @@ impl Daemon {
             Ok((index, root)) => self.execute(work, &index, &root, &log),
             Err(error) => refuse(&work.run, &log, &[format!("{error}")]),
         };
-        here::print(&format!("run {} ended with status {status}\n", work.run));
+        here::print(&format!("run {} ended with status {status}", work.run));
         self.bell.ring();
     }
 
@@ -404,7 +404,7 @@ fn enrolled(settings: &Settings) -> Result<Identity> {
     let way = settings.join.method(&host, settings.token_file.is_some());
     let mut pause = 0.5;
     let mut wait = |error: Error| {
-        here::print_error(&format!("not enrolled yet: {error}\n"));
+        here::print_error(&format!("not enrolled yet: {error}"));
         here::sleep(pause);
         pause = f64::min(pause * 2.0, 30.0);
     };

@@ -68,7 +68,7 @@ pub(super) fn deliver(standing: &Standing, mut spoken: Spoken, runs: &Runs, bell
                 Err(error) => {
                     failed = true;
                     if pause == 0.0 {
-                        here::print_error(&format!("not delivered: {error}\n"));
+                        here::print_error(&format!("not delivered: {error}"));
                     }
                     if error.kind() == ErrorKind::Unreachable {
                         break;

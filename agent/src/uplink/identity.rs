@@ -73,7 +73,7 @@ impl Identity {
         let stored: Stored = serde_json::from_slice(&bytes).map_err(|e| broken().caused_by(e))?;
         if stored.machine != machine()? {
             here::print_error(
-                "this machine is not the one that was enrolled: it enrols as a new host\n",
+                "this machine is not the one that was enrolled: it enrols as a new host",
             );
             here::remove_file(&path);
             here::remove_folder(&dir.join("runs"));

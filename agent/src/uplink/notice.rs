@@ -72,7 +72,7 @@ impl Notices {
                 }
                 Err(error) if !silent => {
                     silent = true;
-                    here::print_error(&format!("no notices can be looked for: {error}\n"));
+                    here::print_error(&format!("no notices can be looked for: {error}"));
                 }
                 Err(_) => {}
             }
@@ -81,10 +81,10 @@ impl Notices {
     }
 
     fn act(&self, notice: &Notice) {
-        here::print(&format!("notice ({}): {}\n", notice.kind, notice.text));
+        here::print(&format!("notice ({}): {}", notice.kind, notice.text));
         let run = notice_run(&self.name, here::now() as u64);
         if let Err(error) = self.run(&run, notice) {
-            here::print_error(&format!("run {run}: {error}\n"));
+            here::print_error(&format!("run {run}: {error}"));
         }
         self.bell.ring();
     }
@@ -123,7 +123,7 @@ impl Notices {
                     text: format!("EC2 gives notice ({}): {}", notice.kind, notice.text),
                 });
                 let status = prepared.execute();
-                here::print(&format!("run {run} ended with status {status}\n"));
+                here::print(&format!("run {run} ended with status {status}"));
             }
             Err(why) => {
                 super::daemon::refuse(run, &log, &why);

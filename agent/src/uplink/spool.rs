@@ -221,7 +221,7 @@ impl RunLog {
                 Err(error) if here::stopped() => return Err(error),
                 Err(error) => {
                     if !told {
-                        here::print_error(&format!("waiting: {error}\n"));
+                        here::print_error(&format!("waiting: {error}"));
                         told = true;
                     }
                     here::sleep(1.0);
@@ -314,7 +314,7 @@ impl Sink for RunLog {
         let over = matches!(event.kind, EventKind::RunFinished { .. });
         let record = Record::Event(event);
         if let Err(error) = self.write(&record, over) {
-            here::print_error(&format!("an event was not kept: {error}\n"));
+            here::print_error(&format!("an event was not kept: {error}"));
             return;
         }
         let Record::Event(event) = record else { return };

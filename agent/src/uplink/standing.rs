@@ -82,7 +82,7 @@ impl Standing {
         new.save(&self.state)?;
         *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = new;
         self.turn.fetch_add(1, Ordering::SeqCst);
-        here::print("this host has a new key\n");
+        here::print("this host has a new key");
         Ok(())
     }
 }

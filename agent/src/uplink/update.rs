@@ -155,7 +155,7 @@ impl Updates {
             if !reported.load(Ordering::SeqCst) {
                 let text = format!("{} did not report within {seconds} seconds", tried.version);
                 let error = go_back(&program, &arguments, &state, tried.counter, &text);
-                here::print_error(&format!("{error}\n"));
+                here::print_error(&format!("{error}"));
             }
         });
     }
@@ -224,7 +224,7 @@ impl Updates {
     /// Takes a release: returns only if it was not taken.
     pub fn take(&mut self, client: &Client, keys: &Keys, name: &str, counter: u64) {
         let Err(error) = self.try_take(client, keys, name, counter);
-        here::print_error(&format!("{error}\n"));
+        here::print_error(&format!("{error}"));
         if self.newest >= counter {
             let kept = Kept::Failed {
                 counter,
@@ -273,7 +273,7 @@ impl Updates {
             PathBuf::from(path)
         };
         let (new, previous) = (beside(".next"), beside(".previous"));
-        here::print(&format!("trying the agent {}\n", release.version));
+        here::print(&format!("trying the agent {}", release.version));
         let tried = durable::replace(&new, program, 0o755).and_then(|()| {
             let mut arguments = self.arguments.clone();
             arguments.push(TRIAL.into());
@@ -322,7 +322,7 @@ fn go_back(program: &Path, arguments: &[String], state: &Path, counter: u64, why
     let mut previous = program.to_path_buf().into_os_string();
     previous.push(".previous");
     let text = format!("{why}; the previous program is back");
-    here::print_error(&format!("{text}\n"));
+    here::print_error(&format!("{text}"));
     let failed = Kept::Failed { counter, text };
     let back =
         keep(state, &failed).and_then(|()| durable::rename_folder(Path::new(&previous), program));

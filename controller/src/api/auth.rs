@@ -2,6 +2,7 @@
 
 use super::{Answer, Refused, Shared, now, tls::Peer};
 use crate::store::{AHEAD, Host, Operator, Role, Store};
+use crate::told;
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use lks_agent::error::Result;
 use lks_agent::host::{Digest, digest_of};
@@ -112,10 +113,10 @@ pub(super) async fn operator(state: &Shared, headers: &HeaderMap, role: Role) ->
         return Err(Refused(
             StatusCode::FORBIDDEN,
             format!(
-                "{} is a {}; this needs a {}",
+                "{} is {}; this needs {}",
                 found.name,
-                found.role.name(),
-                role.name()
+                told::one(found.role.name()),
+                told::one(role.name())
             ),
         ));
     }

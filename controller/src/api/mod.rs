@@ -132,7 +132,7 @@ impl State {
         .map_err(|e| Error::host(e.to_string()))
         .and_then(|answer| answer)
         .map_err(|error| {
-            here::print_error(&format!("{error}\n"));
+            here::print_error(&format!("{error}"));
             Refused(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store does not answer".into(),
@@ -159,7 +159,7 @@ fn follow(state: &State) {
             Ok(None) => return,
             Ok(Some(news)) => news.iter().for_each(|n| tell(state, n)),
             Err(error) => {
-                here::print_error(&format!("other controllers are not heard: {error}\n"));
+                here::print_error(&format!("other controllers are not heard: {error}"));
                 std::thread::sleep(Duration::from_secs(1));
             }
         }
@@ -189,7 +189,7 @@ fn tell(state: &State, news: &News) {
 
 fn again(done: Result<()>) {
     if let Err(error) = done {
-        here::print_error(&format!("{error}\n"));
+        here::print_error(&format!("{error}"));
     }
 }
 

@@ -308,7 +308,10 @@ pub(super) async fn new_run(
         .map(|h| (h.name, None))
         .collect();
     if hosts.is_empty() {
-        return Err(Refused::bad("no enrolled host matches"));
+        return Err(Refused::bad(format!(
+            "no enrolled host matches {} (`lks-ctl hosts` lists them)",
+            asked.hosts.join(", ")
+        )));
     }
     let run = Run {
         run: format!("{}-{}", now(), random(4)?),

@@ -73,7 +73,7 @@ impl Queue {
         match outcome.await {
             Ok(Ok(taken)) => Ok(taken),
             Ok(Err(error)) => {
-                here::print_error(&format!("{error}\n"));
+                here::print_error(&format!("{error}"));
                 Err(unavailable())
             }
             Err(_) => Err(unavailable()),

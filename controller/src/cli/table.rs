@@ -42,6 +42,7 @@ pub(super) fn print_table(io: &mut Io<'_>, rows: &[Value], columns: &[&str]) {
 /// A value as a cell of a table shows it.
 pub(super) fn text(value: &Value) -> String {
     match value {
+        Value::String(s) if s.is_empty() => "-".into(),
         Value::String(s) => s.clone(),
         Value::Null => "-".into(),
         Value::Array(list) => list.iter().map(text).collect::<Vec<_>>().join(", "),

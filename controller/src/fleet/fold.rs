@@ -105,7 +105,9 @@ impl Fold {
                     }
                 }
             }
-            out.push_str(&format!("{host:<20} {end:<10}{counts}\n"));
+            let line = format!("{host:<20} {end:<10}{counts}");
+            out.push_str(line.trim_end());
+            out.push('\n');
         }
         out
     }
@@ -164,7 +166,7 @@ mod tests {
         let hosts = [("web1".to_string(), Some(2)), ("web2".to_string(), None)];
         assert_eq!(
             fold.recap(&hosts),
-            "\nRECAP\nweb1                 status 2   ok=2 changed=1 failed=1\nweb2                 not over  \n"
+            "\nRECAP\nweb1                 status 2   ok=2 changed=1 failed=1\nweb2                 not over\n"
         );
         assert_eq!(
             Fold::exit_code(&hosts),

@@ -93,7 +93,7 @@ fn send_all(
         if let Err(why) = &outcome
             && well
         {
-            here::print_error(&format!("traces are not taken by {}: {why}\n", request.url));
+            here::print_error(&format!("traces are not taken by {}: {why}", request.url));
         }
         well = outcome.is_ok();
     }
