@@ -322,7 +322,7 @@ fn go_back(program: &Path, arguments: &[String], state: &Path, counter: u64, why
     let mut previous = program.to_path_buf().into_os_string();
     previous.push(".previous");
     let text = format!("{why}; the previous program is back");
-    here::print_error(&format!("{text}"));
+    here::print_error(&text);
     let failed = Kept::Failed { counter, text };
     let back =
         keep(state, &failed).and_then(|()| durable::rename_folder(Path::new(&previous), program));
