@@ -21,7 +21,8 @@ const USAGE: &str = "usage: rig COMMAND
   launch [worker|llm]  an EC2 instance from its launch to a report, with user-data as all it gets: the first
                user's playbook (worker), a model behind a load balancer and out again (llm), or both
   kill         kill -9 of the agent in the middle of each task; a rerun converges
-  clock        a controller and an agent on a real host whose clock jumps while they work
+  clock [both|agent|controller]  a controller and an agent work while the clock of both, or of one of them,
+               jumps on a real host; each in turn if not said
   exec CMD     boot a real host, run one shell command on it, end it
   shell        boot a real host and log in on its serial line (Ctrl-] leaves)
   light [CMD]  boot a systemd container, run one shell command in it, end it
@@ -58,9 +59,7 @@ fn main() -> ExitCode {
         "first-light" => Options::parse(rest).and_then(|options| first_light::run(&options)),
         "launch" => launched(rest),
         "kill" => Options::parse(rest).and_then(|options| kill::run_all(&options)),
-        "clock" => {
-            Options::parse(rest).and_then(|agent| clock::run(&agent, &options::released_ctl()?))
-        }
+        "clock" => jumped(rest),
         "exec" => exec(&rest.join(" ")),
         "shell" => shell(),
         _ => light(&rest.join(" ")),
@@ -80,6 +79,14 @@ fn launched(words: &[String]) -> Result<()> {
         launch::llm(&options)?;
     }
     Ok(())
+}
+
+fn jumped(words: &[String]) -> Result<()> {
+    let (only, rest) = match words.split_first() {
+        Some((word, rest)) if clock::is_case(word) => (Some(word.as_str()), rest),
+        _ => (None, words),
+    };
+    clock::run(&Options::parse(rest)?, &options::released_ctl()?, only)
 }
 
 fn ended(result: Result<()>) -> ExitCode {

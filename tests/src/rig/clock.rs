@@ -41,6 +41,8 @@ enum Place {
 /// Who lives with the clock that jumps.
 #[derive(Clone, Copy, Debug)]
 struct Case {
+    /// How the command line calls it.
+    name: &'static str,
     what: &'static str,
     controller: Place,
     agent: Place,
@@ -52,6 +54,7 @@ struct Case {
 
 const CASES: [Case; 3] = [
     Case {
+        name: "both",
         what: "the controller and the agent",
         controller: Place::Host,
         agent: Place::Host,
@@ -59,6 +62,7 @@ const CASES: [Case; 3] = [
         address: "127.0.0.1",
     },
     Case {
+        name: "agent",
         what: "the agent alone",
         controller: Place::Beside,
         agent: Place::Host,
@@ -66,6 +70,7 @@ const CASES: [Case; 3] = [
         address: "10.77.0.1",
     },
     Case {
+        name: "controller",
         what: "the controller alone",
         controller: Place::Host,
         agent: Place::Beside,
@@ -74,11 +79,17 @@ const CASES: [Case; 3] = [
     },
 ];
 
-/// Every jump in the middle of a run, and back again after it, for each case.
+/// Whether a word names a case.
+#[must_use]
+pub fn is_case(word: &str) -> bool {
+    CASES.iter().any(|case| case.name == word)
+}
+
+/// Every jump in the middle of a run, and back again after it, for each case or the one of this name.
 ///
 /// # Errors
 /// When an event is lost or doubled, a task ran twice, or somebody does not recover.
-pub fn run(options: &Options, ctl: &Path) -> Result<()> {
+pub fn run(options: &Options, ctl: &Path, only: Option<&str>) -> Result<()> {
     stage("images", || disk::get().and_then(|_| ollama::get()))?;
     let mut vm = stage("boot", Vm::boot)?;
     vm.copy_in(&options.agent, AGENT)?;
@@ -86,6 +97,9 @@ pub fn run(options: &Options, ctl: &Path) -> Result<()> {
     // Nobody else sets this clock.
     vm.exec("systemctl disable --now systemd-timesyncd 2>/dev/null || true")?;
     for case in CASES {
+        if only.is_some_and(|name| name != case.name) {
+            continue;
+        }
         let programs = [ctl.to_path_buf(), options.agent.clone()];
         let mut fleet = stage(&format!("a fleet: the clock of {}", case.what), || {
             Fleet::start(&mut vm, case, programs)
@@ -202,7 +216,7 @@ impl<'v> Fleet<'v> {
 
     /// Ends it, and whatever it started, by kill -9.
     fn kill(&mut self, place: Place, name: &str) -> Result<()> {
-        self.sh(place, &format!("kill -9 -- -$(cat {name}.pid)"))
+        self.sh(place, &format!("kill -9 -$(cat {name}.pid)"))
             .map(drop)
     }
 
