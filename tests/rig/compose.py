@@ -2,7 +2,8 @@
 """A small stand-in for the Docker Compose v2 plugin, which Debian 12 does not package.
 
 It knows `docker compose [-f FILE] up -d`, `ps` and `down` for compose files of plain mappings, lists
-and scalars, and refuses everything else instead of guessing. Containers are real: they are made by
+and scalars, with a docker-compose.override.yml where no file is named, and refuses everything else
+instead of guessing. Containers are real: they are made by
 the docker command line, carry Compose's labels, and are left alone while their configuration holds.
 """
 import hashlib, json, os, re, subprocess, sys
@@ -59,6 +60,25 @@ def read(path):
         if set(service) - SERVICE_KEYS:
             refuse(f"service {name}: not understood: {', '.join(sorted(set(service) - SERVICE_KEYS))}")
     return document["services"]
+
+
+def merged(base, over):
+    """Compose's rules ("Merge Compose files"): later scalars win, lists are joined, and of an environment
+    each variable counts once."""
+    for name, service in over.items():
+        into = base.setdefault(name, {})
+        for key, value in service.items():
+            if key == "environment":
+                into[key] = [f"{k}={v}" for k, v in {**variables(into.get(key)), **variables(value)}.items()]
+            elif isinstance(value, list):
+                into[key] = (into.get(key) or []) + [item for item in value if item not in (into.get(key) or [])]
+            else:
+                into[key] = value
+    return base
+
+
+def variables(given):
+    return given if isinstance(given, dict) else dict(item.partition("=")[::2] for item in given or [])
 
 
 def docker(*words, check=True, quiet=True):
@@ -129,12 +149,12 @@ def main(words):
     if words == ["docker-cli-plugin-metadata"]:
         return print(json.dumps(METADATA))
     words = words[1:] if words[:1] == ["compose"] else words
-    file = "docker-compose.yml"
+    file, over = "docker-compose.yml", "docker-compose.override.yml"
     if words[:1] == ["-f"]:
-        file, words = words[1], words[2:]
+        file, over, words = words[1], "", words[2:]
     if words in (["version"], ["--version"]):
         return print("Docker Compose version " + METADATA["Version"])
-    services = read(file)
+    services = merged(read(file), read(over) if os.path.exists(over) else {})
     project = os.path.basename(os.path.dirname(os.path.abspath(file))).lower()
     if words[:1] == ["up"] and set(words[1:]) in ({"-d"}, {"--detach"}):
         return up(project, services)

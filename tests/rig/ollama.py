@@ -1,9 +1,10 @@
-"""Ollama's API in front of llama.cpp, with one tiny model: the rig's `ollama/ollama:latest`.
+"""Ollama's API in front of llama.cpp, with a tiny model: the rig's `ollama/ollama:latest`.
 
 Inference is real (the model's weights are random, so its words are not). Models lie where Ollama
-keeps them, below ~/.ollama/models, which the playbook puts on the NFS share.
+keeps them, below ~/.ollama/models, which the playbook puts on the NFS share: `tiny` as a file, and what
+manifests name, as they are pulled. One is loaded when it is first asked.
 """
-import datetime, hashlib, json, os, shutil, signal, sys, threading
+import datetime, glob, hashlib, json, os, shutil, signal, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import xllamacpp
@@ -14,21 +15,56 @@ NAME = "tiny"
 ONE_AT_A_TIME = threading.Lock()
 
 
-def load():
+# Loaded models, by name and whether they embed.
+SERVERS = {}
+LOADING = threading.Lock()
+
+
+def bring():
     os.makedirs(MODELS, exist_ok=True)
     path = os.path.join(MODELS, NAME + ".gguf")
     if not os.path.exists(path):
         # Written beside and renamed: another worker on the same share never sees half a model.
         shutil.copyfile("/srv/tiny.gguf", path + ".part")
         os.rename(path + ".part", path)
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = path
-    parameters.n_ctx = 512
-    parameters.cpuparams.n_threads = 1
-    parameters.warmup = False
-    parameters.hostnames = ["127.0.0.1"]
-    parameters.port = PORT + 1
-    return xllamacpp.Server(parameters)
+
+
+def files():
+    """Where the weights of each model lie."""
+    found = {}
+    for file in sorted(os.listdir(MODELS)):
+        if file.endswith(".gguf"):
+            found[file.removesuffix(".gguf") + ":latest"] = os.path.join(MODELS, file)
+    for path in sorted(glob.glob(os.path.join(MODELS, "manifests/registry.ollama.ai/library/*/*"))):
+        with open(path, "rb") as file:
+            layers = json.load(file)["layers"]
+        for layer in layers:
+            if layer["mediaType"] == "application/vnd.ollama.image.model":
+                blob = os.path.join(MODELS, "blobs", layer["digest"].replace(":", "-"))
+                found[":".join(path.split("/")[-2:])] = blob
+    return found
+
+
+def full(name):
+    return name if ":" in name else name + ":latest"
+
+
+def server(name, embeds=False):
+    """Loads a model if need be."""
+    with LOADING:
+        if (name, embeds) not in SERVERS:
+            parameters = xllamacpp.CommonParams()
+            parameters.model.path = files()[name]
+            parameters.n_ctx = 512
+            parameters.cpuparams.n_threads = 1
+            parameters.warmup = False
+            if embeds:
+                parameters.embedding = True
+                parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+            parameters.hostnames = ["127.0.0.1"]
+            parameters.port = PORT + 1 + len(SERVERS)
+            SERVERS[name, embeds] = xllamacpp.Server(parameters)
+        return SERVERS[name, embeds]
 
 
 def now():
@@ -37,15 +73,19 @@ def now():
 
 def tags():
     models = []
-    for file in sorted(os.listdir(MODELS)):
-        if file.endswith(".gguf"):
-            path = os.path.join(MODELS, file)
-            with open(path, "rb") as content:
-                digest = hashlib.sha256(content.read()).hexdigest()
-            name = file.removesuffix(".gguf") + ":latest"
-            models.append({"name": name, "model": name, "size": os.path.getsize(path), "digest": digest,
-                           "modified_at": now(), "details": {"format": "gguf", "family": "llama"}})
+    for name, path in files().items():
+        with open(path, "rb") as content:
+            digest = hashlib.sha256(content.read()).hexdigest()
+        models.append({"name": name, "model": name, "size": os.path.getsize(path), "digest": digest,
+                       "modified_at": now(), "details": {"format": "gguf", "family": "llama"}})
     return {"models": models}
+
+
+def embed(request):
+    given = request["input"] if isinstance(request["input"], list) else [request["input"]]
+    with ONE_AT_A_TIME:
+        told = server(full(request["model"]), embeds=True).handle_embeddings({"input": given})
+    return [row["embedding"] for row in told["data"]]
 
 
 class Api(BaseHTTPRequestHandler):
@@ -64,19 +104,24 @@ class Api(BaseHTTPRequestHandler):
             return self.answer(200, b"Ollama is running")
         if self.path == "/api/tags":
             return self.answer(200, tags())
+        if self.path == "/api/ps":
+            return self.answer(200, {"models": [{"name": name, "model": name} for name, _ in list(SERVERS)]})
         if self.path == "/api/version":
             return self.answer(200, {"version": "0.0.0-rig"})
         self.answer(404, {"error": "not found"})
 
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        if self.path not in ("/api/chat", "/api/generate"):
+        if self.path not in ("/api/chat", "/api/generate", "/api/embed"):
             return self.answer(404, {"error": "not found"})
-        if request.get("model", "").removesuffix(":latest") != NAME:
+        if full(request.get("model", "")) not in files():
             return self.answer(404, {"error": f"model '{request.get('model')}' not found, try pulling it first"})
+        if self.path == "/api/embed":
+            return self.answer(200, {"model": request["model"], "embeddings": embed(request)})
         chat = self.path == "/api/chat"
         if not chat and not request.get("prompt"):
-            # An empty request loads the model, which is in memory here.
+            # An empty request loads the model.
+            server(full(request["model"]))
             return self.answer(200, {**self.line(chat, request, "", True), "done_reason": "load"})
         pieces = self.infer(chat, request)
         if request.get("stream", True):
@@ -92,11 +137,12 @@ class Api(BaseHTTPRequestHandler):
             pieces.append((choice.get("delta", {}).get("content") if chat else choice.get("text")) or "")
             return False
 
+        loaded = server(full(request["model"]))
         with ONE_AT_A_TIME:
             if chat:
-                SERVER.handle_chat_completions({"messages": request["messages"], "max_tokens": limit, "stream": True}, take)
+                loaded.handle_chat_completions({"messages": request["messages"], "max_tokens": limit, "stream": True}, take)
             else:
-                SERVER.handle_completions({"prompt": request["prompt"], "max_tokens": limit, "stream": True}, take)
+                loaded.handle_completions({"prompt": request["prompt"], "max_tokens": limit, "stream": True}, take)
         return pieces
 
     def line(self, chat, request, text, done):
@@ -116,6 +162,7 @@ class Api(BaseHTTPRequestHandler):
 
 # PID 1 of a container has no default handlers: without this, `docker stop` takes ten seconds.
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-SERVER = load()
+bring()
+server(NAME + ":latest")
 print(f"listening on {PORT}", file=sys.stderr, flush=True)
 ThreadingHTTPServer(("0.0.0.0", PORT), Api).serve_forever()

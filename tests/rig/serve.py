@@ -2,7 +2,7 @@
 
     10.77.0.1:80      an apt repository (a flat directory)
     10.77.0.30:443    github.com and its asset host: the release is a redirect to an asset, as there
-    10.77.0.1:5000    a registry mirror that knows ollama/ollama:latest
+    10.77.0.1:5000    a registry mirror that knows ollama/ollama, of which every version is the same
 """
 import functools, hashlib, json, os, re, ssl, sys, threading
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -64,8 +64,9 @@ class Registry(Answers):
     def do_GET(self):
         if self.path.rstrip("/") == "/v2":
             return self.answer(200, b"{}", Content_Type="application/json")
-        found = re.fullmatch(r"/v2/ollama/ollama/(manifests|blobs)/(latest|sha256:[0-9a-f]{64})", self.path.split("?")[0])
-        path = found and os.path.join(self.server.registry, found[2].removeprefix("sha256:"))
+        found = re.fullmatch(r"/v2/ollama/ollama/(manifests|blobs)/(latest|[0-9.]+|sha256:[0-9a-f]{64})", self.path.split("?")[0])
+        name = found and ("latest" if found[2][0].isdigit() else found[2].removeprefix("sha256:"))
+        path = found and os.path.join(self.server.registry, name)
         if not path or not os.path.exists(path):
             return self.answer(404, json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN"}]}).encode())
         with open(path, "rb") as file:

@@ -1,6 +1,6 @@
-"""Writes a GGUF model of half a megabyte with random weights: tiny_model.py OUT
+"""Writes a GGUF model of half a megabyte with random weights: tiny_model.py OUT [SEED]
 
-Llama's architecture and a byte-level vocabulary, so that llama.cpp loads and runs it like any other.
+Another seed is another model. Llama's architecture and a byte-level vocabulary, so that llama.cpp loads and runs it like any other.
 """
 import sys
 
@@ -8,7 +8,7 @@ import gguf
 import numpy
 
 WIDTH, LAYERS, HEADS, FEED_FORWARD, CONTEXT = 64, 2, 4, 128, 2048
-random = numpy.random.default_rng(7)
+random = numpy.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 7)
 
 
 def vocabulary():

@@ -117,6 +117,30 @@ fn a_service_becomes_a_container_once() {
 }
 
 #[test]
+fn a_file_beside_it_says_more_of_a_service() {
+    if no_python() {
+        return;
+    }
+    let project = Project::new("beside", FILE);
+    let over = "services:\n  llm:\n    image: ollama/ollama:1\n    environment:\n      - OLLAMA_CONFIG=none\n      - A=b=c\n";
+    fs::write(project.0.join("docker-compose.override.yml"), over).unwrap();
+    let up = project.up();
+    assert!(
+        up.status.success(),
+        "{}",
+        String::from_utf8_lossy(&up.stderr)
+    );
+    let words = project.words();
+    let create = words.lines().find(|line| line.starts_with("create "));
+    let create = create.expect("a container");
+    assert!(
+        create.contains("--publish 11434:11434 --env OLLAMA_CONFIG=none --env A=b=c ")
+            && create.ends_with(" ollama/ollama:1"),
+        "{create}"
+    );
+}
+
+#[test]
 fn what_it_does_not_know_it_refuses() {
     if no_python() {
         return;

@@ -210,5 +210,13 @@ fn all_of_them_are_lint_clean_and_every_variable_is_in_the_head() {
                 "{name}: `{variable}` is not in the head"
             );
         }
+        // Two hosts that come up at other times run the same: by default, too.
+        let image = format!("{prefix}image");
+        let set = body.lines().filter_map(|l| l.trim().split_once(": "));
+        for (_, value) in set.filter(|(variable, _)| *variable == image) {
+            let tag = value.rsplit(':').next().unwrap_or_default();
+            let is_version = tag.contains(|c: char| c.is_ascii_digit());
+            assert!(is_version, "{name}: `{value}` is no version");
+        }
     }
 }

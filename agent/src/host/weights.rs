@@ -37,6 +37,19 @@ pub(super) fn note(fetch: &Fetch, sha256: &str, mtime: f64) -> String {
     format!("{note}\n")
 }
 
+/// Whether what was written down of a file of this size and time says that it is the wanted one.
+pub(super) fn is_noted(note: &[u8], fetch: &Fetch, size: u64, mtime: f64) -> bool {
+    let note: serde_json::Value = serde_json::from_slice(note).unwrap_or_default();
+    let same_file = note["size"].as_u64() == Some(size)
+        && note["mtime"]
+            .as_f64()
+            .is_some_and(|t| (t - mtime).abs() < 1e-3);
+    let url = super::unsigned(&fetch.request.url);
+    let same_version =
+        note["url"].as_str() == Some(url) && note["version"].as_str() == fetch.version.as_deref();
+    same_file && same_version
+}
+
 /// The error of a digest that is another one.
 pub(super) fn wrong_digest(url: &str, is: &str, want: &str) -> Error {
     Error::host(format!("the SHA-256 of {url} is {is}, and not {want}"))

@@ -21,6 +21,7 @@ mod shapes;
 mod ssh;
 mod table;
 mod tools;
+mod words;
 mod work;
 
 use std::process::ExitCode;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lks_tests::rig::{Attempt, Failure, Result};
 
 use super::tools::Tool;
+use super::words::Choices;
 
 /// What `--help` prints.
 pub const USAGE: &str = "usage: bench [OPTION]...
@@ -61,7 +62,7 @@ pub enum Agent {
 impl Options {
     /// Reads the command line.
     pub fn parse(words: &[String]) -> Result<Mode> {
-        let mut options = Options {
+        let options = Options {
             agent: Agent::Built,
             peers: Tool::PEERS.to_vec(),
             runs: 10,
@@ -69,46 +70,7 @@ impl Options {
             json: None,
             shapes: None,
         };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--help" | "-h" => return Ok(Mode::Help),
-                "--quick" => options.be_quick(),
-                _ => {
-                    let value = words.next().map(String::as_str);
-                    options.take(word, value)?;
-                }
-            }
-        }
-        Ok(Mode::Run(options))
-    }
-
-    fn be_quick(&mut self) {
-        self.peers.clear();
-        self.runs = 2;
-        self.budget = Duration::from_secs(10);
-    }
-
-    fn take(&mut self, name: &str, value: Option<&str>) -> Result<()> {
-        let value = || value.ok_or_else(|| Failure::new(format!("{name} wants a value")));
-        match name {
-            "--agent" => {
-                self.agent = match value()? {
-                    "none" => Agent::Absent,
-                    path => Agent::At(PathBuf::from(path)),
-                }
-            }
-            "--peers" => self.peers = peers(value()?)?,
-            "--shapes" => self.shapes = Some(value()?.split(',').map(str::to_owned).collect()),
-            "--runs" => self.runs = value()?.parse().attempt("--runs wants a number")?,
-            "--budget" => {
-                let seconds = value()?.parse().attempt("--budget wants seconds")?;
-                self.budget = Duration::from_secs(seconds);
-            }
-            "--json" => self.json = Some(PathBuf::from(value()?)),
-            _ => return Err(Failure::new(format!("unknown option: {name}\n{USAGE}"))),
-        }
-        Ok(())
+        Ok(options.read(words)?.map_or(Mode::Help, Mode::Run))
     }
 
     /// Whether the shape called `id` is to be run.
@@ -117,6 +79,35 @@ impl Options {
             Some(ids) => ids.iter().any(|wanted| wanted == id),
             None => true,
         }
+    }
+}
+
+impl Choices for Options {
+    fn be_quick(&mut self) {
+        self.peers.clear();
+        self.runs = 2;
+        self.budget = Duration::from_secs(10);
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Result<()> {
+        match name {
+            "--agent" => {
+                self.agent = match value {
+                    "none" => Agent::Absent,
+                    path => Agent::At(PathBuf::from(path)),
+                }
+            }
+            "--peers" => self.peers = peers(value)?,
+            "--shapes" => self.shapes = Some(value.split(',').map(str::to_owned).collect()),
+            "--runs" => self.runs = value.parse().attempt("--runs wants a number")?,
+            "--budget" => {
+                let seconds = value.parse().attempt("--budget wants seconds")?;
+                self.budget = Duration::from_secs(seconds);
+            }
+            "--json" => self.json = Some(PathBuf::from(value)),
+            _ => return Err(Failure::new(format!("unknown option: {name}\n{USAGE}"))),
+        }
+        Ok(())
     }
 }
 

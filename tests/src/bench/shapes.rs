@@ -171,6 +171,21 @@ pub static ALL: &[Shape] = &[
         ..PLAIN
     },
     Shape {
+        id: "hundred-hosts",
+        title: "100 local hosts, 10 tasks each: command /bin/touch",
+        files: &[
+            (PLAY, text!("hundred-hosts/play.yml")),
+            (INVENTORY, text!("hundred-hosts/hosts.ini")),
+            (SCRIPT, text!("hundred-hosts/script.sh")),
+        ],
+        proof: proof::touched::<100>,
+        goals: &[
+            Goal::FasterThan(Tool::Mitogen, 60.0),
+            Goal::FasterThan(Tool::Ansible, 250.0),
+        ],
+        ..PLAIN
+    },
+    Shape {
         id: "hosts",
         title: "1,000 local hosts, 10 tasks each: command /bin/touch",
         files: &[
@@ -179,7 +194,7 @@ pub static ALL: &[Shape] = &[
             (SCRIPT, text!("hosts/script.sh")),
         ],
         too_long_for_peers: true,
-        proof: proof::touched,
+        proof: proof::touched::<1000>,
         ..PLAIN
     },
 ];

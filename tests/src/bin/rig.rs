@@ -10,7 +10,8 @@ use lks_tests::rig::options::{self, Options};
 use lks_tests::rig::stage::{say, stage};
 use lks_tests::rig::vm::Vm;
 use lks_tests::rig::{
-    Result, Rig, can_run, clock, disk, ensure, first_light, kill, launch, ollama, rootfs, setup,
+    Attempt, Result, Rig, can_run, clock, disk, ensure, first_light, kill, launch, ollama, rootfs,
+    setup, shared_model,
 };
 
 const USAGE: &str = "usage: rig COMMAND
@@ -18,16 +19,20 @@ const USAGE: &str = "usage: rig COMMAND
   setup        install what the rigs need and build their images (quick when that is done)
   can-run      say which rigs can run here, and why not
   first-light  the first user's playbook on a real host: check, run, use, run again
-  launch [worker|llm]  an EC2 instance from its launch to a report, with user-data as all it gets: the first
-               user's playbook (worker), a model behind a load balancer and out again (llm), or both
+  launch [worker|kinds|llm]  an EC2 instance from its launch to a report, with user-data as all it gets: the
+               first user's playbook (worker), the same within playbooks/worker.yml, as each of the three kinds
+               of worker behind its target group (kinds), a model behind a load balancer and out again (llm);
+               all of them if not said
   kill         kill -9 of the agent in the middle of each task; a rerun converges
+  shared-model [--mib N]  three hosts on one NFS export want one model of 2048 MiB: one fetch, kill -9 of its
+               holder, another takes over, all three verify (no --playbook)
   clock [both|agent|controller]  a controller and an agent work while the clock of both, or of one of them,
                jumps on a real host; each in turn if not said
   exec CMD     boot a real host, run one shell command on it, end it
   shell        boot a real host and log in on its serial line (Ctrl-] leaves)
   light [CMD]  boot a systemd container, run one shell command in it, end it
 
-first-light, launch, kill and clock take --agent PATH (default: built from this workspace), --playbook PATH and
+first-light, launch, kill, shared-model and clock take --agent PATH (default: built from this workspace), --playbook PATH and
 --reports DIR. Images are kept in $LKS_RIG_CACHE (default ~/.cache/lks-rig); nothing else remains,
 however the rig ends. LKS_RIG_ACCEL=kvm uses KVM; LKS_RIG_COMPOSE=FILE serves a real compose plugin in
 place of the stand-in. Exit code: 0 passed, 1 failed, 2 wrong usage, 75 cannot run here.";
@@ -44,7 +49,7 @@ fn main() -> ExitCode {
     let rig = match command.as_str() {
         "setup" => return ended(set_up()),
         "can-run" => return report_rigs(),
-        "first-light" | "launch" | "kill" | "clock" | "exec" | "shell" => Rig::Vm,
+        "first-light" | "launch" | "kill" | "clock" | "shared-model" | "exec" | "shell" => Rig::Vm,
         "light" => Rig::Container,
         _ => {
             say(USAGE);
@@ -60,25 +65,44 @@ fn main() -> ExitCode {
         "launch" => launched(rest),
         "kill" => Options::parse(rest).and_then(|options| kill::run_all(&options)),
         "clock" => jumped(rest),
+        "shared-model" => shared(rest),
         "exec" => exec(&rest.join(" ")),
         "shell" => shell(),
         _ => light(&rest.join(" ")),
     })
 }
 
+type Launch = fn(&Options) -> Result<()>;
+
+/// What can be launched, by its name.
+const LAUNCHES: &[(&str, Launch)] = &[
+    ("worker", launch::worker),
+    ("kinds", launch::kinds),
+    ("llm", launch::llm),
+];
+
 fn launched(words: &[String]) -> Result<()> {
     let (which, rest) = match words.split_first() {
-        Some((which, rest)) if matches!(which.as_str(), "worker" | "llm") => (which.as_str(), rest),
-        _ => ("both", words),
+        Some((which, rest)) if LAUNCHES.iter().any(|(name, _)| name == which) => {
+            (Some(which), rest)
+        }
+        _ => (None, words),
     };
     let options = Options::parse(rest)?;
-    if which != "llm" {
-        launch::worker(&options)?;
-    }
-    if which != "worker" {
-        launch::llm(&options)?;
-    }
-    Ok(())
+    LAUNCHES
+        .iter()
+        .filter(|(name, _)| which.is_none_or(|which| which == name))
+        .try_for_each(|(_, launch)| launch(&options))
+}
+
+fn shared(words: &[String]) -> Result<()> {
+    let (mib, rest) = match words {
+        [option, mib, rest @ ..] if option == "--mib" => {
+            (mib.parse().attempt("--mib wants a number")?, rest)
+        }
+        _ => (shared_model::MIB, words),
+    };
+    shared_model::run(&Options::parse(rest)?, mib)
 }
 
 fn jumped(words: &[String]) -> Result<()> {

@@ -33,7 +33,11 @@ struct Counts {
 impl Server {
     /// Serves `file` on a free port of `ip`.
     pub fn start(ip: &str, file: &Path) -> Result<Self> {
-        let listener = TcpListener::bind((ip, 0)).attempt("no free port")?;
+        Self::over(TcpListener::bind((ip, 0)).attempt("no free port")?, file)
+    }
+
+    /// Serves `file` to whoever connects there, which may be in another network than this process.
+    pub fn over(listener: TcpListener, file: &Path) -> Result<Self> {
         let address = listener.local_addr()?.to_string();
         let counts = Arc::new(Counts::default());
         let (path, shared) = (file.to_owned(), Arc::clone(&counts));

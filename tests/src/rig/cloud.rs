@@ -45,13 +45,11 @@ pub struct Cloud {
     settings: Value,
     /// The instance's id.
     pub instance: String,
-    /// The target group that a load balancer forwards to.
-    pub group: String,
 }
 
 impl Cloud {
     /// Starts everything around a virtual machine; the instance's user-data come later. `port` is that of
-    /// the target group.
+    /// the target groups (`tests/rig/world.py`).
     ///
     /// # Errors
     /// When a server does not come up.
@@ -66,8 +64,8 @@ impl Cloud {
         around.serve("dhcp", &mut dhcp, None)?;
         serve_moto(around)?;
         let made = world(around, &["make", &port.to_string()])?;
-        let (group, instance) = made.trim().split_once(' ').unwrap_or_default();
-        Self::region(around, instance, group)
+        let (_, instance) = made.trim().split_once(' ').unwrap_or_default();
+        Self::region(around, instance)
     }
 
     /// What a container needs, which shares the loopback of its network: metadata and STS, no more.
@@ -80,15 +78,14 @@ impl Cloud {
             .namespace
             .script("ip addr add 10.77.0.1/32 dev lo")
             .attempt("cannot make the controller's address")?;
-        Self::region(around, "i-0123456789abcdef0", "")
+        Self::region(around, "i-0123456789abcdef0")
     }
 
-    fn region(around: &mut Surroundings, instance: &str, group: &str) -> Result<Self> {
+    fn region(around: &mut Surroundings, instance: &str) -> Result<Self> {
         let cloud = Self {
             file: around.namespace.dir().join("aws.json"),
             settings: settings(instance)?,
             instance: instance.to_owned(),
-            group: group.to_owned(),
         };
         cloud.save()?;
         cloud.stand_in(around, "imds", "169.254.169.254:80", &[])?;
@@ -157,12 +154,12 @@ impl Cloud {
         self.save()
     }
 
-    /// How the load balancer calls the instance: `healthy`, `unused` …
+    /// How the load balancer calls the instance in a target group: `healthy`, `unused` …
     ///
     /// # Errors
     /// When moto does not answer.
-    pub fn health(&self, around: &Surroundings) -> Result<String> {
-        let said = world(around, &["health", &self.group, &self.instance])?;
+    pub fn health(&self, around: &Surroundings, group: &str) -> Result<String> {
+        let said = world(around, &["health", group, &self.instance])?;
         Ok(said.trim().to_owned())
     }
 }

@@ -4,7 +4,7 @@
 //!   repository, a release server and an image registry ([`services`]). A minute to boot.
 //!   [`first_light`] and [`kill`] run the first user's playbook on it. [`launch`] boots it as an
 //!   instance of EC2 ([`cloud`]) that gets nothing but user-data. [`clock`] sets its clock
-//!   while a fleet works on it.
+//!   while a fleet works on it. [`shared_model`] has three hosts in it, on one NFS export.
 //! - [`container::Container`]: the same root file system under systemd-nspawn, systemd as PID 1.
 //!   Seconds; for every test run.
 //!
@@ -32,6 +32,7 @@ pub mod reported;
 pub mod rootfs;
 pub mod services;
 pub mod setup;
+pub mod shared_model;
 pub mod stage;
 pub mod vm;
 

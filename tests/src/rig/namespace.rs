@@ -1,12 +1,15 @@
 //! A place for a rig's processes, mounts and network that vanishes with the rig.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, setns};
 
 use super::{Attempt, Failure, Result, cache, process};
 
@@ -99,9 +102,22 @@ impl Namespace {
         process::run(self.command("sh").args(["-euc", script]))
     }
 
+    /// A listener on the namespace's network, for a server that is a thread of this process.
+    pub fn listen(&self, address: &str) -> Result<TcpListener> {
+        let network = File::open(format!("/proc/{}/ns/net", self.init))?;
+        let address = address.to_owned();
+        // A thread of its own enters: the socket stays in the network that it was made in.
+        let made = std::thread::spawn(move || -> Result<TcpListener> {
+            setns(network, CloneFlags::CLONE_NEWNET).attempt("cannot enter the network")?;
+            TcpListener::bind(&address).attempt(format_args!("cannot listen on {address}"))
+        });
+        let made = made.join();
+        made.unwrap_or_else(|_| Err(Failure::new("cannot listen in the namespace")))
+    }
+
     /// Starts a server inside that writes to the log `name` in the namespace's directory.
     pub fn serve(&self, name: &str, command: &mut Command) -> Result<Child> {
-        let log = fs::File::create(self.dir.join(format!("{name}.log")))?;
+        let log = File::create(self.dir.join(format!("{name}.log")))?;
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

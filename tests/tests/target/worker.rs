@@ -2,29 +2,11 @@
 //! Ollama's API in front of llama.cpp, a load balancer.
 
 use super::*;
+use lks_tests::models;
 
-/// A registry of one model, as plain files: what it answers is what lies there.
+/// A registry of one model.
 fn registry(dir: &Path, model: &Path, port: u16) -> Running {
-    let digest = |file: &Path| {
-        let said = process::run(Command::new("sha256sum").arg(file)).expect("sha256sum");
-        said.split(' ').next().unwrap_or_default().to_owned()
-    };
-    let base = dir.join("v2/library/tiny");
-    std::fs::create_dir_all(base.join("manifests")).expect("a folder");
-    std::fs::create_dir_all(base.join("blobs")).expect("a folder");
-    let config = dir.join("config");
-    std::fs::write(&config, "{}").expect("a file");
-    let blob = |file: &Path, kind: &str| {
-        let name = format!("sha256:{}", digest(file));
-        let size = std::fs::copy(file, base.join("blobs").join(&name)).expect("a blob");
-        serde_json::json!({"mediaType": kind, "digest": name, "size": size})
-    };
-    let manifest = serde_json::json!({
-        "schemaVersion": 2,
-        "config": blob(&config, "application/vnd.docker.container.image.v1+json"),
-        "layers": [blob(model, "application/vnd.ollama.image.model")],
-    });
-    std::fs::write(base.join("manifests/latest"), manifest.to_string()).expect("a manifest");
+    models::registry::put(dir, "tiny", model).expect("a registry");
     let child = Command::new("python3")
         .args(["-m", "http.server", "--bind", "127.0.0.1", "--directory"])
         .arg(dir)
@@ -42,9 +24,9 @@ fn a_worker_goes_from_its_own_playbook_into_service_and_is_drained() {
         Err(why) => return eprintln!("skipped: {why}"),
     };
     let scratch = Scratch::new("worker");
-    let models = scratch.0.join("home/.ollama/models");
-    std::fs::create_dir_all(&models).expect("a folder");
-    let model = models.join("tiny.gguf");
+    let store = scratch.0.join("home/.ollama/models");
+    std::fs::create_dir_all(&store).expect("a folder");
+    let model = store.join("tiny.gguf");
     let mut make = Command::new(&python);
     process::run(make.arg(data("tiny_model.py")).arg(&model)).expect("a model");
     let files = scratch.0.join("registry");
@@ -62,7 +44,7 @@ fn a_worker_goes_from_its_own_playbook_into_service_and_is_drained() {
         "worker_kind": "chat",
         "worker_compose_dir": compose,
         "worker_share": scratch.0,
-        "worker_store": models,
+        "worker_store": store,
         "worker_models": ["tiny"],
         "worker_registry": format!("http://127.0.0.1:{registry_port}"),
         "worker_load_seconds": 60,
@@ -71,6 +53,7 @@ fn a_worker_goes_from_its_own_playbook_into_service_and_is_drained() {
         "worker_target_groups": {"chat": "group"},
         "worker_target": "i-1",
         "worker_environment": {"OLLAMA_NUM_PARALLEL": 2},
+        "worker_image": "ollama/ollama:0.33.3",
         "worker_docker_dropin": scratch.0.join("dropin/lks.conf"),
         "python": python,
         "server": data("ollama.py"),
@@ -90,7 +73,7 @@ fn a_worker_goes_from_its_own_playbook_into_service_and_is_drained() {
     let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
     let told = read(&compose.join("docker-compose.override.yml"));
     assert!(
-        told.contains("  llm:\n    environment:\n      - OLLAMA_KEEP_ALIVE=-1\n"),
+        told.contains("  llm:\n    image: ollama/ollama:0.33.3\n    environment:\n      - OLLAMA_KEEP_ALIVE=-1\n"),
         "{told}"
     );
     assert!(told.contains("      - OLLAMA_NOPRUNE=1\n"), "{told}");
@@ -99,7 +82,7 @@ fn a_worker_goes_from_its_own_playbook_into_service_and_is_drained() {
         read(&scratch.0.join("dropin/lks.conf"))
             .contains("Environment=DOCKER_MIN_API_VERSION=1.24\n")
     );
-    let manifest = models.join("manifests/registry.ollama.ai/library/tiny/latest");
+    let manifest = store.join("manifests/registry.ollama.ai/library/tiny/latest");
     assert!(read(&manifest).contains("application/vnd.ollama.image.model"));
     let (code, said) = scratch.run_playbook(&balancer.api, &worker, &variables.to_string());
     assert!(code == 0 && said.contains("changed=0"), "{said}");

@@ -24,6 +24,7 @@ use super::measure::{self, Run};
 use super::options::Agent;
 use super::report::Machine;
 use super::tools;
+use super::words::Choices;
 use clients::Client;
 use limits::Limits;
 
@@ -55,7 +56,7 @@ impl Options {
     /// Reads the words behind `model`; nothing if help was asked for.
     pub fn parse(words: &[String]) -> Result<Option<Self>> {
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let mut options = Options {
+        let options = Options {
             agent: Agent::Built,
             size: 4096 << 20,
             runs: 3,
@@ -64,23 +65,14 @@ impl Options {
             dir: std::env::temp_dir(),
             quick: false,
         };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--help" | "-h" => return Ok(None),
-                "--quick" => {
-                    (options.size, options.runs, options.kills) = (64 << 20, 1, 2);
-                    options.quick = true;
-                }
-                _ => {
-                    let value = words.next();
-                    let value =
-                        value.ok_or_else(|| Failure::new(format!("{word} wants a value")))?;
-                    options.take(word, value)?;
-                }
-            }
-        }
-        Ok(Some(options))
+        options.read(words)
+    }
+}
+
+impl Choices for Options {
+    fn be_quick(&mut self) {
+        (self.size, self.runs, self.kills) = (64 << 20, 1, 2);
+        self.quick = true;
     }
 
     fn take(&mut self, name: &str, value: &str) -> Result<()> {

@@ -19,6 +19,7 @@ use lks_tests::rig::stage::say;
 use lks_tests::rig::{Attempt, Failure, Result, setup};
 
 use super::report::Machine;
+use super::words::Choices;
 use hosts::Hosts;
 use plays::Play;
 use who::Who;
@@ -50,27 +51,20 @@ pub struct Options {
 impl Options {
     /// Reads the words behind `ssh`; nothing if help was asked for.
     pub fn parse(words: &[String]) -> Result<Option<Self>> {
-        let mut options = Options {
+        let options = Options {
             ctl: None,
             agent: None,
             hosts: 20,
             runs: 3,
             peers: true,
         };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--help" | "-h" => return Ok(None),
-                "--quick" => (options.hosts, options.runs, options.peers) = (3, 1, false),
-                _ => {
-                    let value = words.next();
-                    let value =
-                        value.ok_or_else(|| Failure::new(format!("{word} wants a value")))?;
-                    options.take(word, value)?;
-                }
-            }
-        }
-        Ok(Some(options))
+        options.read(words)
+    }
+}
+
+impl Choices for Options {
+    fn be_quick(&mut self) {
+        (self.hosts, self.runs, self.peers) = (3, 1, false);
     }
 
     fn take(&mut self, name: &str, value: &str) -> Result<()> {

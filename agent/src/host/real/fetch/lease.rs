@@ -23,7 +23,6 @@ pub(super) struct Lease {
     path: PathBuf,
     /// Locked until the lease is gone: who finds it unlocked takes its holder for dead.
     file: Arc<Flock<File>>,
-    waited: bool,
     lost: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
     heart: Option<JoinHandle<()>>,
@@ -36,11 +35,10 @@ impl Lease {
         patience: Duration,
         progress: &dyn Fn(Progress),
     ) -> Result<Self> {
-        let mut waited = false;
         let mut seen: (Vec<u8>, f64) = (Vec::new(), here::monotonic());
         loop {
             if let Some(file) = make(path)? {
-                return Ok(Self::held(path, file, patience, waited));
+                return Ok(Self::held(path, file, patience));
             }
             // Gone again already: the next round makes it.
             let Some(text) = files::read(path)? else {
@@ -60,7 +58,6 @@ impl Lease {
                 take_away(path, &text)?;
                 continue;
             }
-            waited = true;
             here::sleep(0.5);
             if here::stopped() {
                 return Err(Error::host("waiting was stopped by the user"));
@@ -68,7 +65,7 @@ impl Lease {
         }
     }
 
-    fn held(path: &Path, file: Flock<File>, patience: Duration, waited: bool) -> Self {
+    fn held(path: &Path, file: Flock<File>, patience: Duration) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
         let over = Arc::new(AtomicBool::new(false));
         let file = Arc::new(file);
@@ -82,16 +79,10 @@ impl Lease {
         Self {
             path: path.to_owned(),
             file,
-            waited,
             lost,
             over,
             heart: Some(std::thread::spawn(move || heart.beat())),
         }
-    }
-
-    /// Whether another had it first.
-    pub(super) fn waited(&self) -> bool {
-        self.waited
     }
 
     /// Whether another took it for dead's.
@@ -183,9 +174,10 @@ fn died_here(path: &Path, text: &[u8]) -> bool {
     if text.split_whitespace().nth(2) != Some(boot_id().as_str()) {
         return false;
     }
-    match files::open(path) {
-        Ok(Some(file)) => Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
-        _ => false,
+    // NFS gives such a lock only to who may write.
+    match File::options().read(true).write(true).open(path) {
+        Ok(file) => Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
+        Err(_) => false,
     }
 }
 

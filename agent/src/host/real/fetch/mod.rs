@@ -58,10 +58,7 @@ impl RealHost {
         let old = old_file(&at)?;
         let beside = Beside::of(&at);
         let lease = Lease::take(&beside.lease, fetch.patience, progress)?;
-        let mut fetched = match lease.waited() {
-            true => self.fetched_by_another(fetch, &at, progress)?,
-            false => None,
-        };
+        let mut fetched = self.fetched_by_another(fetch, &at, progress)?;
         if fetched.is_none() {
             fetched = Some(match file_path(&fetch.request.url) {
                 Some(source) => self.stage(fetch, &source, &at, old.as_ref(), progress)?,
@@ -75,15 +72,27 @@ impl RealHost {
         Ok(Outcome::Fetched(Box::new(fetched)))
     }
 
-    /// What another host put there while it was waited for, if it is what we want.
+    /// What another host put there since it was planned to fetch it, if it is what we want: while it was
+    /// waited for, or before. Of a model with many files others have some while we verify one.
     fn fetched_by_another(
         &self,
         fetch: &Fetch,
         at: &Path,
         progress: &dyn Fn(Progress),
     ) -> Result<Option<Fetched>> {
-        if files::stat(at)?.is_none_or(|s| s.size != fetch.size) {
+        let Some(stat) = files::stat(at)?.filter(|s| s.size == fetch.size) else {
             return Ok(None);
+        };
+        // Without a digest, an older version of the same size would pass for the new one.
+        if fetch.sha256.is_none() {
+            let note = match &fetch.note {
+                Some(path) => files::read(&self.real(path, true)?)?,
+                None => None,
+            };
+            let is_it = |note: Vec<u8>| weights::is_noted(&note, fetch, stat.size, stat.mtime);
+            if !note.is_some_and(is_it) {
+                return Ok(None);
+            }
         }
         progress(Progress::Line(format!("verifying {}", at.display())));
         let sha256 = files::digest(at, Digest::Sha256)?.unwrap_or_default();

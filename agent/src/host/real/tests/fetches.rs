@@ -194,6 +194,33 @@ fn of_several_that_want_a_file_one_fetches_it() {
 }
 
 #[test]
+fn what_another_put_there_since_the_plan_is_not_fetched_again() {
+    let s = folder();
+    let server = Server::new(|request, _| part(request, 1));
+    let unknown = |version: &str| Fetch {
+        sha256: None,
+        version: Some(version.into()),
+        ..wanted(&server.url, 1)
+    };
+    for it in [wanted(&server.url, 1), unknown("\"1\"")] {
+        let _ = std::fs::remove_file(s.path("models/m.bin"));
+        fetch(&s, it.clone()).unwrap();
+        let before = server.requests().len();
+        // It was planned when nothing was there, and nobody has the lease any more.
+        let late = fetch(&s, it).unwrap();
+        assert!(late.by_another && late.fetched == 0, "{late:?}");
+        assert_eq!(late.sha256, digest_of(&content(1), Digest::Sha256));
+        assert_eq!(server.requests().len(), before);
+    }
+    // Without a digest an older version of the same size is not taken for the new one.
+    let newer = Server::new(|request, _| part(request, 2));
+    let mut new = unknown("\"2\"");
+    new.request = Request::new("GET", &newer.url);
+    assert!(!fetch(&s, new).unwrap().by_another);
+    assert!(std::fs::read(s.path("models/m.bin")).unwrap() == content(2));
+}
+
+#[test]
 fn a_file_of_the_machine_is_staged_with_its_digest() {
     let s = folder();
     s.write("share/m.bin", content(1));

@@ -216,7 +216,9 @@ const OLLAMA_IMAGE: &str = "{runtime: ollama, image: 'ollama/ollama:0.13.0@DIGES
 
 #[test]
 fn a_compose_plugin_that_is_too_old_is_told_with_three_ways_out() {
-    let refused = "Error response from daemon: client version 1.41 is too old. Minimum supported API version is 1.44, please upgrade your client to a newer version\n";
+    // Docker 29.1.3's answer to Compose v2.3.3, as bitwarden/server's issue 6732 has it; Debian's 28.5.2 with
+    // DOCKER_MIN_API_VERSION=1.44 said the same to Compose 2.26.1 with DOCKER_API_VERSION=1.42.
+    let refused = "Error response from daemon: client version 1.42 is too old. Minimum supported API version is 1.44, please upgrade your client to a newer version\n";
     let mut host = docker(FakeHost::new(), "1.44")
         .answering_prefix(&["docker", "compose", "version"], 0, "2.3.3\n", "")
         .answering_prefix(&["docker", "compose", "ls"], 1, "", refused);

@@ -1,8 +1,11 @@
 //! From the launch of an EC2 instance to a report, with no hand in between: a real controller, real
 //! cloud-init, and user-data of `lks-ctl bootstrap` as all that the host is given.
 //!
-//! [`worker`] has the first user's playbook assigned to new hosts; [`llm`] a chain of the LLM modules that
-//! ends behind a load balancer, and takes the host out again while it streams answers.
+//! [`worker`] has the first user's playbook assigned to new hosts; [`kinds`] `playbooks/worker.yml` around
+//! it; [`llm`] a chain of the LLM modules that ends behind a load balancer, and takes the host out again
+//! while it streams answers.
+
+mod kinds;
 
 use std::fs;
 use std::path::Path;
@@ -21,6 +24,8 @@ use super::{
     Attempt, Failure, Result, data, disk, ensure, first_light, ollama, process, reported, setup,
 };
 
+pub use kinds::run as kinds;
+
 /// An emulator on a busy machine: boot and cloud-init.
 const BOOT: Duration = Duration::from_secs(900);
 /// The same, for a playbook that installs a docker engine.
@@ -31,6 +36,8 @@ const GLANCE: Duration = Duration::from_millis(500);
 const MOST_USER_DATA: usize = 16 << 10;
 /// Where the model's server listens.
 const PORT: u16 = 8080;
+/// Where the host finds packages and models.
+const MIRROR: &str = "http://10.77.0.1:8000";
 /// Tokens of an answer: half a minute or more under an emulator, and less than `drain.yml` waits.
 const ANSWER: u32 = 150;
 /// Answers under way while the host is drained.
@@ -51,7 +58,7 @@ struct Launch {
 pub fn worker(options: &Options) -> Result<()> {
     stage("images", || disk::get().and_then(|_| ollama::get()))?;
     let variables = json!({"efs_ip": EFS});
-    let (around, cloud, controller) = prepared(options, &[&options.playbook], &variables)?;
+    let (around, cloud, controller) = prepared(options, PORT, &[&options.playbook], &variables)?;
     let mut launch = Launch::switch_on(around, cloud, controller)?;
     launch.watch()?;
     stage("the host is as the playbook says", || {
@@ -71,24 +78,25 @@ pub fn llm(options: &Options) -> Result<()> {
         shipped.join("llama_cpp.yml"),
         shipped.join("drain.yml"),
     ];
-    let mirror = "http://10.77.0.1:8000";
     let variables = json!({
         "efs_ip": EFS,
-        "llama_cpp_model_url": format!("{mirror}/tiny.gguf"),
+        "llama_cpp_model_url": format!("{MIRROR}/tiny.gguf"),
         "llama_cpp_models_dir": "/models",
-        "llama_cpp_pip_args": format!("--no-index --find-links {mirror} --trusted-host 10.77.0.1"),
+        "llama_cpp_pip_args": format!("--no-index --find-links {MIRROR} --trusted-host 10.77.0.1"),
         "llama_cpp_host": "0.0.0.0",
         "llama_cpp_port": PORT,
         "llama_cpp_settings": {"ctx_size": 2048 * STREAMS, "parallel": STREAMS, "metrics": true, "slots": true},
     });
     let files: Vec<_> = files.iter().collect();
-    let (mut around, cloud, controller) = prepared(options, &files, &variables)?;
-    serve_files(&mut around, &wheels)?;
+    let (mut around, cloud, controller) = prepared(options, PORT, &files, &variables)?;
+    serve_files(&mut around, |dir| {
+        process::run(Command::new("cp").arg("-r").arg(wheels).arg(dir))?;
+        tiny_model(&dir.join("tiny.gguf"), 7)
+    })?;
     let mut launch = Launch::switch_on(around, cloud, controller)?;
     launch.watch()?;
     stage("the load balancer calls it healthy", || {
-        let health = launch.cloud.health(launch.vm.around())?;
-        ensure(health == "healthy", format_args!("it calls it {health}"))
+        launch.is_healthy("lks-tg-chat")
     })?;
     stage("drained while it streams, and no answer is cut", || {
         launch.drain()
@@ -99,12 +107,13 @@ pub fn llm(options: &Options) -> Result<()> {
 /// run, and user-data.
 fn prepared(
     options: &Options,
+    port: u16,
     files: &[&std::path::PathBuf],
     variables: &Value,
 ) -> Result<(Surroundings, Cloud, Controller)> {
     let (mut around, mut cloud) = stage("the region", || {
         let mut around = Surroundings::open()?;
-        let cloud = Cloud::start(&mut around, PORT)?;
+        let cloud = Cloud::start(&mut around, port)?;
         Ok((around, cloud))
     })?;
     let controller = stage("lks-ctl serve", || {
@@ -144,16 +153,24 @@ fn prepared(
     Ok((around, cloud, controller))
 }
 
-/// A Python package and a model, as a package index and a hub have them.
-fn serve_files(around: &mut Surroundings, wheels: &Path) -> Result<()> {
+/// A web server of what is put into its folder, as a package index, a hub or a registry is one.
+fn serve_files(around: &mut Surroundings, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let dir = around.namespace.dir().join("mirror");
-    process::run(Command::new("cp").arg("-r").arg(wheels).arg(&dir))?;
-    let mut writer = Command::new(setup::python()?.join("bin/python"));
-    process::run(writer.arg(data("tiny_model.py")).arg(dir.join("tiny.gguf")))?;
+    fill(&dir)?;
     let mut server = around.namespace.command("python3");
     server.args(["-m", "http.server", "--bind", "10.77.0.1", "8000"]);
     server.arg("--directory").arg(&dir);
     around.serve("mirror", &mut server, Some("10.77.0.1:8000"))
+}
+
+/// A model of half a megabyte; another seed is another one.
+fn tiny_model(to: &Path, seed: u32) -> Result<()> {
+    let mut writer = Command::new(setup::python()?.join("bin/python"));
+    writer
+        .arg(data("tiny_model.py"))
+        .arg(to)
+        .arg(seed.to_string());
+    process::run(&mut writer).map(drop)
 }
 
 impl Launch {
@@ -265,6 +282,14 @@ impl Launch {
         Ok(found)
     }
 
+    fn is_healthy(&mut self, group: &str) -> Result<()> {
+        let health = self.cloud.health(self.vm.around(), group)?;
+        ensure(
+            health == "healthy",
+            format_args!("{group} calls it {health}"),
+        )
+    }
+
     /// Takes the host out of service by the playbook that ships, while it gives answers.
     fn drain(&mut self) -> Result<()> {
         let url = format!("http://10.77.0.10:{PORT}");
@@ -304,7 +329,7 @@ impl Launch {
                 format_args!("an answer was cut: …{}", process::tail(&answer)),
             )?;
         }
-        let health = self.cloud.health(self.vm.around())?;
+        let health = self.cloud.health(self.vm.around(), "lks-tg-chat")?;
         ensure(
             health != "healthy",
             format_args!("the load balancer still calls it {health}"),
