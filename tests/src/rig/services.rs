@@ -92,6 +92,22 @@ impl Services {
         Ok(services)
     }
 
+    /// `Err` once a server has ended: what a host waits for then never comes.
+    ///
+    /// # Errors
+    /// With the end of its log.
+    pub fn still_run(&mut self, namespace: &Namespace) -> Result<()> {
+        for (name, child) in &mut self.running {
+            if let Some(status) = child.try_wait()? {
+                return Err(Failure::new(format!(
+                    "the rig's server `{name}` ended with {status}:\n{}",
+                    process::tail(&namespace.log(name))
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn wait_for(&mut self, namespace: &Namespace, listener: &str) -> Result<()> {
         let start = Instant::now();
         loop {
@@ -99,15 +115,7 @@ impl Services {
             if listening.contains(&format!("{listener} ")) {
                 return Ok(());
             }
-            for (name, child) in &mut self.running {
-                if child.try_wait()?.is_some() {
-                    let log = namespace.log(name);
-                    return Err(Failure::new(format!(
-                        "{name} ended:\n{}",
-                        process::tail(&log)
-                    )));
-                }
-            }
+            self.still_run(namespace)?;
             ensure(
                 start.elapsed() < Duration::from_secs(60),
                 format_args!("nothing listens on {listener} after a minute"),

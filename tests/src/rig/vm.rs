@@ -114,9 +114,14 @@ impl Vm {
         self.around.namespace.log(name)
     }
 
-    /// `Err` once the machine has ended.
+    /// `Err` once the machine has ended, or a server that it has.
     pub fn still_runs(&mut self) -> Result<()> {
-        still_runs(&mut self.qemu, &self.around.namespace)
+        let Surroundings {
+            services,
+            namespace,
+        } = &mut self.around;
+        services.still_run(namespace)?;
+        still_runs(&mut self.qemu, namespace)
     }
 
     /// The socket of the host's serial line, on which root is logged in.
