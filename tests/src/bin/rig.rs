@@ -25,7 +25,7 @@ const USAGE: &str = "usage: rig COMMAND
                all of them if not said
   kill         kill -9 of the agent in the middle of each task; a rerun converges
   shared-model [--mib N]  three hosts on one NFS export want one model of 2048 MiB: one fetch, kill -9 of its
-               holder, another takes over, all three verify (no --playbook)
+               holder, another takes over, kill -9 of that, all three verify (no --playbook)
   clock [both|agent|controller]  a controller and an agent work while the clock of both, or of one of them,
                jumps on a real host; each in turn if not said
   exec CMD     boot a real host, run one shell command on it, end it

@@ -232,7 +232,7 @@ fn what_a_load_balancer_complains_of_is_explained() {
     );
 
     balancer.set(&world(serde_json::json!({"targets": {"i-1": free_port()}})));
-    let (code, said) = scratch.run(&balancer.api, &target("timeout: 3"));
+    let (code, said) = scratch.run(&balancer.api, &target("timeout: 6"));
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("Target.FailedHealthChecks"), "{said}");
     assert!(
