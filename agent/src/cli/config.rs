@@ -1,10 +1,10 @@
 //! `config`: the settings, under Ansible's names and in the forms of `ansible-config`.
 
 use super::app::{Args, Call, Command, Io};
-use super::execute::{SettingsFile, settings_file, settings_file_at};
 use super::exit;
 use super::flag::{Complete, Flag};
 use super::parse::usage;
+use super::settings::file::{SettingsFile, settings_file, settings_file_at};
 use super::settings::{Shown, Sources, shown};
 use crate::error::{Error, Result};
 use crate::host::here;

@@ -5,7 +5,8 @@ use super::exit;
 use super::list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
 use super::passwords;
 use super::run::{RunOptions, Terminal};
-use super::settings::{self, Settings, Sources};
+use super::settings::file::settings_file;
+use super::settings::{Settings, Sources};
 use crate::engine::adhoc::Adhoc;
 use crate::engine::job::{Findings, Job};
 use crate::engine::stock::Stock;
@@ -253,42 +254,6 @@ pub fn read_settings() -> Result<Settings> {
     Settings::read(&Sources {
         file: found.as_ref().map(|f| (&*f.text, &*f.dir)),
         env: &|name| here::env(name),
-    })
-}
-
-/// The `ansible.cfg` that counts.
-pub(super) struct SettingsFile {
-    /// Its path from the root.
-    pub path: String,
-    /// Its text.
-    pub text: String,
-    /// Its folder.
-    pub dir: String,
-}
-
-/// The `ansible.cfg` that counts, if there is one.
-pub(super) fn settings_file() -> Option<SettingsFile> {
-    settings::candidates(&|name| here::env(name))
-        .iter()
-        .find_map(|name| settings_file_at(name))
-}
-
-/// The settings in the file of this name; a folder stands for the `ansible.cfg` in it.
-pub(super) fn settings_file_at(name: &str) -> Option<SettingsFile> {
-    let mut path = here::absolute(&here::expand_home(name));
-    if here::is_dir(&path) {
-        path = path.join("ansible.cfg");
-    }
-    let text = here::read_text(&path).ok().flatten()?;
-    let dir = path
-        .parent()
-        .unwrap_or(Path::new("/"))
-        .display()
-        .to_string();
-    Some(SettingsFile {
-        path: path.display().to_string(),
-        text,
-        dir,
     })
 }
 

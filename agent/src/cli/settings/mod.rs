@@ -1,6 +1,7 @@
 //! Settings: what `ansible.cfg` and `ANSIBLE_*` say, under Ansible's names. Environment goes over
-//! file, file over default. The texts come from the caller: nothing is read here.
+//! file, file over default. The texts come from the caller: only `file` reads anything.
 
+pub(super) mod file;
 mod ini;
 mod inventories;
 mod names;
