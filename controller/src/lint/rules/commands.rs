@@ -49,12 +49,17 @@ fn always_changed(task: &Arc<Task>, out: &mut Vec<Found>) {
         || task.args.whole.is_some()
         || !task.scope.all(Kw::When).is_empty();
     if is_core(task, COMMANDS) && !guarded {
+        // `raw` hands its line over and knows no parameters.
+        let hint = match is_core(task, &["raw"]) {
+            true => "add `changed_when:` or a `when:`",
+            false => "add `creates:`, `removes:`, `changed_when:` or a `when:`",
+        };
         out.push(
             Found::at(
                 &task.module_span,
                 "this command counts as changed at every run",
             )
-            .hint("add `creates:`, `removes:`, `changed_when:` or a `when:`"),
+            .hint(hint),
         );
     }
 }
