@@ -74,6 +74,15 @@ const CASES: &[(&str, &[&str])] = &[
         &["hidden-pipe-failure 4", "piped-installer 4"],
     ),
     (
+        "    - unarchive: {src: /nowhere/made/a.tgz, dest: /opt}\n",
+        &["look-again 4"],
+    ),
+    (
+        "    - get_url: {url: 'https://x.org/a.tgz', dest: /nowhere/made/a.tgz, mode: '0644', checksum: 'sha256:00'}\n\
+         \u{20}   - unarchive: {src: /nowhere/made/a.tgz, dest: /opt}\n",
+        &[],
+    ),
+    (
         "    - shell: echo hi\n      changed_when: false\n",
         &["shell-instead-of-command 4"],
     ),

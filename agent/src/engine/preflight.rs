@@ -55,6 +55,8 @@ pub struct Preflight<'a> {
     in_variables: Vec<(String, Error)>,
     /// Names that stand in templates and conditions of tasks whose failure is not handled.
     used: HashSet<String>,
+    /// Paths that tasks named so far write to: on this machine, they may be files of the playbook's side later.
+    made: HashSet<String>,
     dir: PathBuf,
     handlers: Vec<String>,
     dynamic_handlers: bool,
@@ -77,6 +79,7 @@ impl<'a> Preflight<'a> {
             handled: false,
             in_variables: Vec::new(),
             used: HashSet::new(),
+            made: HashSet::new(),
             dir: PathBuf::new(),
             handlers: Vec::new(),
             // Alone, a file of tasks does not know the handlers of its play.
@@ -526,6 +529,11 @@ impl<'a> Preflight<'a> {
                 self.file(task, folder, name, &span);
             }
         }
+        for param in ["dest", "path", "creates"] {
+            if let Some(Value::Str(path)) = task.args.get(param).map(|arg| &arg.value) {
+                self.made.insert(path.to_string());
+            }
+        }
     }
 
     fn role(&mut self, task: &Task, def: &ModuleDef) {
@@ -569,7 +577,7 @@ impl<'a> Preflight<'a> {
         let elsewhere = path.is_absolute() && !dirs.iter().any(near);
         if !self.may_rest(task) && !elsewhere {
             self.found(error.at(span));
-        } else {
+        } else if !(elsewhere && self.made.contains(name)) {
             // The condition may keep the task from ever needing the file; one outside the playbook's
             // folders may be made by a task before it.
             self.problems.warn(error.message(), Some(span));
