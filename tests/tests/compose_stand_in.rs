@@ -55,6 +55,17 @@ impl Project {
             .unwrap()
     }
 
+    /// As [`Project::up`], which must succeed. What was said to docker.
+    fn comes_up(&self) -> String {
+        let up = self.up();
+        assert!(
+            up.status.success(),
+            "{}",
+            String::from_utf8_lossy(&up.stderr)
+        );
+        self.words()
+    }
+
     fn words(&self) -> String {
         fs::read_to_string(self.0.join("words")).unwrap_or_default()
     }
@@ -80,13 +91,7 @@ fn a_service_becomes_a_container_once() {
         return;
     }
     let project = Project::new("once", FILE);
-    let up = project.up();
-    assert!(
-        up.status.success(),
-        "{}",
-        String::from_utf8_lossy(&up.stderr)
-    );
-    let words = project.words();
+    let words = project.comes_up();
     let create = words
         .lines()
         .find(|line| line.starts_with("create "))
@@ -124,13 +129,7 @@ fn a_file_beside_it_says_more_of_a_service() {
     let project = Project::new("beside", FILE);
     let over = "services:\n  llm:\n    image: ollama/ollama:1\n    environment:\n      - OLLAMA_CONFIG=none\n      - A=b=c\n";
     fs::write(project.0.join("docker-compose.override.yml"), over).unwrap();
-    let up = project.up();
-    assert!(
-        up.status.success(),
-        "{}",
-        String::from_utf8_lossy(&up.stderr)
-    );
-    let words = project.words();
+    let words = project.comes_up();
     let create = words.lines().find(|line| line.starts_with("create "));
     let create = create.expect("a container");
     assert!(

@@ -285,7 +285,7 @@ pub fn job(
         become_user: text(&options.become_user, "root"),
         become_method: text(&options.become_method, "sudo"),
         setting: super::config::setting,
-        merge_hashes: settings.hash_behaviour == "merge",
+        merge_hashes: settings.merges_hashes(),
         become_same_user: settings.become_allow_same_user,
         become_password: passwords::become_password(options)?,
         connection: options.connection.clone(),

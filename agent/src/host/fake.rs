@@ -493,7 +493,7 @@ impl FakeHost {
             .fetched(fetch, Data::Bytes(response.body.into()))?;
         if let Some(path) = &fetch.note {
             let mtime = self.stat(&fetch.dest)?.map_or(0.0, |s| s.mtime);
-            let text = super::weights::note(fetch, &sha256, mtime);
+            let text = super::FetchNote::of(fetch, &sha256, mtime).text();
             self.memory.remember(&Effect::WriteFile {
                 path: path.clone(),
                 content: Content::Bytes(text.into_bytes()),

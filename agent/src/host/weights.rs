@@ -3,7 +3,6 @@
 //! GGUF: `docs/gguf.md` of ggml. Safetensors: the format section of its README (eight bytes of length, a
 //! JSON header of at most 100 MB, and data that the header's offsets cover without a gap at the end).
 
-use super::Fetch;
 use crate::error::{Error, Result};
 use std::io::Read;
 use std::path::Path;
@@ -23,31 +22,6 @@ pub(super) fn check(path: &Path, content: &mut dyn Read, size: u64) -> Result<()
         Some("safetensors") => safetensors(content, size).map_err(wrong),
         _ => Ok(()),
     }
-}
-
-/// What is written down of a file that was fetched and found right.
-pub(super) fn note(fetch: &Fetch, sha256: &str, mtime: f64) -> String {
-    let note = serde_json::json!({
-        "url": super::unsigned(&fetch.request.url),
-        "version": fetch.version,
-        "size": fetch.size,
-        "mtime": mtime,
-        "sha256": sha256,
-    });
-    format!("{note}\n")
-}
-
-/// Whether what was written down of a file of this size and time says that it is the wanted one.
-pub(super) fn is_noted(note: &[u8], fetch: &Fetch, size: u64, mtime: f64) -> bool {
-    let note: serde_json::Value = serde_json::from_slice(note).unwrap_or_default();
-    let same_file = note["size"].as_u64() == Some(size)
-        && note["mtime"]
-            .as_f64()
-            .is_some_and(|t| (t - mtime).abs() < 1e-3);
-    let url = super::unsigned(&fetch.request.url);
-    let same_version =
-        note["url"].as_str() == Some(url) && note["version"].as_str() == fetch.version.as_deref();
-    same_file && same_version
 }
 
 /// The error of a digest that is another one.

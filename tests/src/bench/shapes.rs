@@ -174,7 +174,7 @@ pub static ALL: &[Shape] = &[
         id: "hundred-hosts",
         title: "100 local hosts, 10 tasks each: command /bin/touch",
         files: &[
-            (PLAY, text!("hundred-hosts/play.yml")),
+            (PLAY, text!("hosts/play.yml")),
             (INVENTORY, text!("hundred-hosts/hosts.ini")),
             (SCRIPT, text!("hundred-hosts/script.sh")),
         ],

@@ -33,6 +33,11 @@ impl Settings {
         }
     }
 
+    /// Whether mappings of one name add up.
+    pub(in crate::cli) fn merges_hashes(&self) -> bool {
+        self.hash_behaviour == "merge"
+    }
+
     /// How inventories are read.
     ///
     /// # Errors
@@ -50,7 +55,7 @@ impl Settings {
             unparsed_is_failed: self.unparsed_is_failed,
             unparsed_warning: self.unparsed_warning,
             group_chars,
-            merge_hashes: self.hash_behaviour == "merge",
+            merge_hashes: self.merges_hashes(),
             ignored_endings: self.inventory_ignore_extensions.clone(),
             ignored_patterns: self.inventory_ignore_patterns.clone(),
             script_stderr: self.inventory_script_stderr,

@@ -15,7 +15,7 @@ use super::download::open_part;
 use super::http::{file_path, shown};
 use super::write::{NewFile, Placing, old_file};
 use super::*;
-use crate::host::weights;
+use crate::host::{FetchNote, unsigned, weights};
 use lease::Lease;
 use nix::fcntl::Flock;
 use std::fs::File;
@@ -89,8 +89,11 @@ impl RealHost {
                 Some(path) => files::read(&self.real(path, true)?)?,
                 None => None,
             };
-            let is_it = |note: Vec<u8>| weights::is_noted(&note, fetch, stat.size, stat.mtime);
-            if !note.is_some_and(is_it) {
+            let note = FetchNote::read(&note.unwrap_or_default());
+            let url = unsigned(&fetch.request.url);
+            let is_it =
+                note.is_of(stat.size, stat.mtime) && note.is_from(url, fetch.version.as_deref());
+            if !is_it {
                 return Ok(None);
             }
         }
@@ -206,7 +209,7 @@ impl RealHost {
             return Ok(());
         };
         let stat = files::stat(at)?.ok_or_else(|| no_file(at))?;
-        let text = weights::note(fetch, &fetched.sha256, stat.mtime);
+        let text = FetchNote::of(fetch, &fetched.sha256, stat.mtime).text();
         let effect = Effect::WriteFile {
             path: path.clone(),
             content: Content::Bytes(text.into_bytes()),

@@ -5,7 +5,7 @@ mod s3;
 mod source;
 
 use crate::error::{Error, Result};
-use crate::host::{Attrs, Content, Digest, Effect, Fetch, HostView, Outcome, Stat};
+use crate::host::{Attrs, Content, Digest, Effect, Fetch, FetchNote, HostView, Outcome, Stat};
 use crate::module::attrs::{FileAttrs, Wanted, shown};
 use crate::module::content::{missing_parents, new_dir_diff};
 use crate::module::{Change, Diff, HostPath, Module, Plan, PlanCx, Returns};
@@ -243,19 +243,12 @@ impl Model {
         let Some(text) = host.read(&note_of(&item.dest))? else {
             return Ok(false);
         };
-        let note: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-        let same_file = note["size"].as_u64() == Some(stat.size)
-            && note["mtime"]
-                .as_f64()
-                .is_some_and(|t| (t - stat.mtime).abs() < 1e-3);
+        let note = FetchNote::read(&text);
         let same_version = match &item.sha256 {
-            Some(want) => note["sha256"].as_str() == Some(want),
-            None => {
-                note["url"].as_str() == Some(item.url.as_str())
-                    && note["version"].as_str() == item.version.as_deref()
-            }
+            Some(_) => note.sha256 == item.sha256,
+            None => note.is_from(&item.url, item.version.as_deref()),
         };
-        Ok(same_file && same_version)
+        Ok(note.is_of(stat.size, stat.mtime) && same_version)
     }
 
     /// Why there is no room for what is missing.
@@ -318,16 +311,16 @@ impl Model {
     /// Writes down a file that was found right by reading all of it, so that this is done once.
     fn write_down(&self, cx: &PlanCx<'_>, plan: &mut Plan, item: &Item) -> Result<()> {
         let stat = cx.host.stat(&item.dest)?;
-        let note = serde_json::json!({
-            "url": item.url,
-            "version": item.version,
-            "size": item.size,
-            "mtime": stat.map_or(0.0, |s| s.mtime),
-            "sha256": item.sha256,
-        });
+        let note = FetchNote {
+            url: item.url.clone(),
+            version: item.version.clone(),
+            size: item.size,
+            mtime: stat.map_or(0.0, |s| s.mtime),
+            sha256: item.sha256.clone(),
+        };
         plan.act(Effect::WriteFile {
             path: note_of(&item.dest),
-            content: Content::Bytes(format!("{note}\n").into_bytes()),
+            content: Content::Bytes(note.text().into_bytes()),
             attrs: Attrs::default(),
             backup: false,
             validate: None,
