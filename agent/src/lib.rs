@@ -1,6 +1,7 @@
 //! The engine of lks: playbooks, hosts and modules. See README.md for the code map.
 
 pub mod bundle;
+pub mod caller;
 pub mod cli;
 pub mod cloud;
 pub mod encoding;

@@ -3,6 +3,7 @@
 //! code map.
 
 pub mod api;
+pub mod aws;
 pub mod bootstrap;
 pub mod bundle;
 pub mod cli;

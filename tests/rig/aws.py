@@ -9,12 +9,16 @@ SETTINGS is a JSON file, read again for every request:
     keys          access key id -> secret access key
     tokens        access key id -> session token, where the key has one
     callers       access key id -> ARN, for sts:GetCallerIdentity
+    roles         ARN of a role -> {"by": access key id that may assume it, "gives": access key id}
+    sign_on       token of a single sign-on -> access key id, for sso:GetRoleCredentials
+    denied        regions where nobody may do anything
     busy          how many signed requests are first refused as throttled
     clock         seconds by which this clock is ahead of the machine's
     silent        refuse the session's token itself with this status
 
 Every signature is computed again by botocore, AWS's own implementation, and compared. What has a good
-one is answered here (STS) or handed to UPSTREAM (moto). Each request is one line on standard output.
+one is answered here (STS) or handed to UPSTREAM (moto). Each request is one line on standard output, and
+each good signature another.
 """
 
 import http.client
@@ -55,12 +59,14 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def answer(self, status, body, kind="text/plain"):
+    def answer(self, status, body, kind="text/plain", **headers):
         print(self.command, self.path.split("?")[0], status, flush=True)
         body = body.encode() if isinstance(body, str) else body
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -90,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self.answer(known["silent"], "")
             if self.command != "PUT" or not life or not 1 <= int(life) <= 21600:
                 return self.answer(400, "")
-            return self.answer(200, SESSION)
+            return self.answer(200, SESSION, X_aws_ec2_metadata_token_ttl_seconds=life)
         if self.headers.get("X-aws-ec2-metadata-token") != SESSION:
             return self.answer(401, "")
         text = known["metadata"].get(path, folder(known["metadata"], path))
@@ -99,14 +105,21 @@ class Handler(BaseHTTPRequestHandler):
     def signed(self, body):
         global refused
         known = settings()
+        if self.path.startswith("/federation/credentials?"):
+            return self.signed_on(known)
         wrong = self.what_is_wrong(known, body)
         if wrong:
             return self.fault(403, *wrong)
         if refused < known.get("busy", 0):
             refused += 1
             return self.fault(400, "ThrottlingException", "Rate exceeded")
-        if self.service == "sts" and parse_qs(body.decode()).get("Action") == ["GetCallerIdentity"]:
+        if self.region in known.get("denied", []):
+            return self.fault(403, "UnauthorizedOperation", "You are not authorized to perform this operation.")
+        asked = parse_qs(body.decode()) if self.service == "sts" else {}
+        if asked.get("Action") == ["GetCallerIdentity"]:
             return self.caller(known)
+        if asked.get("Action") == ["AssumeRole"] and "roles" in known:
+            return self.assumed(known, asked["RoleArn"][0], asked["RoleSessionName"][0])
         if UPSTREAM is None:
             return self.fault(404, "UnknownOperation", "nobody is behind this")
         return self.hand_on(body)
@@ -119,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             algorithm, rest = said.split(" ", 1)
             parts = dict(p.strip().split("=", 1) for p in rest.split(","))
-            key, date, region, self.service, end = parts["Credential"].split("/")
+            key, date, self.region, self.service, end = parts["Credential"].split("/")
             names = parts["SignedHeaders"].split(";")
             signature = parts["Signature"]
         except (ValueError, KeyError):
@@ -139,32 +152,56 @@ class Handler(BaseHTTPRequestHandler):
             request.headers[name] = ",".join(self.headers.get_all(name, []))
         request.context["timestamp"] = at
         kind = S3SigV4Auth if self.service == "s3" else SigV4Auth
-        auth = kind(Credentials(key, secret), self.service, region)
+        auth = kind(Credentials(key, secret), self.service, self.region)
         text = auth.string_to_sign(request, auth.canonical_request(request))
         if auth.signature(text, request) != signature or not {"host", "x-amz-date"} <= set(names):
             return "SignatureDoesNotMatch", "The request signature we calculated does not match"
+        self.key = key
+        print("signed by", key, "for", self.service, "in", self.region, flush=True)
         return None
 
     def what_is_wrong_with_the_url(self, known):
         path, _, query = self.path.partition("?")
         asked = dict(parse_qsl(query, keep_blank_values=True))
         signature = asked.pop("X-Amz-Signature")
-        key, _, region, self.service, _ = asked["X-Amz-Credential"].split("/")
+        key, _, self.region, self.service, _ = asked["X-Amz-Credential"].split("/")
         secret = known["keys"].get(key)
         if secret is None or asked.get("X-Amz-Security-Token") != known.get("tokens", {}).get(key):
             return "InvalidAccessKeyId", "The key does not exist in our records."
         request = AWSRequest(method=self.command, url=f"http://{self.headers['Host']}{path}?{urlencode(asked)}")
         request.headers["host"] = self.headers["Host"]
         request.context["timestamp"] = asked["X-Amz-Date"]
-        auth = S3SigV4QueryAuth(Credentials(key, secret), self.service, region)
+        auth = S3SigV4QueryAuth(Credentials(key, secret), self.service, self.region)
         text = auth.string_to_sign(request, auth.canonical_request(request))
         if auth.signature(text, request) != signature or asked["X-Amz-SignedHeaders"] != "host":
             return "SignatureDoesNotMatch", "The request signature we calculated does not match"
         return None
 
+    def assumed(self, known, arn, session):
+        role = known["roles"].get(arn)
+        if role is None or role["by"] != self.key:
+            return self.fault(403, "AccessDenied", f"{self.key} may not assume {arn} as {session}")
+        key = role["gives"]
+        self.answer(
+            200,
+            '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
+            f"<AssumedRoleUser><Arn>{arn}/{session}</Arn><AssumedRoleId>AROAEXAMPLE:{session}</AssumedRoleId>"
+            f"</AssumedRoleUser><Credentials><AccessKeyId>{key}</AccessKeyId>"
+            f"<SecretAccessKey>{known['keys'][key]}</SecretAccessKey><SessionToken>{known['tokens'][key]}</SessionToken>"
+            "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+            "text/xml",
+        )
+
+    def signed_on(self, known):
+        key = known.get("sign_on", {}).get(self.headers.get("x-amz-sso_bearer_token"))
+        if key is None:
+            return self.fault(401, "UnauthorizedException", "Session token not found or invalid")
+        given = {"accessKeyId": key, "secretAccessKey": known["keys"][key], "sessionToken": known["tokens"][key],
+                 "expiration": 4070908800000}
+        self.answer(200, json.dumps({"roleCredentials": given}), "application/json")
+
     def caller(self, known):
-        key = self.headers["Authorization"].split("Credential=")[1].split("/")[0]
-        arn = known["callers"][key]
+        arn = known["callers"][self.key]
         self.answer(
             200,
             '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'

@@ -88,6 +88,13 @@ pub fn code(error: &Error) -> Option<&str> {
     cause.downcast_ref::<Fault>().map(|f| f.code.as_str())
 }
 
+/// Whether a service said that the caller may not do this (status 403, whatever its code).
+#[must_use]
+pub fn is_denied(error: &Error) -> bool {
+    let fault = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Fault>());
+    fault.is_some_and(|f| f.status == 403)
+}
+
 /// What an answer to a call means.
 ///
 /// # Errors

@@ -4,8 +4,10 @@ use super::answer::{Answer, THROTTLING, code, judged};
 use super::call::Call;
 use super::credentials::{Credentials, credentials};
 use super::imds::Imds;
+use super::operator::{forget, of_caller, region_of};
 use super::service::is_region;
 use super::sign::{Parts, Signing, canonical_query, sent_path, signed, url_signed};
+use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::host::{HostView, Patience, Redirects, Request, Response};
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +20,8 @@ const TRIES: u32 = 6;
 pub struct Cloud<'h> {
     host: &'h dyn HostView,
     imds: Imds<'h>,
+    /// Who asks from the machine where commands are typed; a host asks as itself.
+    caller: Option<Caller>,
     known: Mutex<Known>,
 }
 
@@ -47,7 +51,17 @@ impl<'h> Cloud<'h> {
         Self {
             host,
             imds: Imds::new(host),
+            caller: None,
             known: Mutex::default(),
+        }
+    }
+
+    /// The way to AWS for a caller, from the machine where commands are typed.
+    #[must_use]
+    pub fn of(caller: &Caller, host: &'h dyn HostView) -> Self {
+        Self {
+            caller: Some(caller.clone()),
+            ..Self::new(host)
         }
     }
 
@@ -57,11 +71,15 @@ impl<'h> Cloud<'h> {
         &self.imds
     }
 
-    /// The region that the environment names (`AWS_REGION`, `AWS_DEFAULT_REGION`), or the instance's.
+    /// The region that the caller names, the environment (`AWS_REGION`, `AWS_DEFAULT_REGION`), the caller's
+    /// profile, or the instance.
     ///
     /// # Errors
     /// When nobody says it.
     pub fn region(&self) -> Result<String> {
+        if let Some(region) = self.caller.as_ref().and_then(|c| c.region.clone()) {
+            return checked(region);
+        }
         let var = |name: &str| self.host.env(name).filter(|v| !v.is_empty());
         if let Some(region) = var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION")) {
             return checked(region);
@@ -69,10 +87,14 @@ impl<'h> Cloud<'h> {
         if let Some(region) = self.known().region.clone() {
             return Ok(region);
         }
-        let region = self.imds.need("meta-data/placement/region").map_err(|e| {
-            e.context("which region?")
-                .hint("set AWS_REGION, or name it where the task can")
-        })?;
+        let of_profile = self.caller.as_ref().map_or(Ok(None), region_of)?;
+        let region = match of_profile {
+            Some(region) => region,
+            None => self.imds.need("meta-data/placement/region").map_err(|e| {
+                e.context("which region?")
+                    .hint("set AWS_REGION, or name it where the task can")
+            })?,
+        };
         let region = checked(region.trim().to_owned())?;
         self.known().region = Some(region.clone());
         Ok(region)
@@ -88,7 +110,10 @@ impl<'h> Cloud<'h> {
         if let Some(kept) = kept {
             return Ok(kept);
         }
-        let found = credentials(self.host, &self.imds)?;
+        let found = match &self.caller {
+            Some(caller) => of_caller(caller, self.host, &self.imds)?,
+            None => credentials(self.host, &self.imds)?,
+        };
         self.known().credentials = Some(found.clone());
         Ok(found)
     }
@@ -114,7 +139,9 @@ impl<'h> Cloud<'h> {
             match judged(&call, response) {
                 Err(e) if !renewed && code(&e).is_some_and(is_expired) => {
                     renewed = true;
-                    self.known().credentials = None;
+                    if let Some(ended) = self.known().credentials.take() {
+                        forget(&ended);
+                    }
                 }
                 done => return done,
             }
@@ -188,7 +215,10 @@ impl<'h> Cloud<'h> {
             Some(region) => checked(region.clone())?,
             None => self.region()?,
         };
-        let (mut base, overridden) = call.service.endpoint(self.host, &region);
+        let (mut base, overridden) = match self.caller.as_ref().and_then(|c| c.endpoint.as_ref()) {
+            Some(url) => (url.trim_end_matches('/').to_owned(), true),
+            None => call.service.endpoint(self.host, &region),
+        };
         let mut path = call.path.clone();
         if let Some(bucket) = &call.bucket {
             // A dot would not match the certificate; another server may know no names of buckets.

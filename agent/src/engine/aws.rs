@@ -3,13 +3,13 @@
 
 use crate::cloud::{self, Call, Cloud, service};
 use crate::error::{Error, Result};
-use crate::host::{HostView, RealHost, here};
+use crate::host::{RealHost, here};
 use crate::secret::Secret;
 use crate::template::{AskAws, AwsFound, AwsSecret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// For how many seconds an answer is taken again.
 const KEPT: f64 = 300.0;
@@ -35,44 +35,15 @@ impl AwsMemory {
         if let Some((_, _, found)) = kept.iter().find(|(a, _, _)| a == asked) {
             return Ok(found.clone());
         }
-        let host = machine(asked);
-        let found = ask(&Cloud::new(&*host), asked)?;
+        let found = ask(&Cloud::of(&asked.caller, &RealHost::new()), asked)?;
         kept.push((asked.clone(), now, found.clone()));
         Ok(found)
     }
 }
 
-/// This machine, with what the lookup says of endpoint and credentials.
-fn machine(asked: &AskAws) -> Arc<dyn HostView> {
-    let mut variables = Vec::new();
-    let mut set = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
-    if let Some(url) = &asked.endpoint {
-        set("AWS_ENDPOINT_URL_SSM", url);
-        set("AWS_ENDPOINT_URL_SECRETS_MANAGER", url);
-    }
-    if let (Some(key), Some(secret)) = (&asked.key, &asked.secret) {
-        set("AWS_ACCESS_KEY_ID", key);
-        set("AWS_SECRET_ACCESS_KEY", secret.reveal());
-        set(
-            "AWS_SESSION_TOKEN",
-            asked.token.as_ref().map_or("", |t| t.reveal()),
-        );
-    }
-    let host = RealHost::new();
-    host.with_environment(&variables)
-        .unwrap_or_else(|| Arc::new(host))
-}
-
 fn ask(cloud: &Cloud<'_>, asked: &AskAws) -> Result<AwsFound> {
-    let call = |service, action: &str, body: &Json| {
-        let call = Call::json(service, action, body);
-        match &asked.region {
-            Some(region) => call.in_region(region.clone()),
-            None => call,
-        }
-    };
-    let ssm = |action: &str, body: &Json| call(&service::SSM, action, body);
-    let secrets = |action: &str, body: &Json| call(&service::SECRETS_MANAGER, action, body);
+    let ssm = |action: &str, body: &Json| Call::json(&service::SSM, action, body);
+    let secrets = |action: &str, body: &Json| Call::json(&service::SECRETS_MANAGER, action, body);
     let done = match &asked.what {
         AwsSecret::Parameter { name, decrypt } => {
             let body = json!({"Name": name, "WithDecryption": decrypt});

@@ -1,9 +1,9 @@
 //! The inventory as the engine asks it: which hosts a pattern means, and what each is told.
 
-use crate::cloud::{self, Cloud};
+use super::sources::InventoryFiles;
 use crate::error::{Error, Result};
-use crate::host::{RealHost, here};
-use crate::inventory::{Files, Inventory, Limit, NearVars, Origin, ScriptOutput, Selection, Side};
+use crate::host::here;
+use crate::inventory::{Inventory, Limit, NearVars, Origin, Selection, Side};
 use crate::playbook::vault::VaultKeys;
 use crate::value::{Key, Map, Value};
 use crate::vars::{HostVars, Layer};
@@ -16,43 +16,6 @@ pub struct Groups {
     near: Vec<NearVars>,
     /// Every host that no inventory names is this machine.
     local: bool,
-}
-
-/// Files as inventories ask for them.
-#[derive(Clone, Copy, Debug)]
-pub struct InventoryFiles;
-
-impl Files for InventoryFiles {
-    fn read(&self, path: &Path) -> Result<Option<String>> {
-        if here::is_dir(path) {
-            return Ok(None);
-        }
-        here::read_text(path)
-    }
-    fn list(&self, dir: &Path) -> Result<Option<Vec<String>>> {
-        Ok(here::list(dir))
-    }
-    fn is_executable(&self, path: &Path) -> bool {
-        here::is_executable(path)
-    }
-    fn run(&self, script: &Path, arguments: &[&str]) -> Result<ScriptOutput> {
-        let mut argv = vec![here::absolute(script).display().to_string()];
-        argv.extend(arguments.iter().map(ToString::to_string));
-        let done = here::run(&argv)?;
-        Ok(ScriptOutput {
-            status: Some(done.rc),
-            stdout: done.stdout.clone(),
-            stderr: done.err(),
-        })
-    }
-    fn instances(&self, region: &str, filters: &[(String, Vec<String>)]) -> Result<Vec<Map>> {
-        let host = RealHost::new();
-        cloud::instances(&Cloud::new(&host), region, filters)
-    }
-    fn regions(&self) -> Result<Vec<String>> {
-        let host = RealHost::new();
-        cloud::regions(&Cloud::new(&host))
-    }
 }
 
 impl Groups {

@@ -48,6 +48,7 @@ pub mod run;
 pub mod runner;
 pub mod seat;
 mod sight;
+mod sources;
 mod steps;
 pub mod stock;
 pub mod strategy;

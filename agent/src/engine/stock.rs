@@ -1,6 +1,7 @@
 //! The inventory of a run: sources, and the variables beside them and beside the playbooks.
 
-use super::groups::{Groups, InventoryFiles};
+use super::groups::Groups;
+use super::sources::InventoryFiles;
 use crate::error::Result;
 use crate::inventory::{self, Config, NearVars, Remark, Side, Templates, Tools};
 use crate::playbook::vault::VaultKeys;

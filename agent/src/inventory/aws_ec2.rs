@@ -2,12 +2,14 @@
 //! its documentation promises. Files that people have for Ansible are read as they are.
 
 use super::config::sanitized;
-use super::{Inventory, Tools, constructed};
+use super::{AskEc2, Inventory, Tools, constructed};
+use crate::caller::{self, Caller};
 use crate::error::Result;
+use crate::playbook::keyword::plain_text;
 use crate::playbook::yaml::Node;
 use crate::value::{Key, Map, Value};
 
-/// Options that mean something here, and those that may stand there.
+/// Options that mean something here, besides those of [`caller::NAMES`], and those that may stand there.
 const OPTIONS: &[&str] = &[
     "plugin",
     "regions",
@@ -18,6 +20,7 @@ const OPTIONS: &[&str] = &[
     "hostvars_prefix",
     "hostvars_suffix",
     "allow_duplicated_hosts",
+    "use_contrib_script_compatible_ec2_tag_keys",
     "keyed_groups",
     "groups",
     "compose",
@@ -33,23 +36,9 @@ const OPTIONS: &[&str] = &[
 ];
 /// Options that ask for what is not here.
 const ABSENT: &[&str] = &[
-    "assume_role_arn",
-    "iam_role_arn",
-    "profile",
-    "aws_profile",
-    "boto_profile",
     "include_extra_api_calls",
     "use_ssm_inventory",
     "use_contrib_script_compatible_sanitization",
-    "use_contrib_script_compatible_ec2_tag_keys",
-    "access_key",
-    "aws_access_key",
-    "aws_access_key_id",
-    "secret_key",
-    "aws_secret_key",
-    "aws_secret_access_key",
-    "session_token",
-    "aws_security_token",
 ];
 /// The states that are asked for where the filters name none.
 const STATES: [&str; 4] = ["running", "pending", "stopping", "stopped"];
@@ -58,8 +47,8 @@ const USUAL_NAMES: [&str; 2] = ["dns-name", "private-dns-name"];
 /// The group of all of them.
 const GROUP: &str = "aws_ec2";
 
-/// What EC2 is asked: instances of a region that pass all filters.
-pub type Filters = Vec<(String, Vec<String>)>;
+/// Names of filters, and the values that each lets pass.
+type Filters = Vec<(String, Vec<String>)>;
 
 /// Whether a file's name is one that Ansible's plugin takes.
 pub(super) fn is_named(path: &str) -> bool {
@@ -76,32 +65,23 @@ pub(super) fn read(root: &Node, tools: &Tools<'_>, inventory: &mut Inventory) ->
     for (key, _) in root.as_map().unwrap_or_default() {
         let name = key.as_str().unwrap_or_default();
         if ABSENT.contains(&name) {
-            return Err(key
-                .error(format!("`aws_ec2` has no option `{name}` here"))
-                .hint("credentials are those of the environment, the container or the instance"));
+            return Err(key.error(format!("`aws_ec2` has no option `{name}` here")));
         }
-        if !OPTIONS.contains(&name) {
+        if !OPTIONS.contains(&name) && !caller::NAMES.contains(&name) {
             return Err(key
                 .error(format!("`aws_ec2` has no option `{}`", key.to_key()))
-                .did_you_mean(name, OPTIONS.iter().copied()));
+                .did_you_mean(name, OPTIONS.iter().chain(&caller::NAMES).copied()));
         }
     }
     let reader = Reader::new(root, tools)?;
-    let mut regions = reader.texts(root.get("regions"))?;
-    if regions.is_empty() {
-        regions = tools.files.regions()?;
-    }
-    let included = reader.all_filters("filters", "include_filters")?;
     let mut instances: Vec<Map> = Vec::new();
-    for region in &regions {
-        let excluded = reader.excluded(region)?;
-        for filters in &included {
-            for instance in tools.files.instances(region, filters)? {
-                let id = instance.get("instance_id");
-                let known = |i: &Map| i.get("instance_id") == id;
-                if !excluded.iter().any(|e| Some(e) == id) && !instances.iter().any(known) {
-                    instances.push(instance);
-                }
+    let excluded = reader.excluded()?;
+    for filters in reader.all_filters("filters", "include_filters")? {
+        for instance in reader.found(filters)? {
+            let id = instance.get("instance_id");
+            let known = |i: &Map| i.get("instance_id") == id;
+            if !excluded.iter().any(|e| Some(e) == id) && !instances.iter().any(known) {
+                instances.push(instance);
             }
         }
     }
@@ -119,6 +99,11 @@ pub(super) fn read(root: &Node, tools: &Tools<'_>, inventory: &mut Inventory) ->
                 let key = format!("{}{key}{}", reader.prefix, reader.suffix);
                 inventory.set_host_var(&name, Key::from(key.as_str()), value.clone(), None);
             }
+            let tags = instance.get("tags").and_then(Value::as_map);
+            for (key, value) in tags.filter(|_| reader.tag_keys).into_iter().flatten() {
+                let key = format!("ec2_tag_{}", plain_text(&key.to_value()));
+                inventory.set_host_var(&name, Key::from(key.as_str()), value.clone(), None);
+            }
             hosts.push(name.as_str().into());
         }
     }
@@ -128,6 +113,9 @@ pub(super) fn read(root: &Node, tools: &Tools<'_>, inventory: &mut Inventory) ->
 struct Reader<'a> {
     root: &'a Node,
     tools: &'a Tools<'a>,
+    asked: AskEc2,
+    /// Tags are variables of their own, too.
+    tag_keys: bool,
     names: Vec<Name>,
     all_names: bool,
     prefix: String,
@@ -176,13 +164,36 @@ impl<'a> Reader<'a> {
         if names.is_empty() {
             names = USUAL_NAMES.map(|n| Name::Plain(n.into())).into();
         }
-        Ok(Self {
+        let mut reader = Self {
             root,
             tools,
+            asked: AskEc2 {
+                skip_denied: !constructed::flag(root, "strict_permissions", true)?,
+                ..AskEc2::default()
+            },
+            tag_keys: constructed::flag(root, "use_contrib_script_compatible_ec2_tag_keys", false)?,
             names,
             all_names: constructed::flag(root, "allow_duplicated_hosts", false)?,
             prefix: option("hostvars_prefix"),
             suffix: option("hostvars_suffix"),
+        };
+        reader.asked.caller = Caller::read(|name| -> Result<_> {
+            let text = reader.texts(root.get(name))?.into_iter().next();
+            Ok(text.filter(|text| !text.is_empty()))
+        })
+        .map_err(|e| e.at_opt(Some(&root.span)))?;
+        reader.asked.regions = reader.texts(root.get("regions"))?;
+        if reader.asked.regions.is_empty() {
+            reader.asked.regions = tools.files.regions(&reader.asked.caller)?;
+        }
+        Ok(reader)
+    }
+
+    /// The instances that pass all of these filters, in all regions.
+    fn found(&self, filters: Filters) -> Result<Vec<Map>> {
+        self.tools.files.instances(&AskEc2 {
+            filters,
+            ..self.asked.clone()
         })
     }
 
@@ -196,7 +207,7 @@ impl<'a> Reader<'a> {
             .tools
             .templates
             .resolve(&value, &std::sync::Arc::default())?;
-        let one = |v: &Value| crate::playbook::keyword::plain_text(v);
+        let one = |v: &Value| plain_text(v);
         Ok(match value.as_list() {
             Some(items) => items.iter().map(one).collect(),
             None => vec![one(&value)],
@@ -245,11 +256,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Ids that the excluding filters find.
-    fn excluded(&self, region: &str) -> Result<Vec<Value>> {
+    fn excluded(&self) -> Result<Vec<Value>> {
         let list = self.root.get("exclude_filters").and_then(|n| n.as_seq());
         let mut found = Vec::new();
         for node in list.unwrap_or_default() {
-            for instance in self.tools.files.instances(region, &self.filters(node)?)? {
+            for instance in self.found(self.filters(node)?)? {
                 found.extend(instance.get("instance_id").cloned());
             }
         }
@@ -298,7 +309,7 @@ fn named(instance: &Map, name: &str) -> Vec<String> {
         let tags = instance.get("tags").and_then(Value::as_map);
         let tag = |key: &str| {
             let value = tags.and_then(|t| t.get(key));
-            value.map(crate::playbook::keyword::plain_text)
+            value.map(plain_text)
         };
         return rest
             .split(',')
@@ -318,5 +329,5 @@ fn named(instance: &Map, name: &str) -> Vec<String> {
 
 fn text(instance: &Map, name: &str) -> String {
     let value = instance.get(name).filter(|v| !v.is_null());
-    value.map_or_else(String::new, crate::playbook::keyword::plain_text)
+    value.map_or_else(String::new, plain_text)
 }

@@ -27,7 +27,7 @@ pub use config::{
     Config, ENABLED, GroupChars, IGNORED_ENDINGS, NoTemplates, Remark, Templates, Tools, Weight,
 };
 pub use pattern::{Limit, Selection};
-pub use source::{Files, ScriptOutput, load};
+pub use source::{AskEc2, Files, ScriptOutput, load};
 pub use vars::{FileVars, Layer, NearVars, Origin, Side, Vars, read_vars_file};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -4,6 +4,7 @@ use super::config::Weight;
 use super::{
     Inventory, Tools, UNGROUPED, address, aws_ec2, constructed, generator, ini, script, toml, yaml,
 };
+use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::playbook::vault;
 use crate::playbook::yaml as syntax;
@@ -36,11 +37,11 @@ pub trait Files {
     /// If it cannot be started.
     fn run(&self, script: &Path, arguments: &[&str]) -> Result<ScriptOutput>;
 
-    /// The instances of EC2 in a region that pass all filters.
+    /// Instances of EC2, in the order of the regions.
     ///
     /// # Errors
     /// If AWS cannot be asked here, or refuses.
-    fn instances(&self, _region: &str, _filters: &[(String, Vec<String>)]) -> Result<Vec<Map>> {
+    fn instances(&self, _asked: &AskEc2) -> Result<Vec<Map>> {
         Err(host_error("cannot ask EC2 here".into()))
     }
 
@@ -48,9 +49,22 @@ pub trait Files {
     ///
     /// # Errors
     /// As [`Files::instances`].
-    fn regions(&self) -> Result<Vec<String>> {
+    fn regions(&self, _caller: &Caller) -> Result<Vec<String>> {
         Err(host_error("cannot ask EC2 here".into()))
     }
+}
+
+/// Which instances an inventory asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AskEc2 {
+    /// As whom.
+    pub caller: Caller,
+    /// Where.
+    pub regions: Vec<String>,
+    /// Names and values of filters (`DescribeInstances` in EC2's API reference): all must be passed.
+    pub filters: Vec<(String, Vec<String>)>,
+    /// A region where the caller may not look has none.
+    pub skip_denied: bool,
 }
 
 /// What an inventory script answered.

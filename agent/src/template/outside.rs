@@ -1,6 +1,7 @@
 //! What lookups and a few filters may ask of the machine that templates are evaluated on.
 
 use super::scope::Variables;
+use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::fmt::Debug;
@@ -191,16 +192,8 @@ pub struct Fetch {
 pub struct AskAws {
     /// What.
     pub what: AwsSecret,
-    /// The region; the machine's if not given.
-    pub region: Option<String>,
-    /// The service's address; AWS's own if not given.
-    pub endpoint: Option<String>,
-    /// The access key's id; the machine's credentials if not given.
-    pub key: Option<String>,
-    /// The access key.
-    pub secret: Option<Secret<String>>,
-    /// What goes with a key that expires.
-    pub token: Option<Secret<String>>,
+    /// As whom, and where.
+    pub caller: Caller,
 }
 
 /// Something that AWS keeps.

@@ -57,10 +57,10 @@ impl Join {
         host: &'h dyn HostView,
     ) -> Result<Ticket<'h>> {
         if matches!(self, Self::Iam | Self::Document) {
-            return Ok(Ticket::Aws(Way {
+            return Ok(Ticket::Aws(Box::new(Way {
                 cloud: Cloud::new(host),
                 signs: self == Self::Iam,
-            }));
+            })));
         }
         let missing = || {
             Error::new(
@@ -91,7 +91,7 @@ pub enum Ticket<'h> {
     /// A join token.
     Token(Secret<String>),
     /// What AWS says.
-    Aws(Way<'h>),
+    Aws(Box<Way<'h>>),
 }
 
 /// The way by AWS.

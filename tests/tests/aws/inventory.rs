@@ -108,7 +108,7 @@ fn a_file_for_the_plugin_of_ansible_gives_its_hosts_and_groups() {
     assert_eq!(all, 5, "{text}");
     // What is not there is said, with its place.
     let odd = scene.path("odd.aws_ec2.yml");
-    std::fs::write(&odd, "plugin: aws_ec2\nregion: [us-east-1]\n").expect("written");
+    std::fs::write(&odd, "plugin: aws_ec2\nregionz: [us-east-1]\n").expect("written");
     assert!(
         list(&odd).1.contains("did you mean `regions`"),
         "{}",

@@ -6,6 +6,7 @@ mod inventory;
 mod joins;
 mod models;
 mod notices;
+mod operator;
 mod secrets;
 
 use lks_tests::aws::Server;

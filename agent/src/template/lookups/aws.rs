@@ -6,31 +6,19 @@ use super::super::fault::{Fault, Res};
 use super::super::outside::{AskAws, AwsFound, AwsSecret};
 use super::super::val::Val;
 use super::{Look, Lookup};
+use crate::caller::{self, Caller};
 use crate::secret::{Secret, hide};
 use crate::value::{Key, Value};
 
-const SSM: Params = &[
+const SSM: Params = &with_caller::<6, { 6 + caller::COUNT }>([
     "decrypt",
     "bypath",
     "recursive",
     "shortnames",
     "on_missing",
     "on_denied",
-    "region",
-    "aws_region",
-    "endpoint_url",
-    "endpoint",
-    "access_key",
-    "aws_access_key",
-    "aws_access_key_id",
-    "secret_key",
-    "aws_secret_key",
-    "aws_secret_access_key",
-    "session_token",
-    "aws_session_token",
-    "aws_security_token",
-];
-const SECRETS: Params = &[
+]);
+const SECRETS: Params = &with_caller::<8, { 8 + caller::COUNT }>([
     "bypath",
     "nested",
     "join",
@@ -39,20 +27,7 @@ const SECRETS: Params = &[
     "on_missing",
     "on_deleted",
     "on_denied",
-    "region",
-    "aws_region",
-    "endpoint_url",
-    "endpoint",
-    "access_key",
-    "aws_access_key",
-    "aws_access_key_id",
-    "secret_key",
-    "aws_secret_key",
-    "aws_secret_access_key",
-    "session_token",
-    "aws_session_token",
-    "aws_security_token",
-];
+]);
 const SSM_DOC: &str = "A parameter of AWS Systems Manager, by the credentials of the machine.";
 const OWN_SSM_DOC: &str = "The same under a name of our own: no collection is needed for it.";
 const SECRETS_DOC: &str = "A secret of AWS Secrets Manager, by the credentials of the machine.";
@@ -66,26 +41,27 @@ pub(super) static TABLE: &[Lookup] = &[
     Lookup::new("secrets_manager", SECRETS, SECRETS_DOC, secrets).of("lks.llm"),
 ];
 
+/// Names of parameters, with those that say as whom AWS is asked behind them.
+const fn with_caller<const OWN: usize, const ALL: usize>(
+    own: [&'static str; OWN],
+) -> [&'static str; ALL] {
+    let mut all = [""; ALL];
+    let mut at = 0;
+    while at < ALL {
+        all[at] = if at < OWN {
+            own[at]
+        } else {
+            caller::NAMES[at - OWN]
+        };
+        at += 1;
+    }
+    all
+}
+
 /// What is asked, by the options that all of them have.
 fn asked(l: &Look, what: AwsSecret) -> Res<AskAws> {
-    let first = |names: &[&str]| -> Res<Option<String>> {
-        for name in names {
-            let text = l.text_option(name, "")?;
-            if !text.is_empty() {
-                return Ok(Some(text));
-            }
-        }
-        Ok(None)
-    };
-    Ok(AskAws {
-        what,
-        region: first(&["region", "aws_region"])?,
-        endpoint: first(&["endpoint_url", "endpoint"])?,
-        key: first(&["access_key", "aws_access_key", "aws_access_key_id"])?,
-        secret: first(&["secret_key", "aws_secret_key", "aws_secret_access_key"])?.map(Secret::new),
-        token: first(&["session_token", "aws_session_token", "aws_security_token"])?
-            .map(Secret::new),
-    })
+    let caller = Caller::read(|name| l.text_option(name, "").map(Some))?;
+    Ok(AskAws { what, caller })
 }
 
 /// What is there; nothing where the options say that this is no error.
