@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use lks_agent::caller::Caller;
-use lks_agent::cloud::{Credentials, Operator};
+use lks_agent::cloud::{Credentials, Operator, ca_bundle};
 use lks_agent::error::{Error, Result};
 use lks_agent::host::{HostView, RealHost, Redirects, Request};
 use lks_agent::secret::Secret;
@@ -187,8 +187,10 @@ impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let timeout = self.timeout;
         HttpConnectorFuture::new(async move {
-            let request = sent(&request, timeout)?;
-            let done = tokio::task::spawn_blocking(move || RealHost::new().fetch(&request));
+            let host = RealHost::new();
+            let mut request = sent(&request, timeout)?;
+            request.ca_path = ca_bundle(&host);
+            let done = tokio::task::spawn_blocking(move || host.fetch(&request));
             let answer = done
                 .await
                 .map_err(|e| ConnectorError::other(e.into(), None))?;

@@ -10,6 +10,7 @@ use super::sign::{Parts, Signing, canonical_query, sent_path, signed, url_signed
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::host::{HostView, Patience, Redirects, Request, Response};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// A call is sent at most so often, with pauses that grow to some seconds.
@@ -173,6 +174,7 @@ impl<'h> Cloud<'h> {
         request.headers.extend(added);
         request.body = (!call.body.is_empty()).then(|| call.body.clone());
         request.timeout = call.timeout;
+        request.ca_path = ca_bundle(self.host);
         request.redirects = Redirects::None;
         request.patience = Some(Patience {
             tries: TRIES,
@@ -249,6 +251,14 @@ impl<'h> Cloud<'h> {
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A file with more authorities to trust where AWS is asked through a proxy that opens TLS (`AWS_CA_BUNDLE`, as
+/// AWS's SDKs and command line read it).
+#[must_use]
+pub fn ca_bundle(host: &dyn HostView) -> Option<PathBuf> {
+    let path = host.env("AWS_CA_BUNDLE").filter(|v| !v.is_empty());
+    path.map(PathBuf::from)
 }
 
 fn parts<'a>(call: &'a Call, place: &'a Place, whole: &'a str) -> Parts<'a> {

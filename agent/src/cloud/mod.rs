@@ -27,7 +27,7 @@ mod xml;
 
 pub use answer::{Answer, Fault, code, is_denied, judged};
 pub use call::Call;
-pub use client::Cloud;
+pub use client::{Cloud, ca_bundle};
 pub use credentials::{Credentials, credentials, seconds};
 pub use encode::percent;
 pub use imds::{Imds, likely};

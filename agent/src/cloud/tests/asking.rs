@@ -299,3 +299,20 @@ fn lists_are_numbered_as_each_service_wants_them() {
     );
     assert_eq!(FakeHost::new().with_now(NOW).now(), NOW);
 }
+
+#[test]
+fn authorities_that_the_environment_names_are_trusted_too() {
+    let host = instance(LATER).with_env("AWS_CA_BUNDLE", "/etc/proxy.pem");
+    let sent = Cloud::new(&host).sign(&health()).unwrap();
+    assert_eq!(
+        sent.ca_path.as_deref(),
+        Some(std::path::Path::new("/etc/proxy.pem"))
+    );
+    assert_eq!(
+        Cloud::new(&instance(LATER))
+            .sign(&health())
+            .unwrap()
+            .ca_path,
+        None
+    );
+}
