@@ -1,11 +1,13 @@
 //! Parameters: read from arguments as Ansible coerces them, described for documentation and for the
 //! check before a run, from one declaration ([`params!`](crate::params)).
 
+mod declare;
+mod kinds;
+mod path;
+
 use crate::error::{Error, Result};
-use crate::host::HostView;
-use crate::secret::Secret;
-use crate::value::{Key, Map, Value};
-use std::path::PathBuf;
+use crate::value::{Map, Value};
+pub use path::HostPath;
 
 /// A struct of parameters, declared with [`params!`](crate::params).
 pub trait Params: Sized {
@@ -243,221 +245,6 @@ fn text(value: &Value) -> Result<String> {
     })
 }
 
-impl Param for String {
-    const KIND: &'static str = "str";
-    fn from_value(value: &Value) -> Result<Self> {
-        text(value)
-    }
-}
-
-impl Param for Secret<String> {
-    const KIND: &'static str = "str";
-    const SECRET: bool = true;
-    fn from_value(value: &Value) -> Result<Self> {
-        text(value).map(Secret::new)
-    }
-}
-
-impl Param for bool {
-    const KIND: &'static str = "bool";
-    fn from_value(value: &Value) -> Result<Self> {
-        match value {
-            Value::Bool(b) => return Ok(*b),
-            Value::Int(0) => return Ok(false),
-            Value::Int(1) => return Ok(true),
-            Value::Float(f) if *f == 0.0 || *f == 1.0 => return Ok(*f == 1.0),
-            Value::Str(s) => match s.to_ascii_lowercase().as_str() {
-                "yes" | "on" | "1" | "true" | "t" | "y" | "1.0" => return Ok(true),
-                "no" | "off" | "0" | "false" | "f" | "n" | "0.0" => return Ok(false),
-                _ => {}
-            },
-            _ => {}
-        }
-        Err(wrong("a truth value (true or false)", value))
-    }
-}
-
-impl Param for i64 {
-    const KIND: &'static str = "int";
-    fn from_value(value: &Value) -> Result<Self> {
-        match value {
-            Value::Int(i) => Ok(*i),
-            Value::Bool(b) => Ok(i64::from(*b)),
-            Value::Float(f) if f.fract() == 0.0 => Ok(*f as i64),
-            Value::Str(s) => s.trim().parse().map_err(|_| wrong("a whole number", value)),
-            _ => Err(wrong("a whole number", value)),
-        }
-    }
-}
-
-impl Param for u64 {
-    const KIND: &'static str = "int";
-    fn from_value(value: &Value) -> Result<Self> {
-        u64::try_from(i64::from_value(value)?).map_err(|_| wrong("a number of 0 or more", value))
-    }
-}
-
-impl Param for u32 {
-    const KIND: &'static str = "int";
-    fn from_value(value: &Value) -> Result<Self> {
-        u32::try_from(i64::from_value(value)?).map_err(|_| wrong("a number of 0 or more", value))
-    }
-}
-
-impl Param for u16 {
-    const KIND: &'static str = "int";
-    fn from_value(value: &Value) -> Result<Self> {
-        u16::try_from(i64::from_value(value)?)
-            .map_err(|_| wrong("a number between 0 and 65535", value))
-    }
-}
-
-impl Param for f64 {
-    const KIND: &'static str = "float";
-    fn from_value(value: &Value) -> Result<Self> {
-        match value {
-            Value::Float(f) => Ok(*f),
-            Value::Int(i) => Ok(*i as f64),
-            Value::Str(s) => s.trim().parse().map_err(|_| wrong("a number", value)),
-            _ => Err(wrong("a number", value)),
-        }
-    }
-}
-
-impl Param for Value {
-    const KIND: &'static str = "raw";
-    fn from_value(value: &Value) -> Result<Self> {
-        Ok(value.clone())
-    }
-}
-
-impl Param for Map {
-    const KIND: &'static str = "dict";
-    fn from_value(value: &Value) -> Result<Self> {
-        match value {
-            Value::Map(m) => Ok((**m).clone()),
-            Value::Str(s) if s.trim_start().starts_with('{') => {
-                match serde_json::from_str::<Value>(s) {
-                    Ok(Value::Map(m)) => Ok((*m).clone()),
-                    _ => Err(wrong("a mapping", value)),
-                }
-            }
-            Value::Str(s) if s.contains('=') => s
-                .split([',', ' '])
-                .filter(|part| !part.is_empty())
-                .map(|part| {
-                    let (k, v) = part
-                        .split_once('=')
-                        .ok_or_else(|| wrong("a mapping", value))?;
-                    Ok((Key::from(k.trim()), Value::from(v.trim())))
-                })
-                .collect(),
-            _ => Err(wrong("a mapping", value)),
-        }
-    }
-}
-
-impl<T: Param> Param for Vec<T> {
-    const KIND: &'static str = "list";
-    const CHOICES: &'static [&'static str] = T::CHOICES;
-    fn from_value(value: &Value) -> Result<Self> {
-        match value {
-            Value::List(items) => items.iter().map(T::from_value).collect(),
-            Value::Str(s) if T::KIND != "raw" && T::KIND != "dict" => s
-                .split(',')
-                .map(|part| T::from_value(&Value::from(part.trim())))
-                .collect(),
-            Value::Int(_) | Value::Float(_) | Value::Bool(_) => Ok(vec![T::from_value(value)?]),
-            Value::Map(_) if T::KIND == "dict" || T::KIND == "raw" => {
-                Ok(vec![T::from_value(value)?])
-            }
-            _ => Err(wrong("a list", value)),
-        }
-    }
-}
-
-impl<T: Param> Param for Option<T> {
-    const KIND: &'static str = T::KIND;
-    const CHOICES: &'static [&'static str] = T::CHOICES;
-    const SECRET: bool = T::SECRET;
-    fn from_value(value: &Value) -> Result<Self> {
-        T::from_value(value).map(Some)
-    }
-}
-
-/// A path on the host. `~`, `~user` and `$VAR` are expanded there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPath(pub String);
-
-impl Param for HostPath {
-    const KIND: &'static str = "path";
-    fn from_value(value: &Value) -> Result<Self> {
-        text(value).map(Self)
-    }
-}
-
-impl HostPath {
-    /// The path with `~`, `~user` and `$VAR` expanded.
-    ///
-    /// # Errors
-    /// When the host's accounts cannot be read.
-    pub fn expand(&self, host: &dyn HostView) -> Result<PathBuf> {
-        let path = expand_variables(&self.0, host);
-        let Some(rest) = path.strip_prefix('~') else {
-            return Ok(PathBuf::from(path));
-        };
-        let (name, tail) = rest.split_once('/').map_or((rest, ""), |(n, t)| (n, t));
-        let home = if name.is_empty() {
-            match host.env("HOME") {
-                Some(home) => Some(home),
-                None => host.user_by_id(host.current_uid())?.map(|u| u.home),
-            }
-        } else {
-            host.user(name)?.map(|u| u.home)
-        };
-        Ok(match home {
-            Some(home) if tail.is_empty() => PathBuf::from(home),
-            Some(home) => PathBuf::from(home).join(tail),
-            None => PathBuf::from(path),
-        })
-    }
-
-    /// Whether it was written with a slash at its end.
-    #[must_use]
-    pub fn ends_with_slash(&self) -> bool {
-        self.0.ends_with('/')
-    }
-}
-
-/// `$NAME` and `${NAME}` from the task's environment; unknown names stay as they are (as
-/// Python's `os.path.expandvars` does).
-fn expand_variables(text: &str, host: &dyn HostView) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        let after = &rest[at + 1..];
-        let (name, used) = match after.strip_prefix('{') {
-            Some(inner) => inner
-                .find('}')
-                .map_or(("", 0), |end| (&inner[..end], end + 2)),
-            None => {
-                let end = after
-                    .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-                    .unwrap_or(after.len());
-                (&after[..end], end)
-            }
-        };
-        match host.env(name).filter(|_| !name.is_empty()) {
-            Some(value) => out.push_str(&value),
-            None => out.push_str(&rest[at..at + 1 + used]),
-        }
-        rest = &after[used..];
-    }
-    out.push_str(rest);
-    out
-}
-
 /// Takes Rust's raw-identifier mark off a field's name (`r#type` is the parameter `type`).
 #[must_use]
 pub const fn plain_name(name: &'static str) -> &'static str {
@@ -467,105 +254,6 @@ pub const fn plain_name(name: &'static str) -> &'static str {
     } else {
         name
     }
-}
-
-/// Declares a module's parameters: the struct, its documentation, and how it is read, all from one text.
-///
-/// ```ignore
-/// params! {
-///     /// Makes sure that packages are there.       <- the module's page
-///     pub struct Apt {
-///         /// Names of packages.                     <- the parameter's page
-///         default(Vec::new()) name | "package" | "pkg": Vec<String>,
-///         /// Path of the file.
-///         required path: HostPath,
-///         /// Only if newer than this.
-///         optional since: Option<f64>,
-///         flatten attrs: FileAttrs,
-///     }
-///     rules [Rule::Exclusive(&["name", "deb"])]
-/// }
-/// ```
-#[macro_export]
-macro_rules! params {
-    (
-        $(#[doc = $page:literal])*
-        pub struct $struct:ident {
-            $(
-                $(#[doc = $doc:literal])*
-                $kind:ident $( ( $default:expr ) )? $field:ident $( | $alias:literal )* : $type:ty
-            ),* $(,)?
-        }
-        $( rules [ $( $rule:expr ),* $(,)? ] )?
-    ) => {
-        $(#[doc = $page])*
-        #[derive(Clone, Debug)]
-        pub struct $struct {
-            $( $(#[doc = $doc])* pub $field: $type, )*
-        }
-
-        impl $crate::module::Params for $struct {
-            const DOC: &'static str = concat!($($page, "\n"),*);
-
-            #[allow(unused_variables)]
-            fn specs(out: &mut Vec<$crate::module::ParamSpec>) {
-                $( $crate::params!(@spec $kind ($($default)?) $field [$($alias),*] $type [$($doc)*] out); )*
-            }
-
-            fn rules() -> Vec<$crate::module::Rule> {
-                vec![ $( $( $rule ),* )? ]
-            }
-
-            #[allow(unused_variables)]
-            fn read(args: &$crate::module::Args<'_>) -> $crate::error::Result<Self> {
-                Ok(Self {
-                    $( $field: $crate::params!(@read $kind ($($default)?) $field [$($alias),*] $type, args), )*
-                })
-            }
-        }
-    };
-
-    (@spec flatten () $field:ident [] $type:ty [$($doc:literal)*] $out:ident) => {
-        <$type as $crate::module::Params>::specs($out)
-    };
-    (@spec $kind:ident ($($default:expr)?) $field:ident [$($alias:literal),*] $type:ty [$($doc:literal)*] $out:ident) => {
-        $out.push($crate::module::ParamSpec {
-            name: const { $crate::module::plain_name(stringify!($field)) },
-            aliases: &[$($alias),*],
-            kind: <$type as $crate::module::Param>::KIND,
-            required: $crate::params!(@required $kind),
-            choices: <$type as $crate::module::Param>::CHOICES,
-            default: $crate::params!(@default $($default)?),
-            doc: concat!($($doc, "\n"),*),
-            secret: <$type as $crate::module::Param>::SECRET,
-            check: |value| <$type as $crate::module::Param>::from_value(value).map(drop),
-        })
-    };
-    (@required required) => { true };
-    (@required $other:ident) => { false };
-    (@default) => { None };
-    (@default $default:expr) => { Some(stringify!($default)) };
-
-    (@read flatten () $field:ident [] $type:ty, $args:ident) => {
-        <$type as $crate::module::Params>::read($args)?
-    };
-    (@read required () $field:ident [$($alias:literal),*] $type:ty, $args:ident) => {
-        $args
-            .read::<$type>(const { $crate::module::plain_name(stringify!($field)) }, &[$($alias),*])?
-            .ok_or_else(|| $crate::error::Error::params(concat!(
-                "missing required arguments: ", stringify!($field)
-            )))?
-    };
-    (@read optional () $field:ident [$($alias:literal),*] $type:ty, $args:ident) => {
-        $args
-            .read::<$type>(const { $crate::module::plain_name(stringify!($field)) }, &[$($alias),*])?
-            .unwrap_or_default()
-    };
-    (@read default ($default:expr) $field:ident [$($alias:literal),*] $type:ty, $args:ident) => {
-        $args
-            .read::<$type>(const { $crate::module::plain_name(stringify!($field)) }, &[$($alias),*])?
-            .unwrap_or_else(|| $default)
-    };
 }
 
 /// Declares a parameter type that allows only some words. The first word of a row is the one that
@@ -629,6 +317,8 @@ pub fn choose(given: &str, choices: &[&str]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::params;
+    use crate::value::Key;
 
     choices! {
         /// Test.
