@@ -9,7 +9,7 @@ use super::yaml::{self, Node};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{SourceFile, Span};
 use crate::value::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -96,7 +96,10 @@ pub struct Loader<'a> {
     /// Those roles.
     pub late_roles: Vec<Arc<RoleUse>>,
     documents: HashMap<PathBuf, Option<Node>>,
+    /// The files of tasks that are being read, one within the other.
     importing: Vec<PathBuf>,
+    /// Files that roles begin with.
+    entries: HashSet<PathBuf>,
 }
 
 impl<'a> Loader<'a> {
@@ -124,6 +127,7 @@ impl<'a> Loader<'a> {
             late_roles: Vec::new(),
             documents: HashMap::new(),
             importing: Vec::new(),
+            entries: HashSet::new(),
         }
     }
 
@@ -203,6 +207,17 @@ impl<'a> Loader<'a> {
         found
     }
 
+    /// Reads the file of tasks or handlers that a role begins with.
+    pub(super) fn entry_file(
+        &mut self,
+        path: &Path,
+        role: &Arc<Scope>,
+        handler: bool,
+    ) -> Vec<Item> {
+        self.entries.insert(path.to_path_buf());
+        self.tasks_file(path, role, handler)
+    }
+
     /// Reads a file of tasks or handlers.
     pub fn tasks_file(&mut self, path: &Path, parent: &Arc<Scope>, handler: bool) -> Vec<Item> {
         if self.importing.iter().any(|p| p == path) {
@@ -259,16 +274,20 @@ impl<'a> Loader<'a> {
     }
 
     /// Finds a file of tasks: beside the file that names it, in the roles around, in the
-    /// playbook's folder.
+    /// playbook's folder. For a file of a deeper folder that a role begins with (`tasks_from: sub/main`) the
+    /// role's own `tasks/` go first, as in Ansible.
     pub fn find_tasks(&mut self, name: &str, span: &Span, scope: &Scope) -> Option<PathBuf> {
         let given = Path::new(name);
         if given.is_absolute() && self.files.is_file(given) {
             return Some(given.to_path_buf());
         }
         let mut dirs: Vec<PathBuf> = Vec::new();
-        if let Some(dir) = Path::new(&span.file.name).parent() {
-            dirs.push(dir.to_path_buf());
+        let file = Path::new(&span.file.name);
+        let begins = self.entries.contains(file);
+        if let (Some(role), true) = (scope.roles().next(), begins) {
+            dirs.extend(Some(role.path.join("tasks")).filter(|tasks| file.starts_with(tasks)));
         }
+        dirs.extend(file.parent().map(Path::to_path_buf));
         for role in scope.roles() {
             dirs.push(role.path.join("tasks"));
             dirs.push(role.path.join("handlers"));

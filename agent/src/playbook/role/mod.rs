@@ -223,10 +223,10 @@ impl Loader<'_> {
         let mut body = self.dependencies(meta.as_ref(), &scope, &mut loaded);
         body.extend(self.validation_task(call, &path, meta.as_ref(), &scope, span));
         if let Some(file) = self.role_file(&path, "tasks", &call.files.tasks, span) {
-            body.extend(self.tasks_file(&file, &scope, false));
+            body.extend(self.entry_file(&file, &scope, false));
         }
         if let Some(file) = self.role_file(&path, "handlers", &call.files.handlers, span) {
-            loaded.handlers.extend(self.tasks_file(&file, &scope, true));
+            loaded.handlers.extend(self.entry_file(&file, &scope, true));
         }
         loaded.uses.push(Arc::clone(&role));
         loaded.block = Arc::new(Block {
