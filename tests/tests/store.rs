@@ -3,8 +3,8 @@
 #![allow(clippy::print_stderr)] // a skipped test says why
 
 use lks_ctl::store::{
-    Assignment, Audit, Batch, Enrolment, News, Operator, Postgres, Release, Role, Run, Seen,
-    Sqlite, Store, Token,
+    Assignment, Audit, Batch, Enrolment, Hosts, News, Operator, Postgres, Release, Role, Run, Seen,
+    Sqlite, Store, Token, Tokens,
 };
 use lks_tests::postgres;
 use serde_json::{Value, json};
