@@ -1,5 +1,5 @@
 //! What a controller remembers, behind one trait. [`Sqlite`] is built in and needs nothing installed;
-//! [`Postgres`] is shared by several controllers. `tests/tests/store.rs` holds both to the same.
+//! [`Postgres`] is shared by several controllers. `tests/tests/store/` holds both to the same.
 //!
 //! It is sorted by what is kept: `tokens`, `hosts`, `operators`, `bundles`, `runs`, `events`. The file here
 //! says what that is and what can be asked of it; the file of the same name in `sqlite/` and in `postgres/`
