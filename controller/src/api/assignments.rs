@@ -2,11 +2,12 @@
 //! names match.
 
 use super::auth::{digest, operator};
+use super::operators::End;
 use super::{Answer, Refused, Shared, json, json_body, now};
 use crate::store::{Assignment, Role, Run};
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use lks_agent::bundle::{Index, Parts, Statement};
 use lks_agent::error::{Error, Result};
@@ -59,26 +60,12 @@ pub(super) async fn put(
     Ok(json(&made))
 }
 
-pub(super) async fn list(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
-    operator(&state, &headers, Role::Viewer).await?;
-    Ok(json(&state.ask(|store| store.assignments()).await?))
-}
-
-pub(super) async fn remove(
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    Path(name): Path<String>,
-) -> Answer<StatusCode> {
-    let who = operator(&state, &headers, Role::Operator).await?;
-    let of = name.clone();
-    if !state.ask(move |store| store.unassign(&of)).await? {
-        return Err(Refused::missing("assignment"));
-    }
-    state
-        .audit(&who.name, "took an assignment back", &name)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
+pub(super) const UNASSIGN: End = End {
+    role: Role::Operator,
+    what: "assignment",
+    act: |store, name| store.unassign(name),
+    words: "took an assignment back",
+};
 
 /// Gives a host that is let in what is assigned to it. Before it is told that it is in: whatever happens
 /// in between, it asks again, and nothing is given twice to one key.

@@ -21,7 +21,7 @@ pub use tls::Peer;
 
 use crate::enrol::Authority;
 use crate::enrol::aws::Gate;
-use crate::store::{Audit, News, Store};
+use crate::store::{Audit, News, Role, Store};
 use crate::trace;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -32,6 +32,7 @@ use axum::routing::{delete, get, post, put};
 use lks_agent::error::{Error, Result};
 use lks_agent::host::here;
 use lks_agent::uplink::wire::Refusal;
+use operators::{all, end};
 use queue::Queue;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -295,32 +296,41 @@ pub fn routes(state: Arc<State>) -> Router {
         .route("/v1/agent/facts", post(agents::facts))
         .route("/v1/agent/releases/{counter}", get(releases::fetch))
         .route("/v1/agent/update", post(releases::outcome))
-        .route("/v1/hosts", get(operators::hosts))
-        .route("/v1/hosts/{name}", delete(operators::forget_host))
-        .route("/v1/hosts/{name}/revoke", post(operators::revoke_host))
-        .route("/v1/hosts/{name}/rotate", post(operators::rotate_host))
-        .route("/v1/facts", get(operators::facts))
-        .route("/v1/releases", get(releases::list).put(releases::put))
+        .route("/v1/hosts", get(all(Role::Viewer, |store| store.hosts())))
+        .route("/v1/hosts/{name}", delete(end(operators::FORGET_HOST)))
+        .route("/v1/hosts/{name}/revoke", post(end(operators::REVOKE_HOST)))
+        .route("/v1/hosts/{name}/rotate", post(end(operators::ROTATE_HOST)))
+        .route("/v1/facts", get(all(Role::Viewer, |store| store.facts())))
+        .route(
+            "/v1/releases",
+            get(all(Role::Viewer, |store| store.releases())).put(releases::put),
+        )
         .route(
             "/v1/assignments",
-            get(assignments::list).put(assignments::put),
+            get(all(Role::Viewer, |store| store.assignments())).put(assignments::put),
         )
-        .route("/v1/assignments/{name}", delete(assignments::remove))
+        .route("/v1/assignments/{name}", delete(end(assignments::UNASSIGN)))
         .route(
             "/v1/tokens",
-            get(operators::tokens).post(operators::new_token),
+            get(all(Role::Admin, |store| store.tokens())).post(operators::new_token),
         )
-        .route("/v1/tokens/{id}", delete(operators::revoke_token))
+        .route("/v1/tokens/{id}", delete(end(operators::REVOKE_TOKEN)))
         .route(
             "/v1/operators",
-            get(operators::operators).post(operators::new_operator),
+            get(all(Role::Admin, |store| store.operators())).post(operators::new_operator),
         )
         .route("/v1/operators/{name}", delete(operators::remove_operator))
         .route("/v1/bundles", put(operators::put_bundle))
-        .route("/v1/runs", get(operators::runs).post(operators::new_run))
+        .route(
+            "/v1/runs",
+            get(all(Role::Viewer, |store| store.runs(100))).post(operators::new_run),
+        )
         .route("/v1/runs/{run}", get(operators::run))
         .route("/v1/runs/{run}/events", get(operators::events))
-        .route("/v1/audit", get(operators::audits))
+        .route(
+            "/v1/audit",
+            get(all(Role::Admin, |store| store.audits(1000))),
+        )
         .layer(from_fn_with_state(Arc::clone(&state), count))
         .with_state(state)
 }

@@ -10,10 +10,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use lks_agent::bundle::{Index, MAX_BUNDLE, Parts};
 use lks_agent::encoding::hex;
+use lks_agent::error::{Error, Result};
 use lks_agent::host::here;
 use lks_agent::pattern::wildcard;
 use lks_agent::uplink::wire::{MAX_WAIT, TOKEN_PREFIX, UNFINISHED_HEADER, is_name};
 use serde::{Deserialize, Serialize};
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -37,95 +39,87 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-pub(super) async fn hosts(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
-    operator(&state, &headers, Role::Viewer).await?;
-    Ok(json(&state.ask(|store| store.hosts()).await?))
+/// A handler's answer, while it is made.
+type Coming<T> = Pin<Box<dyn Future<Output = Answer<T>> + Send>>;
+
+/// All that the store has of something, for who has at least this role.
+pub(super) fn all<T: Serialize + Send + 'static>(
+    role: Role,
+    of: fn(&dyn Store) -> Result<Vec<T>>,
+) -> impl Fn(State<Shared>, HeaderMap) -> Coming<Response> + Clone {
+    move |State(state), headers| {
+        Box::pin(async move {
+            operator(&state, &headers, role).await?;
+            Ok(json(&state.ask(of).await?))
+        })
+    }
 }
 
-/// The end of something by name: what it is, how the store does it, what the audit log says.
-type End = (
-    &'static str,
-    fn(&dyn Store, &str) -> lks_agent::error::Result<bool>,
-    &'static str,
-);
+/// The end of something by its name.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    /// The least role.
+    pub role: Role,
+    /// What it is.
+    pub what: &'static str,
+    /// How the store ends it; `false` if it is not there.
+    pub act: fn(&dyn Store, &str) -> Result<bool>,
+    /// What the audit log says.
+    pub words: &'static str,
+}
 
-const REVOKE_HOST: End = (
-    "host",
-    |store, name| store.revoke_host(name),
-    "revoked a host",
-);
-const FORGET_HOST: End = (
-    "host",
-    |store, name| store.forget_host(name),
-    "forgot a host",
-);
-const ROTATE_HOST: End = (
-    "host",
-    |store, name| store.rotate_host(name),
-    "asked a host for a new key",
-);
-const REVOKE_TOKEN: End = (
-    "token",
-    |store, id| store.revoke_token(id),
-    "revoked a join token",
-);
-const REMOVE_OPERATOR: End = (
-    "operator",
-    |store, name| store.remove_operator(name),
-    "removed an operator",
-);
+pub(super) const REVOKE_HOST: End = End {
+    role: Role::Admin,
+    what: "host",
+    act: |store, name| store.revoke_host(name),
+    words: "revoked a host",
+};
+pub(super) const FORGET_HOST: End = End {
+    role: Role::Admin,
+    what: "host",
+    act: |store, name| store.forget_host(name),
+    words: "forgot a host",
+};
+pub(super) const ROTATE_HOST: End = End {
+    role: Role::Admin,
+    what: "host",
+    act: |store, name| store.rotate_host(name),
+    words: "asked a host for a new key",
+};
+pub(super) const REVOKE_TOKEN: End = End {
+    role: Role::Admin,
+    what: "token",
+    act: |store, id| store.revoke_token(id),
+    words: "revoked a join token",
+};
+const REMOVE_OPERATOR: End = End {
+    role: Role::Admin,
+    what: "operator",
+    act: |store, name| store.remove_operator(name),
+    words: "removed an operator",
+};
 
 /// Ends it, and writes down who did.
-async fn end(
-    state: &Shared,
-    who: &Operator,
-    name: String,
-    (what, act, words): End,
-) -> Answer<StatusCode> {
+async fn ended(state: &Shared, who: &Operator, name: String, end: End) -> Answer<StatusCode> {
     let of = name.clone();
-    if !state.ask(move |store| act(store, &of)).await? {
-        return Err(Refused::missing(what));
+    if !state.ask(move |store| (end.act)(store, &of)).await? {
+        return Err(Refused::missing(end.what));
     }
-    state.audit(&who.name, words, &name).await?;
+    state.audit(&who.name, end.words, &name).await?;
     state.waiting.wake(&name);
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) async fn revoke_host(
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    Path(name): Path<String>,
-) -> Answer<StatusCode> {
-    let who = operator(&state, &headers, Role::Admin).await?;
-    end(&state, &who, name, REVOKE_HOST).await
-}
-
-pub(super) async fn rotate_host(
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    Path(name): Path<String>,
-) -> Answer<StatusCode> {
-    let who = operator(&state, &headers, Role::Admin).await?;
-    end(&state, &who, name, ROTATE_HOST).await
-}
-
-pub(super) async fn facts(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
-    operator(&state, &headers, Role::Viewer).await?;
-    Ok(json(&state.ask(|store| store.facts()).await?))
-}
-
-pub(super) async fn forget_host(
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    Path(name): Path<String>,
-) -> Answer<StatusCode> {
-    let who = operator(&state, &headers, Role::Admin).await?;
-    end(&state, &who, name, FORGET_HOST).await
-}
-
-pub(super) async fn tokens(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
-    operator(&state, &headers, Role::Admin).await?;
-    Ok(json(&state.ask(|store| store.tokens()).await?))
+/// Ends it for who has at least its role.
+pub(super) fn end(
+    end: End,
+) -> impl Fn(State<Shared>, HeaderMap, Path<String>) -> Coming<StatusCode> + Clone {
+    move |State(state), headers, Path(name)| {
+        Box::pin(async move {
+            let who = operator(&state, &headers, end.role).await?;
+            ended(&state, &who, name, end).await
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -178,20 +172,6 @@ pub(super) async fn new_token(
     Ok(json(&made))
 }
 
-pub(super) async fn revoke_token(
-    State(state): State<Shared>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Answer<StatusCode> {
-    let who = operator(&state, &headers, Role::Admin).await?;
-    end(&state, &who, id, REVOKE_TOKEN).await
-}
-
-pub(super) async fn operators(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
-    operator(&state, &headers, Role::Admin).await?;
-    Ok(json(&state.ask(|store| store.operators()).await?))
-}
-
 #[derive(Deserialize)]
 pub(super) struct NewOperator {
     name: String,
@@ -242,14 +222,14 @@ pub(super) async fn remove_operator(
     headers: HeaderMap,
     Path(name): Path<String>,
 ) -> Answer<StatusCode> {
-    let who = operator(&state, &headers, Role::Admin).await?;
+    let who = operator(&state, &headers, REMOVE_OPERATOR.role).await?;
     if who.name == name {
         return Err(Refused(
             StatusCode::CONFLICT,
             "nobody removes themselves: another admin can".into(),
         ));
     }
-    end(&state, &who, name, REMOVE_OPERATOR).await
+    ended(&state, &who, name, REMOVE_OPERATOR).await
 }
 
 #[derive(Serialize)]
@@ -271,7 +251,7 @@ pub(super) async fn put_bundle(
             Index::read(parts.index)?.split(parts.files)?;
             match parts.signed {
                 Some(_) => Ok(parts.id()),
-                None => Err(lks_agent::error::Error::host("the bundle is not signed")),
+                None => Err(Error::host("the bundle is not signed")),
             }
         })
         .map_err(|e| Refused::bad(e.message()))?;
@@ -338,11 +318,6 @@ pub(super) async fn new_run(
     Ok(json(&run))
 }
 
-pub(super) async fn runs(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
-    operator(&state, &headers, Role::Viewer).await?;
-    Ok(json(&state.ask(|store| store.runs(100)).await?))
-}
-
 pub(super) async fn run(
     State(state): State<Shared>,
     headers: HeaderMap,
@@ -390,9 +365,4 @@ pub(super) async fn events(
         let glance = Instant::now() + Duration::from_secs(5);
         let _ = timeout_at(end.min(glance), changed.changed()).await;
     }
-}
-
-pub(super) async fn audits(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
-    operator(&state, &headers, Role::Admin).await?;
-    Ok(json(&state.ask(|store| store.audits(1000)).await?))
 }

@@ -80,11 +80,6 @@ pub(super) async fn put(
     Ok(json(&release))
 }
 
-pub(super) async fn list(State(state): State<Shared>, headers: HeaderMap) -> Answer<Response> {
-    auth::operator(&state, &headers, Role::Viewer).await?;
-    Ok(json(&state.ask(|store| store.releases()).await?))
-}
-
 pub(super) async fn fetch(
     State(state): State<Shared>,
     ConnectInfo(peer): ConnectInfo<Peer>,

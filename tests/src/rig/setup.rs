@@ -26,7 +26,7 @@ const TOOLS: &[(&str, &str, bool)] = &[
     ("krb5kdc", "krb5-kdc", false),
     ("kadmin.local", "krb5-admin-server", false),
     ("kinit", "krb5-user", false),
-    // tests/tests/store.rs and controllers.rs; it puts no program on the path but this.
+    // tests/tests/store/ and controllers.rs; it puts no program on the path but this.
     ("pg_lsclusters", "postgresql", false),
     ("systemd-nspawn", "systemd-container", true),
     ("ganesha.nfsd", "nfs-ganesha", false),

@@ -1,12 +1,35 @@
 //! Events into PostgreSQL. Who follows a run reads events behind the last one it has: so within a run,
 //! numbers are given and committed in one order, under a lock of the run.
 
-use super::pool::Tx;
-use super::{Batch, Outcome, Stored, tell};
+use super::Postgres;
+use super::news::tell;
+use super::pool::{Outcome, Tx};
+use crate::store::{Batch, Events, Stored, StoredEvent, ends_part};
+use lks_agent::error::Result;
 use std::collections::{BTreeSet, HashSet};
 
+impl Events for Postgres {
+    fn store_events(&self, batches: &[Batch]) -> Result<Stored> {
+        self.tx(|tx| store(tx, batches))
+    }
+
+    fn events(&self, run: &str, after: i64, most: u32) -> Result<Vec<StoredEvent>> {
+        self.list(
+            "SELECT id, agent, body FROM event WHERE run = $1 AND id > $2 ORDER BY id LIMIT $3",
+            &[&run, &after, &i64::from(most)],
+        )
+    }
+
+    fn part_events(&self, run: &str, agent: &str) -> Result<Vec<serde_json::Value>> {
+        self.list(
+            "SELECT body FROM event WHERE run = $1 AND agent = $2 ORDER BY id",
+            &[&run, &agent],
+        )
+    }
+}
+
 /// Batches of events, in one transaction.
-pub(super) fn store(tx: &mut Tx<'_>, batches: &[Batch]) -> Outcome<Stored> {
+fn store(tx: &mut Tx<'_>, batches: &[Batch]) -> Outcome<Stored> {
     // Sorted: two controllers that lock the same runs do it in the same order.
     let runs: BTreeSet<&str> = batches.iter().map(|b| b.run.as_str()).collect();
     for run in &runs {
@@ -24,7 +47,7 @@ pub(super) fn store(tx: &mut Tx<'_>, batches: &[Batch]) -> Outcome<Stored> {
         }
         for event in &batch.events {
             rows.add(batch, event);
-            if super::super::ends_part(event) {
+            if ends_part(event) {
                 ends.add(batch, event);
             }
         }
@@ -58,13 +81,11 @@ pub(super) fn store(tx: &mut Tx<'_>, batches: &[Batch]) -> Outcome<Stored> {
 fn given(tx: &mut Tx<'_>, batches: &[Batch]) -> Outcome<HashSet<(String, String)>> {
     let runs: Vec<&str> = batches.iter().map(|b| b.run.as_str()).collect();
     let agents: Vec<&str> = batches.iter().map(|b| b.agent.as_str()).collect();
-    tx.query(
+    let given = tx.list(
         "SELECT run, host FROM part JOIN unnest($1::text[], $2::text[]) AS asked (r, h) ON run = r AND host = h",
         &[&runs, &agents],
-    )?
-    .iter()
-    .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-    .collect()
+    )?;
+    Ok(given.into_iter().collect())
 }
 
 /// Columns of events.

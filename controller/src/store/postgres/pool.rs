@@ -1,6 +1,7 @@
 //! Connections to PostgreSQL: kept while they live, made anew when they are lost.
 
 use super::tls::{self, Tls};
+use crate::store::row::Kept;
 use lks_agent::error::{Error, ErrorKind, Result};
 use postgres::types::ToSql;
 use postgres::{Client, Config, NoTls, Row, Statement, Transaction};
@@ -26,8 +27,8 @@ struct Connection {
 }
 
 type Prepared = HashMap<&'static str, Statement>;
-type Outcome<T> = std::result::Result<T, postgres::Error>;
-type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+pub(super) type Outcome<T> = std::result::Result<T, postgres::Error>;
+pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// A transaction whose statements are prepared once for each connection.
 pub(super) struct Tx<'a> {
@@ -51,10 +52,20 @@ impl Tx<'_> {
         self.tx.query(&statement, values)
     }
 
+    /// All rows of an answer, as what they stand for.
+    pub fn list<T: Kept>(&mut self, sql: &'static str, values: Values<'_>) -> Outcome<Vec<T>> {
+        self.query(sql, values)?.iter().map(T::from_row).collect()
+    }
+
     /// The only row of an answer, if there is one.
     pub fn row(&mut self, sql: &'static str, values: Values<'_>) -> Outcome<Option<Row>> {
         let statement = self.prepared(sql)?;
         self.tx.query_opt(&statement, values)
+    }
+
+    /// The only row of an answer, if there is one, as what it stands for.
+    pub fn one<T: Kept>(&mut self, sql: &'static str, values: Values<'_>) -> Outcome<Option<T>> {
+        self.row(sql, values)?.as_ref().map(T::from_row).transpose()
     }
 
     /// How many rows were changed.
