@@ -142,10 +142,7 @@ mod tests {
                     }),
             );
             let caller = read(&options).unwrap();
-            assert!(
-                format!("{caller:?}") != format!("{:?}", Caller::default()),
-                "{name}"
-            );
+            assert_ne!(caller, Caller::default(), "{name}");
         }
         assert_eq!(read(&[]).unwrap(), Caller::default());
     }
