@@ -12,6 +12,16 @@ state=/var/lib/lks-agent
 
 good() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$sha256" ]; }
 
+# What the exit status of curl or wget means.
+reason() {
+    case $1 in
+        4 | 6 | 7 | 28) echo 'it cannot be reached' ;;
+        5 | 35 | 60) echo 'its certificate is not one that this host believes' ;;
+        8 | 22) echo 'it answers with an error: is the file there, and may this host read it?' ;;
+        *) echo "status $1" ;;
+    esac
+}
+
 # Fetches $1 into $2; any further words are curl's.
 get() {
     url=$1 file=$2
@@ -51,7 +61,7 @@ else
         for url in @URLS@; do
             rm -f "$new"
             say "fetching $url"
-            fetch "$url" "$new" || { say "no answer"; continue; }
+            fetch "$url" "$new" || { say "nothing came: $(reason $?)"; continue; }
             good "$new" && break
             say "that is another file: not used"
         done

@@ -5,4 +5,5 @@ pub mod fleet;
 pub mod models;
 pub mod ports;
 pub mod postgres;
+pub mod readme;
 pub mod rig;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 /// A server that listens at a socket in its folder, and at a port of loopback with TLS.
 pub struct Postgres {
     dir: PathBuf,
+    address: String,
     port: u16,
     user: String,
     process: Child,
@@ -20,9 +21,9 @@ set -e
 cd "$1"
 "$2/initdb" -D data -U lks -A trust --no-sync --locale=C -E UTF8 >log 2>&1
 openssl req -new -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost \
-    -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE -keyout data/server.key -out root.crt 2>>log
+    -addext subjectAltName="DNS:localhost,IP:127.0.0.1,DNS:$5" -addext basicConstraints=critical,CA:FALSE -keyout data/server.key -out root.crt 2>>log
 chmod 600 data/server.key && cp root.crt data/server.crt
-"$2/postgres" -D data -k "$1" -c listen_addresses=127.0.0.1 -p "$3" -c ssl=on -c fsync=off \
+"$2/postgres" -D data -k "$1" -c listen_addresses="$4" -p "$3" -c ssl=on -c fsync=off \
     -c max_connections=100 </dev/null >>log 2>&1 &
 cat >/dev/null
 kill -INT $!
@@ -32,24 +33,41 @@ cd / && rm -rf "$1"
 
 impl Postgres {
     /// Starts one; `Err` says why this machine cannot.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not there, or does not start.
     pub fn start() -> Result<Self, String> {
+        let here = |program: &str| Command::new(program);
+        Self::start_at("127.0.0.1", crate::ports::free_port(), "localhost", here)
+    }
+
+    /// Starts one at this address, with this name in its certificate, too; `enter` makes the command of a
+    /// program where that address is.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn start_at(
+        address: &str,
+        port: u16,
+        name: &str,
+        enter: impl Fn(&str) -> Command,
+    ) -> Result<Self, String> {
         let programs = programs().ok_or("PostgreSQL is not installed")?;
-        let port = crate::ports::free_port();
         // A short path: a socket's may have 107 bytes.
         let dir = PathBuf::from(format!("/tmp/lks-pg-{}-{port}", std::process::id()));
         std::fs::create_dir(&dir).map_err(|e| e.to_string())?;
         let mut command = if is_root() {
             // It refuses to run as root.
             std::os::unix::fs::chown(&dir, Some(65534), Some(65534)).map_err(|e| e.to_string())?;
-            let mut command = Command::new("setpriv");
+            let mut command = enter("setpriv");
             command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh"]);
             command
         } else {
-            Command::new("sh")
+            enter("sh")
         };
         command.args(["-c", SCRIPT, "sh"]).arg(&dir).arg(&programs);
         command
-            .arg(port.to_string())
+            .args([&port.to_string(), address, name])
             .env("PGTZ", "UTC")
             .env("HOME", &dir);
         command
@@ -59,6 +77,7 @@ impl Postgres {
         let process = command.spawn().map_err(|e| format!("no shell: {e}"))?;
         let server = Self {
             dir,
+            address: address.into(),
             port,
             user: "lks".into(),
             process,
@@ -83,7 +102,21 @@ impl Postgres {
         let name = format!("lks{}", NEXT.fetch_add(1, Ordering::Relaxed));
         self.psql(&format!("CREATE DATABASE {name}"))
             .expect("a database");
-        format!("postgres://{}@127.0.0.1:{}/{name}", self.user, self.port)
+        format!(
+            "postgres://{}@{}:{}/{name}",
+            self.user, self.address, self.port
+        )
+    }
+
+    /// From now on, it wants this password from whom comes over the network, and TLS.
+    ///
+    /// # Errors
+    /// When the server or the disk refuses.
+    pub fn wants_password(&self, password: &str) -> Result<(), String> {
+        self.psql(&format!("ALTER ROLE {} PASSWORD '{password}'", self.user))?;
+        let rules = "local all all trust\nhostssl all all all scram-sha-256\n";
+        std::fs::write(self.dir.join("data/pg_hba.conf"), rules).map_err(|e| e.to_string())?;
+        self.psql("SELECT pg_reload_conf()").map(drop)
     }
 
     /// The certificate that the server has, as its own authority.
@@ -96,6 +129,14 @@ impl Postgres {
     /// # Errors
     /// With what `psql` said.
     pub fn psql(&self, sql: &str) -> Result<String, String> {
+        self.psql_in("postgres", sql)
+    }
+
+    /// What a statement in this database prints.
+    ///
+    /// # Errors
+    /// With what `psql` said.
+    pub fn psql_in(&self, database: &str, sql: &str) -> Result<String, String> {
         let done = Command::new("psql")
             .args(["-X", "-A", "-t", "-h"])
             .arg(&self.dir)
@@ -105,7 +146,7 @@ impl Postgres {
                 "-U",
                 &self.user,
                 "-d",
-                "postgres",
+                database,
                 "-c",
                 sql,
             ])
@@ -125,6 +166,12 @@ impl Drop for Postgres {
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.dir);
     }
+}
+
+/// Whether this machine has it.
+#[must_use]
+pub fn is_installed() -> bool {
+    programs().is_some()
 }
 
 fn is_root() -> bool {

@@ -177,7 +177,7 @@ fn an_instance_shows_its_identity_document_and_has_its_agent_from_s3() {
         .exec("cat /var/log/cloud-init-output.log")
         .expect("cloud-init's log");
     assert!(
-        said.contains(&format!("lks: fetching {url}")) && !said.contains("no answer"),
+        said.contains(&format!("lks: fetching {url}")) && !said.contains("nothing came"),
         "{said}"
     );
 }

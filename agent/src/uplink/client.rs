@@ -3,6 +3,7 @@
 use super::pinned;
 use super::wire;
 use crate::error::{Error, ErrorKind, Result};
+use rustls::CertificateError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -190,14 +191,55 @@ impl Client {
                 }
                 Ok::<_, reqwest::Error>(Answer { status, body, told })
             })
-            .map_err(|e| {
-                Error::new(
-                    ErrorKind::Unreachable,
-                    format!("no answer from the controller at {}", self.base),
-                )
-                .caused_by(e.without_url())
-            })
+            .map_err(|e| no_answer(&self.base, e.without_url()))
     }
+}
+
+/// Why there is no answer, and what to do.
+fn no_answer(base: &str, error: reqwest::Error) -> Error {
+    let (what, hint) = match refused_certificate(&error) {
+        Some(CertificateError::UnknownIssuer) => (
+            "another than the pinned controller answers at",
+            "its pin is what `lks-ctl serve` printed there",
+        ),
+        Some(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => (
+            "no answer from the controller at",
+            "`lks-ctl serve --name NAME` gives it this name, too",
+        ),
+        None if error.is_connect() => (
+            "no answer from the controller at",
+            "does `lks-ctl serve` run there, and may this machine reach its port?",
+        ),
+        _ => ("no answer from the controller at", ""),
+    };
+    let told = Error::new(ErrorKind::Unreachable, format!("{what} {base}")).caused_by(error);
+    if hint.is_empty() {
+        told
+    } else {
+        told.hint(hint)
+    }
+}
+
+/// What is wrong with the certificate that was shown, if that is it.
+fn refused_certificate(error: &reqwest::Error) -> Option<CertificateError> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref::<rustls::Error>()
+        {
+            return Some(why.clone());
+        }
+        // TLS speaks through errors of its stream, which do not count what they hold as their source.
+        cause = match error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 fn told(headers: &reqwest::header::HeaderMap) -> Vec<(String, String)> {

@@ -392,13 +392,25 @@ fn is_digest(text: &str) -> bool {
 
 /// The identity of this host; enrols it first if need be.
 fn enrolled(settings: &Settings) -> Result<Identity> {
-    let kept = Identity::load(&settings.state)?;
+    let mut kept = Identity::load(&settings.state)?;
     if let Some(identity) = kept.as_ref().filter(|i| i.certificate.is_some()) {
-        // A token that is not needed is not left lying about.
-        if let Some(path) = &settings.token_file {
-            here::remove_file(path);
+        let token = settings.token_file.as_ref().filter(|p| here::exists(p));
+        match token.map(|path| (path, is_taken(settings, identity))) {
+            // Somebody brought a token to a host that the controller does not take any more.
+            Some((_, Some(false))) => {
+                here::print_error(
+                    "the controller does not take this host's certificate any more: it enrols anew",
+                );
+                kept = None;
+            }
+            known => {
+                // A token that is not needed is not left lying about.
+                if let Some((path, Some(true))) = known {
+                    here::remove_file(path);
+                }
+                return Ok(identity.clone());
+            }
         }
-        return Ok(identity.clone());
     }
     let host = RealHost::new();
     let way = settings.join.method(&host, settings.token_file.is_some());
@@ -432,4 +444,16 @@ fn enrolled(settings: &Settings) -> Result<Identity> {
         here::remove_file(path);
     }
     Ok(identity)
+}
+
+/// Whether the controller takes this identity: a host may have been forgotten, or its certificate be over.
+/// Nothing where it does not answer.
+fn is_taken(settings: &Settings, identity: &Identity) -> Option<bool> {
+    let spoken = Standing::new(settings, identity.clone()).client().ok()?;
+    let answer = spoken.client.get("/v1/agent/work?wait=0").ok()?;
+    match answer.status {
+        200..=299 => Some(true),
+        403 => Some(false),
+        _ => None,
+    }
 }

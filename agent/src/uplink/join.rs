@@ -62,14 +62,16 @@ impl Join {
                 signs: self == Self::Iam,
             })));
         }
-        let missing = || {
+        let missing = |why: &str| {
             Error::new(
                 ErrorKind::Usage,
-                "this host is not enrolled, and there is no join token (--token-file)",
+                format!("this host is not enrolled, and there is no join token: {why}"),
             )
             .hint("make one on the controller: `lks-ctl token new`; on EC2, --join iam needs none")
         };
-        let token = here::read_text(token.ok_or_else(missing)?)?.ok_or_else(missing)?;
+        let path = token.ok_or_else(|| missing("no --token-file is given"))?;
+        let token = here::read_text(path)?;
+        let token = token.ok_or_else(|| missing(&format!("{} does not exist", path.display())))?;
         Ok(Ticket::Token(Secret::new(token.trim().to_owned())))
     }
 }

@@ -55,7 +55,8 @@ pub(super) async fn enrol(
                 .await?;
             return Err(Refused(
                 StatusCode::FORBIDDEN,
-                "the join token is none, or was used, expired or revoked, or is for another host"
+                "the join token is none, or was used, expired or revoked, or is for another host \
+                 (`lks-ctl token new` makes another)"
                     .into(),
             ));
         }
@@ -65,7 +66,10 @@ pub(super) async fn enrol(
                 .await?;
             return Err(Refused(
                 StatusCode::CONFLICT,
-                format!("another key is enrolled as {}", asked.name),
+                format!(
+                    "another key is enrolled as {name} (if that is this host, `lks-ctl hosts forget {name}` lets it in)",
+                    name = asked.name
+                ),
             ));
         }
     }

@@ -82,11 +82,17 @@ pub(super) async fn agent_asks<T: Send + 'static>(
         )),
         (Some(host), None) => Err(Refused(
             StatusCode::FORBIDDEN,
-            format!("the certificate of {} is over: enrol it anew", host.name),
+            format!(
+                "the certificate of {name} is over (`lks-ctl hosts forget {name}`, and a new join token lets it in \
+                 again when its agent starts)",
+                name = host.name
+            ),
         )),
         (None, _) => Err(Refused(
             StatusCode::FORBIDDEN,
-            "no host is known by this certificate".into(),
+            "no host is known by this certificate; one that was forgotten is let in again by a new join token when \
+             its agent starts"
+                .into(),
         )),
     }
 }

@@ -356,7 +356,16 @@ pub fn serve(
         .name("news".into())
         .spawn(move || follow(&hears))
         .map_err(|e| Error::host("cannot start a thread").caused_by(e))?;
-    let failed = |e: std::io::Error| Error::host(format!("cannot listen at {listen}")).caused_by(e);
+    let failed = |e: std::io::Error| {
+        let taken = e.kind() == std::io::ErrorKind::AddrInUse;
+        let error = Error::host(format!("cannot listen at {listen}")).caused_by(e);
+        match taken {
+            true => error.hint(
+                "another program does, perhaps another `lks-ctl serve`: end it, or take another port by --listen",
+            ),
+            false => error,
+        }
+    };
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(listen))
         .map_err(failed)?;

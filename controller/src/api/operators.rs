@@ -325,7 +325,9 @@ pub(super) async fn run(
 ) -> Answer<Response> {
     operator(&state, &headers, Role::Viewer).await?;
     let found = state.ask(move |store| store.run(&run)).await?;
-    Ok(json(&found.ok_or_else(|| Refused::missing("run"))?))
+    Ok(json(&found.ok_or_else(|| {
+        Refused::missing("run (`lks-ctl runs` lists them)")
+    })?))
 }
 
 #[derive(Deserialize)]
@@ -355,7 +357,7 @@ pub(super) async fn events(
                 None => Ok(None),
             })
             .await?
-            .ok_or_else(|| Refused::missing("run"))?;
+            .ok_or_else(|| Refused::missing("run (`lks-ctl runs` lists them)"))?;
         if !found.is_empty() || unfinished == 0 || Instant::now() >= end {
             let mut answer = json(&found);
             let headers = answer.headers_mut();

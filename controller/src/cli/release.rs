@@ -6,7 +6,7 @@ use super::table::answer_table;
 use crate::bundle::SigningKey;
 use lks_agent::bundle::{FORMAT, Release};
 use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, exit};
-use lks_agent::error::{Error, Result};
+use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::host::here;
 use lks_agent::host::{Digest, digest_of};
 use serde_json::Value;
@@ -63,8 +63,12 @@ static FLAGS: &[Flag] = &[
 ];
 
 fn publish(call: &Call<'_>, file: &Path, io: &mut Io<'_>) -> Result<i32> {
-    let program =
-        here::read(file)?.ok_or_else(|| usage(&format!("{} does not exist", file.display())))?;
+    let program = here::read(file)?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Usage,
+            format!("{} does not exist", file.display()),
+        )
+    })?;
     let key: PathBuf = call
         .parsed
         .value("key")

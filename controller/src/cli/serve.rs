@@ -33,7 +33,10 @@ LKS_CONTROLLER=…/admin.json`). Needs nothing installed: the store is a file.\n
         names.extend(["localhost".to_string(), "127.0.0.1".to_string()]);
         // Each agent that waits is a file.
         here::open_many_files();
-        here::make_dir(&data, 0o700)?;
+        here::make_dir(&data, 0o700).map_err(|error| match value("data") {
+            Some(_) => error,
+            None => error.hint("--data DIR names a folder that is yours, such as ~/lks"),
+        })?;
         let _lock = durable::lock_folder(&data)?;
         let authority = Authority::open(&data)?;
         let pin = authority.pin();

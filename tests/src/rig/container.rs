@@ -23,29 +23,28 @@ const ENVIRONMENT: [&str; 3] = [
 
 /// What a container changes lies in memory, above a root file system that it cannot write.
 const OVERLAY: &str = "
-mkdir -p $DIR/host
-mount -t tmpfs -o mode=755 rig-host $DIR/host
-mkdir $DIR/host/upper $DIR/host/work $DIR/host/root
-mount -t overlay -o lowerdir=$LOWER,upperdir=$DIR/host/upper,workdir=$DIR/host/work overlay $DIR/host/root
+mkdir -p $DIR
+mount -t tmpfs -o mode=755 rig-host $DIR
+mkdir $DIR/upper $DIR/work $DIR/root
+mount -t overlay -o lowerdir=$LOWER,upperdir=$DIR/upper,workdir=$DIR/work overlay $DIR/root
 ";
 
 /// Each container gets a cgroup of its own: two that share one would end each other's services.
 const LAUNCH: &str = "
 for group in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
-    if [ -d $group/$NAME ]; then echo $$ > $group/$NAME/cgroup.procs; fi
+    if [ -d $group/$NAME ]; then mkdir -p $group/$NAME/$MACHINE; echo $$ > $group/$NAME/$MACHINE/cgroup.procs; fi
 done
 unified=0
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then unified=1; fi
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=$unified
-exec systemd-nspawn --quiet --boot --register=no --keep-unit --machine=host --directory=$DIR/host/root \\
+exec systemd-nspawn --quiet --boot --register=no --keep-unit --machine=$MACHINE --directory=$DIR/root \\
     --resolv-conf=off --timezone=off --link-journal=no --console=pipe --capability=CAP_NET_ADMIN \\
     --bind-ro=$POOL:$MOUNTED_POOL
 ";
 
-/// A running container; it ends when dropped.
+/// A running container, with the network that it is alone on; both end when it is dropped.
 pub struct Container {
-    nspawn: Child,
-    init: u32,
+    machine: Machine,
     // Last: fields are dropped in order, and everything above lives inside it.
     around: Surroundings,
 }
@@ -62,27 +61,60 @@ impl Container {
         around: Surroundings,
         prepare: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<Self> {
-        let namespace = &around.namespace;
-        let mut overlay = namespace.command("sh");
-        overlay
-            .args(["-euc", OVERLAY])
-            .env("DIR", namespace.dir())
-            .env("LOWER", rootfs::root()?);
-        process::run(&mut overlay).attempt("cannot mount the container's file system")?;
-        // Seen through the namespace: the overlay is mounted there and nowhere else.
-        let root = namespace.dir().join("host/root");
-        prepare(&namespace.see(&root))?;
-        let (nspawn, init) = launch(namespace)?;
-        Ok(Container {
-            nspawn,
-            init,
-            around,
-        })
+        let machine = Machine::boot(&around.namespace, "host", prepare)?;
+        Ok(Container { machine, around })
     }
 
     /// What is around it.
     pub fn around(&mut self) -> &mut Surroundings {
         &mut self.around
+    }
+
+    /// Reboots it: what was written stays, everything that ran has ended.
+    pub fn reboot(&mut self) -> Result<()> {
+        self.machine.reboot(&self.around.namespace)
+    }
+
+    /// What systemd and the kernel's console said since the last start.
+    pub fn console(&self) -> String {
+        self.machine.console(&self.around.namespace)
+    }
+}
+
+impl std::ops::Deref for Container {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}
+
+/// One of the machines of a namespace, which share its network. It ends with the namespace.
+pub struct Machine {
+    nspawn: Child,
+    init: u32,
+    name: &'static str,
+}
+
+impl Machine {
+    /// Boots a fresh one whose files were prepared, and waits until its services are up. The name is its
+    /// own among those of the namespace, and that of its log.
+    pub fn boot(
+        namespace: &Namespace,
+        name: &'static str,
+        prepare: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
+        let dir = namespace.dir().join(name);
+        let mut overlay = namespace.command("sh");
+        overlay
+            .args(["-euc", OVERLAY])
+            .env("DIR", &dir)
+            .env("LOWER", rootfs::root()?);
+        process::run(&mut overlay).attempt("cannot mount the container's file system")?;
+        // Seen through the namespace: the overlay is mounted there and nowhere else.
+        prepare(&namespace.see(&dir.join("root")))?;
+        let (nspawn, init) = launch(namespace, name)?;
+        Ok(Self { nspawn, init, name })
     }
 
     /// Its root directory, seen from this machine.
@@ -124,32 +156,33 @@ impl Container {
     }
 
     /// Reboots it: what was written stays, everything that ran has ended.
-    pub fn reboot(&mut self) -> Result<()> {
+    pub fn reboot(&mut self, namespace: &Namespace) -> Result<()> {
         self.try_exec("systemctl reboot --no-block")?;
         let start = Instant::now();
         while self.nspawn.try_wait()?.is_none() {
             ensure(start.elapsed() < LIMIT, "the container does not go down")?;
             std::thread::sleep(Duration::from_millis(20));
         }
-        (self.nspawn, self.init) = launch(&self.around.namespace)?;
+        (self.nspawn, self.init) = launch(namespace, self.name)?;
         Ok(())
     }
 
     /// What systemd and the kernel's console said since the last start.
-    pub fn console(&self) -> String {
-        self.around.namespace.log("nspawn")
+    pub fn console(&self, namespace: &Namespace) -> String {
+        namespace.log(self.name)
     }
 }
 
-fn launch(namespace: &Namespace) -> Result<(Child, u32)> {
+fn launch(namespace: &Namespace, name: &str) -> Result<(Child, u32)> {
     let mut command = namespace.command("sh");
     command
         .args(["-euc", LAUNCH])
-        .env("DIR", namespace.dir())
+        .env("DIR", namespace.dir().join(name))
         .env("NAME", namespace.name())
+        .env("MACHINE", name)
         .env("POOL", rootfs::pool()?)
         .env("MOUNTED_POOL", rootfs::MOUNTED_POOL);
-    let mut nspawn = namespace.serve("nspawn", &mut command)?;
+    let mut nspawn = namespace.serve(name, &mut command)?;
     let start = Instant::now();
     loop {
         if let Some(init) = init_of(&nspawn).filter(|init| is_up(*init)) {
@@ -157,10 +190,17 @@ fn launch(namespace: &Namespace) -> Result<(Child, u32)> {
         }
         let late = start.elapsed() > LIMIT;
         if late || nspawn.try_wait()?.is_some() {
-            let log = namespace.log("nspawn");
+            let log = namespace.log(name);
+            // What it still waits for.
+            let jobs = init_of(&nspawn).and_then(|init| {
+                let script = "systemctl list-jobs; tail -n 20 /var/log/cloud-init-output.log";
+                enter(init, "sh").args(["-c", script]).output().ok()
+            });
+            let jobs = jobs.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
             return Err(Failure::new(format!(
-                "the container does not come up:\n{}",
-                process::tail(&log)
+                "the container does not come up:\n{}\n{}",
+                process::tail(&log),
+                process::tail(&jobs.unwrap_or_default())
             )));
         }
         std::thread::sleep(Duration::from_millis(50));

@@ -33,6 +33,7 @@ pub mod rootfs;
 pub mod services;
 pub mod setup;
 pub mod shared_model;
+pub mod shell;
 pub mod stage;
 pub mod vm;
 

@@ -80,7 +80,7 @@ fn user_data_fetches_the_agent_from_s3_and_from_the_controller() {
     let both = script(&scene, &["s3://boot/v1/lks+agent", "controller"]);
     let (well, said) = run(&scene, &both);
     assert!(
-        well && said.contains("no answer") && said.contains("fetching controller"),
+        well && said.contains("nothing came") && said.contains("fetching controller"),
         "{said}"
     );
 }

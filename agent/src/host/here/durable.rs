@@ -5,6 +5,7 @@
 //! a kill left half-written fails one of the two and is cut off when the log is opened again.
 
 use crate::error::{Error, Result};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -252,7 +253,13 @@ pub fn lock_folder(dir: &Path) -> Result<FolderLock> {
     Flock::lock(file, FlockArg::LockExclusiveNonblock)
         .map(FolderLock)
         .map_err(|(_, e)| {
-            Error::host(format!("another process works with {}", dir.display())).caused_by(e)
+            let taken = Error::host(format!("another process works with {}", dir.display()));
+            match e {
+                Errno::EWOULDBLOCK => {
+                    taken.hint("end that one first, or give this one a folder of its own")
+                }
+                other => taken.caused_by(other),
+            }
         })
 }
 
