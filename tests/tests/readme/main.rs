@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stderr)] // a skipped test says why
 
+mod seen;
 mod steps;
 mod walk;
 

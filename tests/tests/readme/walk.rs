@@ -51,7 +51,7 @@ pub struct Walk {
     /// What a reader fills in.
     pub words: BTreeMap<&'static str, String>,
     /// What a step leaves for a later one to compare with.
-    pub noted: String,
+    pub noted: Value,
     /// The agent's program.
     pub agent: PathBuf,
     /// AWS.
@@ -94,7 +94,7 @@ impl Walk {
             controller,
             hosts: BTreeMap::new(),
             words: BTreeMap::new(),
-            noted: String::new(),
+            noted: Value::Null,
             agent,
             cloud,
             database: None,
