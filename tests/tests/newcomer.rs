@@ -156,6 +156,18 @@ fn a_second_controller_and_wrong_names_are_told() {
         said.contains("there is no such run (`lks-ctl runs` lists them)"),
         "{said}"
     );
+    let mine = fleet.read(&fleet.admin).replace("lks-op-", "lks-op-0");
+    fleet.write("stale.json", &mine);
+    let mut stale = Command::new(program("lks-ctl"));
+    let said = complaint(
+        stale
+            .arg("hosts")
+            .env("LKS_CONTROLLER", fleet.path("stale.json")),
+    );
+    assert!(
+        said.contains("none of this controller's") && said.contains("--new-admin"),
+        "{said}"
+    );
     let said = ask(&["agent", "publish", "lks-agnt"]);
     assert!(said.contains("[ERROR]: lks-agnt does not exist"), "{said}");
 }

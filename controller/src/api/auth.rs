@@ -114,7 +114,14 @@ pub(super) async fn operator(state: &Shared, headers: &HeaderMap, role: Role) ->
     let found = state
         .ask(move |store| store.operator_of(&digest))
         .await?
-        .ok_or_else(refused)?;
+        .ok_or_else(|| {
+            Refused(
+                StatusCode::UNAUTHORIZED,
+                "the operator's token that was sent is none of this controller's (`lks-ctl operator` lists who has \
+                 one; `lks-ctl serve --new-admin` makes another for the admin)"
+                    .into(),
+            )
+        })?;
     if found.role < role {
         return Err(Refused(
             StatusCode::FORBIDDEN,

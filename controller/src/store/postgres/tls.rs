@@ -74,7 +74,8 @@ fn trusted(file: Option<&str>) -> Result<RootCertStore> {
         Error::host("this machine trusts no certificate authority")
             .hint("name one: sslrootcert=FILE")
     })?;
-    let pem = here::read(Path::new(path))?.ok_or_else(|| bad(path))?;
+    let pem = here::read(Path::new(path))?;
+    let pem = pem.ok_or_else(|| Error::host(format!("{path} does not exist (sslrootcert)")))?;
     let found: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
         .collect::<std::result::Result<_, _>>()
         .map_err(|e| bad(path).caused_by(e))?;
