@@ -26,6 +26,12 @@ fn every_command_of_the_section_on_fleets_works_as_printed() {
         let step = left.remove(step);
         walk.carry_out(step, line)
             .unwrap_or_else(|failure| panic!("`{line}`: {failure}\n{}", walk.state()));
+        for command in step.quoted {
+            assert!(
+                walk.has_typed(command),
+                "`{line}` does not type `{command}`"
+            );
+        }
     }
     let left: Vec<&str> = left.iter().map(|step| step.line).collect();
     assert!(left.is_empty(), "not in the README any more: {left:?}");

@@ -50,6 +50,8 @@ pub struct Walk {
     pub hosts: BTreeMap<&'static str, Machine>,
     /// What a reader fills in.
     pub words: BTreeMap<&'static str, String>,
+    /// What the operator typed.
+    pub typed: Vec<String>,
     /// What a step leaves for a later one to compare with.
     pub noted: Value,
     /// The agent's program.
@@ -94,6 +96,7 @@ impl Walk {
             controller,
             hosts: BTreeMap::new(),
             words: BTreeMap::new(),
+            typed: Vec::new(),
             noted: Value::Null,
             agent,
             cloud,
@@ -106,6 +109,7 @@ impl Walk {
     pub fn carry_out(&mut self, step: &Step, line: &str) -> Result<()> {
         (step.before)(self)?;
         let line = self.fill(line);
+        self.typed.push(line.clone());
         let shell = match (step.at, &mut self.host) {
             (At::Operator, _) => &mut self.operator,
             (At::Host, Some(host)) => host,
@@ -122,6 +126,18 @@ impl Walk {
         (step.after)(self, &said)
     }
 
+    /// Whether a command of the text was typed: all of its words, in their order; what is written in capitals
+    /// stands for any word.
+    pub fn has_typed(&self, command: &str) -> bool {
+        self.typed.iter().any(|line| {
+            let mut words = line.split_whitespace().map(|word| word.trim_matches('\''));
+            let stands = |word: &str| word.chars().all(|c| c.is_ascii_uppercase());
+            command
+                .split(' ')
+                .all(|part| words.any(|word| word == part || stands(part)))
+        })
+    }
+
     fn fill(&self, line: &str) -> String {
         let words = self.words.iter();
         words.fold(line.to_owned(), |line, (word, what)| {
@@ -131,6 +147,7 @@ impl Walk {
 
     /// What the operator is told by a line of their own; a non-zero end is an error.
     pub fn ask(&mut self, line: &str) -> Result<String> {
+        self.typed.push(line.to_owned());
         let (status, said) = self.operator.type_line(line)?;
         ensure(
             status == 0,
