@@ -35,7 +35,7 @@ LKS_CONTROLLER=…/admin.json`). Needs nothing installed: the store is a file.\n
         here::open_many_files();
         here::make_dir(&data, 0o700).map_err(|error| match value("data") {
             Some(_) => error,
-            None => error.hint("--data DIR names a folder that is yours, such as ~/lks"),
+            None => error.hint("--data DIR names a folder that is yours, such as ~/lks-data"),
         })?;
         let _lock = durable::lock_folder(&data)?;
         let authority = Authority::open(&data)?;

@@ -78,14 +78,14 @@ pub const NOT_TYPED: &[(&str, &str)] = &[
 /// All lines, in the README's order.
 pub const STEPS: &[Step] = &[
     step(
-        "lks-ctl serve --name ctl.example.org --data ~/lks &",
+        "lks-ctl serve --name ctl.example.org --data ~/lks-data &",
         At::Operator,
         Ends::Never("export "),
         nothing,
         serves,
     ),
     step(
-        "export LKS_CONTROLLER=~/lks/admin.json",
+        "export LKS_CONTROLLER=~/lks-data/admin.json",
         At::Operator,
         Ends::Well,
         nothing,
@@ -121,7 +121,7 @@ pub const STEPS: &[Step] = &[
     ),
     step("kill %1", At::Operator, Ends::Well, nothing, is_over),
     step(
-        "lks-ctl serve --name ctl.example.org --data ~/lks --allow",
+        "lks-ctl serve --name ctl.example.org --data ~/lks-data --allow",
         At::Operator,
         Ends::Never("export "),
         nothing,
@@ -210,7 +210,7 @@ pub const STEPS: &[Step] = &[
         |_, _| Ok(()),
     ),
     step(
-        "lks-ctl serve --name ctl.example.org --data ~/lks",
+        "lks-ctl serve --name ctl.example.org --data ~/lks-data",
         At::Operator,
         Ends::Never("export "),
         nothing,

@@ -248,7 +248,7 @@ impl Walk {
     /// Another shell of the operator's, who knows the controller.
     pub fn second_terminal(&mut self) -> Result<()> {
         let mut shell = operator(&self.controller)?;
-        shell.type_line("export LKS_CONTROLLER=~/lks/admin.json")?;
+        shell.type_line("export LKS_CONTROLLER=~/lks-data/admin.json")?;
         // The first one goes on.
         let first = std::mem::replace(&mut self.operator, shell);
         self.host = Some(first);
