@@ -5,10 +5,9 @@ use super::flag::{Complete, Flag, HELP};
 use super::help;
 use super::parse::{Parsed, usage};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::here;
+use crate::{ANSIBLE_VERSION, secret};
 use std::io::Write;
-
-/// The version of ansible-core whose behaviour is followed.
-pub const ANSIBLE: &str = "2.19.14";
 
 /// A program and its commands.
 #[derive(Debug)]
@@ -147,7 +146,7 @@ impl App {
     fn version_text(&self, typed: &str) -> String {
         let own = format!("{} {}\n", self.name, self.version);
         if typed.starts_with("ansible") {
-            format!("{typed} [core {ANSIBLE}]\n  provided by {own}")
+            format!("{typed} [core {ANSIBLE_VERSION}]\n  provided by {own}")
         } else {
             own
         }
@@ -235,4 +234,21 @@ pub const VERSION: Command = Command {
 /// The last part of a path.
 fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Runs a program: the arguments decide what it does. Gives the exit code.
+#[must_use]
+pub fn main(app: &App, arguments: &[String]) -> i32 {
+    // A secret that is in a program's last words is a secret that is out.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| match secret::hides() {
+        true => here::print_error(&secret::masked(&info.to_string())),
+        false => usual(info),
+    }));
+    let (mut out, mut err) = (here::stdout(), here::stderr());
+    let mut io = Io {
+        out: &mut out,
+        err: &mut err,
+    };
+    app.run(arguments, &mut io)
 }

@@ -1,8 +1,9 @@
 //! Carries `run` out: settings, variables, inventory and playbooks are read, and run.
 
+mod list;
+
 use super::app::{Call, Io};
 use super::exit;
-use super::list::{ListedPlay, ListedPlaybook, ListedTask, Listing};
 use super::passwords;
 use super::run::{RunOptions, Terminal};
 use super::settings::file::settings_file;
@@ -10,20 +11,18 @@ use super::settings::{Settings, Sources};
 use crate::engine::adhoc::Adhoc;
 use crate::engine::job::{Findings, Job};
 use crate::engine::stock::Stock;
-use crate::engine::{AwsMemory, Connector, Controller, Gathering, Groups, Options, Run, placed};
+use crate::engine::{AwsMemory, Connector, Controller, Gathering, Groups, Options, placed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Sink;
 use crate::host::here;
-use crate::playbook::keyword::plain_text;
 use crate::playbook::kv;
 use crate::playbook::load::DuplicateKeys;
-use crate::playbook::play::Play;
-use crate::playbook::task::{Item, Task};
 use crate::playbook::vault::VaultKeys;
-use crate::secret;
 use crate::template::Templar;
 use crate::value::{Map, Value};
 use crate::view::{Log, Tee};
+use list::list;
+pub(super) use list::list_hosts;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,41 +66,6 @@ pub(super) fn run_task(
         ..job(options, settings, connector)?
     };
     prepared(job, options, settings, io)
-}
-
-/// `adhoc --list-hosts`.
-///
-/// # Errors
-/// When inventory or pattern are wrong.
-pub(super) fn list_hosts(
-    options: &RunOptions,
-    settings: &Settings,
-    task: &Adhoc,
-    io: &mut Io<'_>,
-) -> Result<i32> {
-    let (groups, findings) = read_inventory(options, settings, std::slice::from_ref(&task.dir))?;
-    warn(&findings, settings, io);
-    let limit = options.limit.as_deref();
-    let hosts = groups.matching(task.hosts(), limit, "")?;
-    if hosts.is_empty() {
-        for part in groups.unmatched(task.hosts())? {
-            io.complain(&format!(
-                "[WARNING]: Could not match supplied host pattern, ignoring: {part}\n"
-            ));
-        }
-        if limit.is_some_and(|l| !l.is_empty()) {
-            return Err(Error::host(
-                "Specified inventory, host pattern and/or --limit leaves us with no hosts to target.",
-            ));
-        }
-        io.complain("[WARNING]: No hosts matched, nothing to do\n");
-    }
-    let mut text = format!("  hosts ({}):\n", hosts.len());
-    for host in hosts {
-        text.push_str(&format!("    {host}\n"));
-    }
-    io.print(&text);
-    Ok(exit::OK)
 }
 
 /// Hosts and groups, for commands that run nothing. The findings hold no errors.
@@ -332,18 +296,6 @@ pub fn job(
     })
 }
 
-fn list(run: &Run, options: &RunOptions, io: &mut Io<'_>) -> Result<i32> {
-    let listing = Listing {
-        hosts: options.list_hosts,
-        tasks: options.list_tasks,
-        tags: options.list_tags,
-    };
-    // Without a choice of tags, `--list-tags` also shows those that never run by themselves.
-    let every = options.list_tags && options.tags.is_empty() && options.skip_tags.is_empty();
-    io.print(&listing.text(&listed(run, every)?));
-    Ok(exit::OK)
-}
-
 /// A name for the run: when it began, and something that tells two runs of one moment apart.
 fn run_id() -> String {
     let bytes = here::random_bytes(4).unwrap_or_default();
@@ -416,119 +368,6 @@ fn vars_file(path: &str, vault: &VaultKeys) -> Result<Map> {
             format!("{path} must hold a mapping, not a {}", other.type_name()),
         )),
     }
-}
-
-/// What would run, for `--list-…`.
-fn listed(run: &Run, every: bool) -> Result<Vec<ListedPlaybook>> {
-    let mut out = Vec::new();
-    for (path, plays) in &run.playbooks {
-        out.push(ListedPlaybook {
-            path: path.clone(),
-            plays: plays
-                .iter()
-                .map(|play| listed_play(run, every, play))
-                .collect::<Result<_>>()?,
-        });
-    }
-    Ok(out)
-}
-
-fn listed_play(run: &Run, every: bool, play: &Arc<Play>) -> Result<ListedPlay> {
-    let patterns = run.patterns_of(play);
-    let limit = run.cx.options.limit.as_deref();
-    let hosts = run.groups.matching(&patterns.join(","), limit, "")?;
-    let mut tasks = Vec::new();
-    for section in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
-        listed_tasks(run, every, play, section, &mut tasks);
-    }
-    Ok(ListedPlay {
-        name: run.name_of(play),
-        patterns,
-        hosts: hosts.iter().map(ToString::to_string).collect(),
-        tags: run.listed_tags(play, &play.scope),
-        tasks,
-    })
-}
-
-fn listed_tasks(
-    run: &Run,
-    every: bool,
-    play: &Arc<Play>,
-    items: &[Item],
-    out: &mut Vec<ListedTask>,
-) {
-    for item in items {
-        match item {
-            // As Ansible: what may run only after a failure, or always, is not listed.
-            Item::Block(block) => listed_tasks(run, every, play, &block.body, out),
-            Item::Task(task) => {
-                let tags = run.listed_tags(play, &task.scope);
-                if every || run.cx.options.selects_tags(&tags) {
-                    out.push(ListedTask {
-                        name: listed_name(task),
-                        tags,
-                    });
-                }
-            }
-        }
-    }
-}
-
-fn listed_name(task: &Task) -> String {
-    let name = task.name().map(|s| plain_text(&s.value));
-    match (name.filter(|n| !n.is_empty()), task.scope.role()) {
-        (None, _) => task.written_module(),
-        // As Ansible: the name of an included role stands for itself.
-        (Some(name), Some(role)) if task.short_module() != "include_role" => {
-            format!("{} : {name}", role.name)
-        }
-        (Some(name), _) => name,
-    }
-}
-
-/// The hidden command that carries modules out for another lks process (see `engine/seat`).
-pub const SEAT: super::app::Command = super::app::Command {
-    name: crate::engine::seat::COMMAND,
-    called_as: None,
-    summary: "Carry modules out for another lks process (internal)",
-    details: "",
-    args: super::app::Args::NONE,
-    flags: &[],
-    body: |_, _| {
-        crate::engine::seat::serve(here::stdin(), here::stdout())?;
-        Ok(exit::OK)
-    },
-};
-
-/// The hidden command that carries a module out in the background (see `engine/background`).
-pub const JOB: super::app::Command = super::app::Command {
-    name: crate::engine::background::COMMAND,
-    called_as: None,
-    summary: "Carry a module out in the background (internal)",
-    details: "",
-    args: super::app::Args::NONE,
-    flags: &[],
-    body: |_, _| {
-        crate::engine::background::serve(here::stdin())?;
-        Ok(exit::OK)
-    },
-};
-
-/// Runs a program: the arguments decide what it does. Gives the exit code.
-#[must_use]
-pub fn main(app: &super::app::App, arguments: &[String]) -> i32 {
-    // A secret that is in a program's last words is a secret that is out.
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| match secret::hides() {
-        true => here::print_error(&secret::masked(&info.to_string())),
-        false => usual(info),
-    }));
-    let (mut out, mut err) = (here::stdout(), here::stderr());
-    let mut io = Io {
-        out: &mut out,
-        err: &mut err,
-    };
-    app.run(arguments, &mut io)
 }
 
 /// Search paths, with the user's home in the place of `~`.
