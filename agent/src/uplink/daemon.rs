@@ -392,28 +392,29 @@ fn is_digest(text: &str) -> bool {
 
 /// The identity of this host; enrols it first if need be.
 fn enrolled(settings: &Settings) -> Result<Identity> {
+    let host = RealHost::new();
+    let way = settings.join.method(&host, settings.token_file.is_some());
     let mut kept = Identity::load(&settings.state)?;
     if let Some(identity) = kept.as_ref().filter(|i| i.certificate.is_some()) {
         let token = settings.token_file.as_ref().filter(|p| here::exists(p));
-        match token.map(|path| (path, is_taken(settings, identity))) {
-            // Somebody brought a token to a host that the controller does not take any more.
-            Some((_, Some(false))) => {
-                here::print_error(
-                    "the controller does not take this host's certificate any more: it enrols anew",
-                );
-                kept = None;
-            }
+        let asks = token.is_some() || way.is_aws();
+        match asks.then(|| esteem(settings, identity)) {
+            // Somebody brought a token to a host that the controller does not take any more, or the
+            // operator had it forgotten, and AWS's word lets it in again.
+            Some(Esteem::Forgotten) => kept = None,
+            Some(Esteem::Refused) if token.is_some() => kept = None,
             known => {
                 // A token that is not needed is not left lying about.
-                if let Some((path, Some(true))) = known {
+                if let (Some(path), Some(Esteem::Taken)) = (token, known) {
                     here::remove_file(path);
                 }
                 return Ok(identity.clone());
             }
         }
+        here::print_error(
+            "the controller does not take this host's certificate any more: it enrols anew",
+        );
     }
-    let host = RealHost::new();
-    let way = settings.join.method(&host, settings.token_file.is_some());
     let mut pause = 0.5;
     let mut wait = |error: Error| {
         here::print_error(&format!("not enrolled yet: {error}"));
@@ -446,14 +447,24 @@ fn enrolled(settings: &Settings) -> Result<Identity> {
     Ok(identity)
 }
 
-/// Whether the controller takes this identity: a host may have been forgotten, or its certificate be over.
-/// Nothing where it does not answer.
-fn is_taken(settings: &Settings, identity: &Identity) -> Option<bool> {
-    let spoken = Standing::new(settings, identity.clone()).client().ok()?;
-    let answer = spoken.client.get("/v1/agent/work?wait=0").ok()?;
-    match answer.status {
-        200..=299 => Some(true),
-        403 => Some(false),
-        _ => None,
+/// What the controller thinks of an identity.
+enum Esteem {
+    Taken,
+    /// The host was revoked, or its certificate is over.
+    Refused,
+    /// No host is known by this certificate.
+    Forgotten,
+    /// It does not answer.
+    Unsaid,
+}
+
+fn esteem(settings: &Settings, identity: &Identity) -> Esteem {
+    let spoken = Standing::new(settings, identity.clone()).client();
+    let asked = spoken.and_then(|s| s.client.get("/v1/agent/work?wait=0"));
+    match asked.map(|answer| answer.status) {
+        Ok(200..=299) => Esteem::Taken,
+        Ok(403) => Esteem::Refused,
+        Ok(410) => Esteem::Forgotten,
+        _ => Esteem::Unsaid,
     }
 }

@@ -50,13 +50,18 @@ impl Join {
         }
     }
 
+    /// Whether it is AWS's word that lets the host in.
+    pub(super) const fn is_aws(&self) -> bool {
+        matches!(self, Self::Iam | Self::Document)
+    }
+
     /// What lets the host in.
     pub(super) fn ticket<'h>(
         self,
         token: Option<&Path>,
         host: &'h dyn HostView,
     ) -> Result<Ticket<'h>> {
-        if matches!(self, Self::Iam | Self::Document) {
+        if self.is_aws() {
             return Ok(Ticket::Aws(Box::new(Way {
                 cloud: Cloud::new(host),
                 signs: self == Self::Iam,

@@ -88,10 +88,11 @@ pub(super) async fn agent_asks<T: Send + 'static>(
                 name = host.name
             ),
         )),
+        // Of its own status: a host that AWS vouches for enrols anew.
         (None, _) => Err(Refused(
-            StatusCode::FORBIDDEN,
-            "no host is known by this certificate; one that was forgotten is let in again by a new join token when \
-             its agent starts"
+            StatusCode::GONE,
+            "no host is known by this certificate; one that was forgotten is let in again when its agent starts: by \
+             AWS's word, or by a new join token"
                 .into(),
         )),
     }

@@ -60,6 +60,21 @@ fn an_instance_joins_by_its_role_and_another_key_for_it_is_an_alarm() {
     let again = scene.join("one", &[]);
     drop(again);
     assert_eq!(scene.host_names(), [ONE, TWO]);
+    // Forgotten, it enrols anew as it starts, with another key; revoked, it stays out.
+    let key = |scene: &Scene| scene.read("one/identity.json");
+    let old = key(&scene);
+    scene.ctl(&["hosts", "forget", ONE]);
+    std::fs::remove_file(scene.path("one.log")).expect("removed");
+    assert_eq!(scene.host_names(), [TWO]);
+    let anew = scene.join("one", &[]);
+    assert_eq!(scene.host_names(), [ONE, TWO]);
+    assert_ne!(key(&scene), old);
+    drop(anew);
+    scene.ctl(&["hosts", "revoke", ONE]);
+    std::fs::remove_file(scene.path("one.log")).expect("removed");
+    let out = scene.started("one", &[], "was revoked");
+    drop(out);
+    assert!(!scene.read("one.log").contains("enrols anew"));
 }
 
 #[test]

@@ -188,6 +188,11 @@ impl Scene {
 
     /// Starts an agent that is let in.
     fn join(&self, state: &str, more: &[&str]) -> Running {
+        self.started(state, more, "this host is")
+    }
+
+    /// Starts an agent, and waits until it says this.
+    fn started(&self, state: &str, more: &[&str], words: &str) -> Running {
         let log = format!("{state}.log");
         let child = self
             .agent(state, more)
@@ -196,7 +201,7 @@ impl Scene {
             .spawn();
         let mut running = Running(child.expect("the agent starts"));
         let end = Instant::now() + Duration::from_secs(30);
-        while !self.read(&log).contains("this host is") {
+        while !self.read(&log).contains(words) {
             let ended = running.0.try_wait().expect("asks").is_some();
             assert!(!ended && Instant::now() < end, "{}", self.read(&log));
             std::thread::sleep(Duration::from_millis(20));
