@@ -367,6 +367,42 @@ fn what_a_bundle_says_is_the_same_for_the_same_files() {
     assert!(String::from_utf8_lossy(&out.stderr).contains("is a link to /etc/passwd"));
 }
 
+#[test]
+fn a_bundle_that_was_signed_elsewhere_is_run_and_assigned_without_the_key() {
+    let mut fleet = Fleet::new("elsewhere");
+    fleet.enrol("web1");
+    let mark = fleet.path("mark").display().to_string();
+    fleet.write(
+        "site/site.yml",
+        &format!("- hosts: all\n  gather_facts: false\n  tasks:\n    - copy: {{content: \"{{{{ word }}}}\", dest: {mark}}}\n"),
+    );
+    let book = fleet.path("site/site.yml").display().to_string();
+    let file = fleet.path("site.lksb").display().to_string();
+    fleet.ctl(&[
+        "bundle", "make", &book, "-o", &file, "-e", "word=hi", "--hosts", "web*",
+    ]);
+    let said = |arguments: &[&str]| {
+        let done = fleet.call(arguments);
+        assert!(!done.status.success(), "{arguments:?}");
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    };
+    assert!(said(&["run", "-c", "agent", &file]).contains("is not signed"));
+    fleet.ctl(&["bundle", "sign", &file]);
+    let key = fleet.path("sign.key");
+    std::fs::rename(&key, fleet.path("away.key")).expect("moved");
+    assert!(said(&["run", "-c", "agent", &file, "--check"]).contains("belongs to `bundle make`"));
+    assert!(said(&["run", "-c", "agent", &file, &book]).contains("is run alone"));
+    let out = fleet.ctl(&["run", "-c", "agent", &file]);
+    assert!(out.contains("changed=1"), "{out}");
+    assert_eq!(std::fs::read_to_string(&mark).expect("reads"), "hi");
+    let told = fleet.ctl(&["bundle", "assign", &file]);
+    assert!(
+        told.contains("assigned `site` to hosts that join as web*"),
+        "{told}"
+    );
+    std::fs::rename(fleet.path("away.key"), key).expect("moved back");
+}
+
 /// Serves two files over HTTP until the test ends: what is asked for decides which.
 fn web(good: &'static str, evil: &'static str) -> u16 {
     use std::io::{Read, Write};

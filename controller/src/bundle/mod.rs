@@ -1,9 +1,11 @@
 //! Makes and signs bundles. Reading and verifying them is the agent's (`lks_agent::bundle`).
 
 mod collect;
+mod given;
 mod keys;
 
 pub use collect::{Source, make};
+pub use given::Given;
 pub use keys::SigningKey;
 
 use lks_agent::bundle::{FORMAT, Parts, Statement};

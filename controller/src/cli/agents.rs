@@ -1,7 +1,7 @@
-//! `run -c agent`: a bundle is made and signed here, and run by enrolled hosts.
+//! `run -c agent`: a bundle is made and signed here, or comes ready, and is run by enrolled hosts.
 
 use super::connection::Connection;
-use crate::bundle::{self, LIFETIME, SigningKey, Source};
+use crate::bundle::{self, Given, LIFETIME, SigningKey, Source};
 use crate::fleet::{self, Follow};
 use crate::told::counted;
 use lks_agent::cli::{Call, Io, Parsed};
@@ -47,15 +47,31 @@ pub(super) fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
             flag.name()
         )));
     }
+    let (signed, hosts) = match Given::read(&call.parsed.args)? {
+        Some(given) => ready(call, given)?,
+        None => signed_here(call)?,
+    };
+    let client = Connection::known()?.client()?;
+    let started = fleet::start(&client, signed, &hosts)?;
+    io.print(&format!(
+        "run {} on {}\n",
+        started.run,
+        counted(started.hosts.len(), "host")
+    ));
+    fleet::follow(&client, &started.run, Follow::UntilOver, io)
+}
+
+/// A bundle that was signed elsewhere: what it does is said in it, and only who runs it now is said here.
+fn ready(call: &Call<'_>, given: Given) -> Result<(Vec<u8>, Vec<String>)> {
+    refuse_flags(&call.parsed, &["limit", "connection", "verbose", "forks"])?;
+    Ok((given.bytes, limit(&call.parsed).unwrap_or(given.hosts)))
+}
+
+/// A bundle of the playbooks that are named, signed with the key that lies here.
+fn signed_here(call: &Call<'_>) -> Result<(Vec<u8>, Vec<String>)> {
     let playbooks = &call.parsed.args;
     let mut source = source_of(&call.parsed, playbooks)?;
-    source.hosts = match call.parsed.value("limit") {
-        Some(limit) => limit
-            .split([',', ':'])
-            .map(|p| p.trim().to_string())
-            .collect(),
-        None => vec!["*".into()],
-    };
+    source.hosts = limit(&call.parsed).unwrap_or_else(|| vec!["*".into()]);
     let key = SigningKey::read(&SigningKey::default_path())?;
     let first = playbooks.first().map(Path::new);
     let name = first
@@ -63,14 +79,28 @@ pub(super) fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
         .map(|s| s.to_string_lossy().into_owned())
         .unwrap_or_default();
     let signed = bundle::sign(&bundle::make(&source)?, &name, LIFETIME, &key)?;
-    let client = Connection::known()?.client()?;
-    let started = fleet::start(&client, signed, &source.hosts)?;
-    io.print(&format!(
-        "run {} on {}\n",
-        started.run,
-        counted(started.hosts.len(), "host")
-    ));
-    fleet::follow(&client, &started.run, Follow::UntilOver, io)
+    Ok((signed, source.hosts))
+}
+
+/// The hosts that `--limit` names.
+fn limit(parsed: &Parsed) -> Option<Vec<String>> {
+    let names = parsed.value("limit")?.split([',', ':']);
+    Some(names.map(|p| p.trim().to_string()).collect())
+}
+
+/// Holds that a bundle that comes signed is not told what only its signer may say.
+pub(super) fn refuse_flags(parsed: &Parsed, meant: &[&str]) -> Result<()> {
+    match parsed
+        .flags
+        .iter()
+        .find(|(f, _)| !meant.contains(&f.name()))
+    {
+        Some((flag, _)) => Err(usage(format!(
+            "--{} has no meaning for a bundle that is signed: it belongs to `bundle make`",
+            flag.name()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// What the flags of `run` and `bundle make` say: they have the same names.

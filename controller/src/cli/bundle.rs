@@ -1,11 +1,11 @@
 //! `bundle`: makes, signs and checks what agents run.
 
-use super::agents::source_of;
+use super::agents::{refuse_flags, source_of};
 use super::connection::Connection;
 use super::table::answer_table;
-use crate::bundle::{self, LIFETIME, SigningKey};
+use crate::bundle::{self, Given, LIFETIME, SigningKey};
 use crate::told::{lasting, moment};
-use lks_agent::bundle::{Keys, Parts, verify};
+use lks_agent::bundle::{Keys, Parts, Statement, verify};
 use lks_agent::cli::{Args, Call, Command, Complete, Flag, Io, exit};
 use lks_agent::error::{Error, ErrorKind, Result};
 use lks_agent::host::here::{self, durable};
@@ -18,7 +18,8 @@ pub(super) const BUNDLE: Command = Command {
     called_as: None,
     summary: "Make, sign and verify bundles; make the key that signs them",
     details: "- `bundle make PLAYBOOK...` collects the folder of the playbook, and how it is to be run, into one file\n\
-- `bundle sign FILE` signs it; a new signature takes the place of an old one\n\
+- `bundle sign FILE` signs it, where the key is; a new signature takes the place of an old one. `run -c agent FILE` \
+and `bundle assign FILE` take it in the place of playbooks, and need no key\n\
 - `bundle verify FILE` checks it as an agent would, and lists what is in it\n\
 - `bundle assign PLAYBOOK...` makes and signs one, and has every host whose name matches `--hosts` run it as \
 soon as it joins: new hosts configure themselves. `bundle assigned` lists what is assigned, `bundle unassign \
@@ -192,6 +193,36 @@ fn sign(call: &Call<'_>, path: &Path, io: &mut Io<'_>) -> Result<i32> {
 const ASSIGNED: u64 = 30 * LIFETIME;
 
 fn assign(call: &Call<'_>, playbooks: &[String], io: &mut Io<'_>) -> Result<i32> {
+    let signed = match Given::read(playbooks)? {
+        Some(given) => {
+            refuse_flags(&call.parsed, &[])?;
+            given.bytes
+        }
+        None => assignment(call, playbooks)?,
+    };
+    let of = Parts::read(&signed)?.signed.map(|(statement, _)| statement);
+    let statement = Statement::read(of.unwrap_or_default())?;
+    let client = Connection::known()?.client()?;
+    let put: Value = client.put("/v1/bundles", signed)?.json()?;
+    let asked = json!({"bundle": put["bundle"]}).to_string();
+    let made: Value = client.put("/v1/assignments", asked.into_bytes())?.json()?;
+    io.print(&format!(
+        "assigned `{}` to hosts that join as {}, for {}\n",
+        statement.name,
+        made["hosts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
+        lasting(statement.expires_at.saturating_sub(statement.signed_at))
+    ));
+    Ok(exit::OK)
+}
+
+/// A bundle of the playbooks that are named, signed with the key that lies here.
+fn assignment(call: &Call<'_>, playbooks: &[String]) -> Result<Vec<u8>> {
     let mut source = source_of(&call.parsed, playbooks)?;
     source.root = call.parsed.value("root").map(PathBuf::from);
     let first = playbooks
@@ -203,23 +234,7 @@ fn assign(call: &Call<'_>, playbooks: &[String], io: &mut Io<'_>) -> Result<i32>
         .map_or_else(|| stem(Path::new(first)), String::from);
     let lifetime = call.parsed.number("expires")?.unwrap_or(ASSIGNED);
     let key = SigningKey::read(&signing_key(call))?;
-    let signed = bundle::sign(&bundle::make(&source)?, &name, lifetime, &key)?;
-    let client = Connection::known()?.client()?;
-    let put: Value = client.put("/v1/bundles", signed)?.json()?;
-    let asked = json!({"bundle": put["bundle"]}).to_string();
-    let made: Value = client.put("/v1/assignments", asked.into_bytes())?.json()?;
-    io.print(&format!(
-        "assigned `{name}` to hosts that join as {}, for {}\n",
-        made["hosts"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join(", "),
-        lasting(lifetime)
-    ));
-    Ok(exit::OK)
+    bundle::sign(&bundle::make(&source)?, &name, lifetime, &key)
 }
 
 fn unassign(rest: &[String], io: &mut Io<'_>) -> Result<i32> {

@@ -219,6 +219,19 @@ pub fn a_new_version(walk: &mut Walk) -> Result<()> {
     Ok(())
 }
 
+pub fn is_unsigned(_: &mut Walk, said: &str) -> Result<()> {
+    has(said, "not signed")
+}
+
+pub fn is_signed(_: &mut Walk, said: &str) -> Result<()> {
+    has(said, "signed as `site`")
+}
+
+pub fn both_ran_it(_: &mut Walk, said: &str) -> Result<()> {
+    has(said, "on 2 hosts")?;
+    ensure(said.matches("over       status 0").count() == 2, said)
+}
+
 pub fn web_has_it(walk: &mut Walk, said: &str) -> Result<()> {
     has(said, "published ")?;
     let old = walk.noted.clone();

@@ -183,6 +183,27 @@ pub const STEPS: &[Step] = &[
         nothing,
         ada_operates,
     ),
+    step(
+        "lks-ctl bundle make site.yml ",
+        At::Operator,
+        Ends::Well,
+        nothing,
+        is_unsigned,
+    ),
+    step(
+        "lks-ctl bundle sign site.lksb",
+        At::Operator,
+        Ends::Well,
+        nothing,
+        is_signed,
+    ),
+    step(
+        "lks-ctl run -c agent site.lksb ",
+        At::Operator,
+        Ends::Well,
+        nothing,
+        both_ran_it,
+    ),
     Step {
         quoted: &[
             "lks-ctl hosts rotate NAME",

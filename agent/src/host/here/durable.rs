@@ -228,6 +228,8 @@ pub fn rename_folder(from: &Path, to: &Path) -> Result<()> {
 
 fn sync_parent(path: &Path) -> std::io::Result<()> {
     match path.parent() {
+        // A bare name lies in the folder that we are in.
+        Some(dir) if dir.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(dir) => File::open(dir)?.sync_all(),
         None => Ok(()),
     }
