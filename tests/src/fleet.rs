@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub fn program(name: &str) -> PathBuf {
     static BUILT: std::sync::Once = std::sync::Once::new();
     BUILT.call_once(|| {
-        let built = Command::new(env!("CARGO"))
+        let built = crate::cargo::command()
             .args([
                 "build",
                 "-p",

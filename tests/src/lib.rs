@@ -1,6 +1,7 @@
 //! Shared by the tests that cross crates.
 
 pub mod aws;
+pub mod cargo;
 pub mod fleet;
 pub mod models;
 pub mod ports;

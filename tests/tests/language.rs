@@ -377,7 +377,7 @@ fn agent() -> &'static Path {
 }
 
 fn built() -> PathBuf {
-    let output = Command::new(env!("CARGO"))
+    let output = lks_tests::cargo::command()
         .args(["build", "--package", "lks-agent", "--bin", "lks-agent"])
         .args(["--message-format", "json", "--quiet"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))

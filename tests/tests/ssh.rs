@@ -177,7 +177,7 @@ fn ctl() -> PathBuf {
         return path.into();
     }
     BUILT.call_once(|| {
-        let built = Command::new(env!("CARGO"))
+        let built = lks_tests::cargo::command()
             .args(["build", "-p", "lks-ctl", "--quiet", "--offline"])
             .status();
         assert!(built.is_ok_and(|s| s.success()), "lks-ctl does not build");

@@ -188,7 +188,7 @@ fn no_module_imports_another_module() {
 }
 
 fn cargo(arguments: &[&str]) -> String {
-    let done = Command::new(env!("CARGO"))
+    let done = lks_tests::cargo::command()
         .args(arguments)
         .current_dir(root())
         .output()

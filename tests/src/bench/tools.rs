@@ -1,7 +1,6 @@
 //! Who is measured, and how each is called.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use lks_tests::rig::{Attempt, Failure, Result, ensure, process};
 
@@ -85,7 +84,7 @@ pub fn agent(agent: &Agent) -> Result<Option<Ready>> {
 
 /// Builds the agent as it is released; cargo puts it beside this binary's profile.
 fn build() -> Result<PathBuf> {
-    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    let mut cargo = lks_tests::cargo::command();
     cargo
         .args(["build", "--quiet", "--release", "--package", "lks-agent"])
         .current_dir(env!("CARGO_MANIFEST_DIR"));

@@ -1,7 +1,6 @@
 //! What is tested: the agent's binary, the playbook, and where reports are put.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -85,7 +84,7 @@ fn build_agent() -> Result<PathBuf> {
 
 /// Builds a package's program, and asks cargo where it put it.
 fn build(package: &str, flags: &[&str]) -> Result<PathBuf> {
-    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    let mut cargo = crate::cargo::command();
     cargo
         .args(["build", "--package", package, "--message-format=json"])
         .args(flags)

@@ -2,7 +2,6 @@
 //! configuration settings": `pipelining`, `forks`; ControlPersist is its default).
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use lks_tests::rig::{Attempt, Failure, Result, ensure, process};
 
@@ -55,7 +54,7 @@ pub fn lks(ctl: Option<PathBuf>, agent: Option<PathBuf>) -> Result<Who> {
 
 /// Builds both as released; cargo puts them beside this binary's profile.
 fn build() -> Result<PathBuf> {
-    let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    let mut cargo = lks_tests::cargo::command();
     cargo
         .args([
             "build",
