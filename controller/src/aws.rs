@@ -28,6 +28,7 @@ use std::time::{Duration, UNIX_EPOCH};
 const SESSION: &str = "lks-ctl";
 /// Where a role is assumed if nobody says a region: the one that every account has.
 const HOME: &str = "us-east-1";
+
 /// How the SDK behaves: as in its releases of this date.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
@@ -134,25 +135,22 @@ fn refused(caller: &Caller, error: &dyn std::error::Error) -> Error {
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        // Some repeat what their cause will say.
+        // Some have said already what their cause says.
         if !words.iter().any(|w| w.contains(&text)) {
             words.push(text);
         }
         next = error.source();
     }
     let words = words.join(": ");
-    let log_in = |profile: &str| {
-        format!(
-            "look at ~/.aws/config; a profile of single sign-on wants `aws sso login --profile {profile}`"
-        )
-    };
     match (&caller.role, &caller.profile) {
         (Some(role), _) => Error::host(format!("the role {role} cannot be assumed: {words}"))
             .hint("the role must trust whoever asks: the profile, the access key or the machine's own role"),
         (None, Some(profile)) => Error::host(format!(
             "the profile {profile} gives no credentials for AWS: {words}"
         ))
-        .hint(log_in(profile)),
+        .hint(format!(
+            "look at ~/.aws/config; a profile of single sign-on wants `aws sso login --profile {profile}`"
+        )),
         (None, None) => Error::host(format!("no credentials for AWS: {words}")).hint(
             "name a profile (`profile`, AWS_PROFILE), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give \
              the instance a role",
@@ -188,8 +186,7 @@ impl HttpConnector for Http {
         let timeout = self.timeout;
         HttpConnectorFuture::new(async move {
             let host = RealHost::new();
-            let mut request = sent(&request, timeout)?;
-            request.ca_path = ca_bundle(&host);
+            let request = sent(&host, &request, timeout)?;
             let done = tokio::task::spawn_blocking(move || host.fetch(&request));
             let answer = done
                 .await
@@ -209,6 +206,7 @@ impl HttpConnector for Http {
 }
 
 fn sent(
+    host: &RealHost,
     request: &HttpRequest,
     timeout: Option<Duration>,
 ) -> std::result::Result<Request, ConnectorError> {
@@ -225,6 +223,7 @@ fn sent(
     ours.redirects = Redirects::None;
     // Metadata and containers' credentials are on this machine.
     ours.use_proxy = request.uri().starts_with("https://");
+    ours.ca_path = ca_bundle(host);
     ours.only_reads = true;
     ours.max_body = 1 << 20;
     Ok(ours)

@@ -84,15 +84,17 @@ impl std::error::Error for Fault {}
 /// The code with which a service refused; nothing if the error is of another sort.
 #[must_use]
 pub fn code(error: &Error) -> Option<&str> {
-    let cause = std::error::Error::source(error)?;
-    cause.downcast_ref::<Fault>().map(|f| f.code.as_str())
+    fault_in(error).map(|f| f.code.as_str())
 }
 
 /// Whether a service said that the caller may not do this (status 403, whatever its code).
 #[must_use]
 pub fn is_denied(error: &Error) -> bool {
-    let fault = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Fault>());
-    fault.is_some_and(|f| f.status == 403)
+    fault_in(error).is_some_and(|f| f.status == 403)
+}
+
+fn fault_in(error: &Error) -> Option<&Fault> {
+    std::error::Error::source(error)?.downcast_ref()
 }
 
 /// What an answer to a call means.

@@ -17,10 +17,10 @@ pub trait Operator: Send + Sync {
     /// When there are none; the error says what is missing and what to do.
     fn credentials(&self, caller: &Caller) -> Result<Credentials>;
 
-    /// The region that the caller's profile names.
+    /// The region that the caller's profile names; nothing if there is no such profile.
     ///
     /// # Errors
-    /// When there is no such profile, or its file cannot be read.
+    /// When it cannot be looked for.
     fn region(&self, caller: &Caller) -> Result<Option<String>>;
 }
 

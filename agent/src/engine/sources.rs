@@ -40,8 +40,9 @@ impl Files for InventoryFiles {
         })
     }
     fn instances(&self, asked: &AskEc2) -> Result<Vec<Map>> {
+        // One for all: whom HTTPS trusts is read once.
+        let host = RealHost::new();
         let found = parallel::map(asked.regions.len(), AT_ONCE, |i| {
-            let host = RealHost::new();
             let cloud = Cloud::of(&asked.caller, &host);
             match cloud::instances(&cloud, &asked.regions[i], &asked.filters) {
                 Err(e) if asked.skip_denied && cloud::is_denied(&e) => Ok(Vec::new()),

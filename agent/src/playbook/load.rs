@@ -283,9 +283,9 @@ impl<'a> Loader<'a> {
         }
         let mut dirs: Vec<PathBuf> = Vec::new();
         let file = Path::new(&span.file.name);
-        let begins = self.entries.contains(file);
-        if let (Some(role), true) = (scope.roles().next(), begins) {
-            dirs.extend(Some(role.path.join("tasks")).filter(|tasks| file.starts_with(tasks)));
+        if self.entries.contains(file) {
+            let own = scope.roles().next().map(|role| role.path.join("tasks"));
+            dirs.extend(own.filter(|tasks| file.starts_with(tasks)));
         }
         dirs.extend(file.parent().map(Path::to_path_buf));
         for role in scope.roles() {

@@ -1,5 +1,6 @@
 //! `run -c agent`: a bundle is made and signed here, or comes ready, and is run by enrolled hosts.
 
+use super::bundle::stem;
 use super::connection::Connection;
 use crate::bundle::{self, Given, LIFETIME, SigningKey, Source};
 use crate::fleet::{self, Follow};
@@ -36,17 +37,7 @@ pub(super) fn is_meant(parsed: &Parsed) -> bool {
 
 /// Runs over enrolled hosts: all of them, or those that `--limit` names.
 pub(super) fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
-    if let Some((flag, _)) = call
-        .parsed
-        .flags
-        .iter()
-        .find(|(f, _)| !MEANT.contains(&f.name()))
-    {
-        return Err(usage(format!(
-            "--{} has no meaning for enrolled hosts",
-            flag.name()
-        )));
-    }
+    only_flags(&call.parsed, MEANT, "has no meaning for enrolled hosts")?;
     let (signed, hosts) = match Given::read(&call.parsed.args)? {
         Some(given) => ready(call, given)?,
         None => signed_here(call)?,
@@ -63,7 +54,8 @@ pub(super) fn run(call: &Call<'_>, io: &mut Io<'_>) -> Result<i32> {
 
 /// A bundle that was signed elsewhere: what it does is said in it, and only who runs it now is said here.
 fn ready(call: &Call<'_>, given: Given) -> Result<(Vec<u8>, Vec<String>)> {
-    refuse_flags(&call.parsed, &["limit", "connection", "verbose", "forks"])?;
+    let who = ["limit", "connection", "verbose", "forks"];
+    only_flags(&call.parsed, &who, SAID_BY_ITS_SIGNER)?;
     Ok((given.bytes, limit(&call.parsed).unwrap_or(given.hosts)))
 }
 
@@ -73,11 +65,9 @@ fn signed_here(call: &Call<'_>) -> Result<(Vec<u8>, Vec<String>)> {
     let mut source = source_of(&call.parsed, playbooks)?;
     source.hosts = limit(&call.parsed).unwrap_or_else(|| vec!["*".into()]);
     let key = SigningKey::read(&SigningKey::default_path())?;
-    let first = playbooks.first().map(Path::new);
-    let name = first
-        .and_then(Path::file_stem)
-        .map(|s| s.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = playbooks
+        .first()
+        .map_or_else(String::new, |p| stem(Path::new(p)));
     let signed = bundle::sign(&bundle::make(&source)?, &name, LIFETIME, &key)?;
     Ok((signed, source.hosts))
 }
@@ -88,17 +78,15 @@ fn limit(parsed: &Parsed) -> Option<Vec<String>> {
     Some(names.map(|p| p.trim().to_string()).collect())
 }
 
-/// Holds that a bundle that comes signed is not told what only its signer may say.
-pub(super) fn refuse_flags(parsed: &Parsed, meant: &[&str]) -> Result<()> {
-    match parsed
-        .flags
-        .iter()
-        .find(|(f, _)| !meant.contains(&f.name()))
-    {
-        Some((flag, _)) => Err(usage(format!(
-            "--{} has no meaning for a bundle that is signed: it belongs to `bundle make`",
-            flag.name()
-        ))),
+/// Why a bundle that comes signed takes few flags.
+pub(super) const SAID_BY_ITS_SIGNER: &str =
+    "has no meaning for a bundle that is signed: it belongs to `bundle make`";
+
+/// Refuses flags other than these, and says why.
+pub(super) fn only_flags(parsed: &Parsed, meant: &[&str], why: &str) -> Result<()> {
+    let mut flags = parsed.flags.iter().map(|(flag, _)| flag.name());
+    match flags.find(|name| !meant.contains(name)) {
+        Some(name) => Err(usage(format!("--{name} {why}"))),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! `bundle`: makes, signs and checks what agents run.
 
-use super::agents::{refuse_flags, source_of};
+use super::agents::{SAID_BY_ITS_SIGNER, only_flags, source_of};
 use super::connection::Connection;
 use super::table::answer_table;
 use crate::bundle::{self, Given, LIFETIME, SigningKey};
@@ -147,7 +147,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     here::read(path)?.ok_or_else(|| usage(format!("{} does not exist", path.display())))
 }
 
-fn stem(path: &Path) -> String {
+pub(super) fn stem(path: &Path) -> String {
     path.file_stem()
         .map(|s| s.to_string_lossy().into_owned())
         .unwrap_or_default()
@@ -195,7 +195,7 @@ const ASSIGNED: u64 = 30 * LIFETIME;
 fn assign(call: &Call<'_>, playbooks: &[String], io: &mut Io<'_>) -> Result<i32> {
     let signed = match Given::read(playbooks)? {
         Some(given) => {
-            refuse_flags(&call.parsed, &[])?;
+            only_flags(&call.parsed, &[], SAID_BY_ITS_SIGNER)?;
             given.bytes
         }
         None => assignment(call, playbooks)?,
